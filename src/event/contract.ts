@@ -1,0 +1,170 @@
+import * as v from "valibot";
+import {
+  MAX_EVENT_BYTES,
+  MAX_EVENT_NAME_CHARACTERS,
+  MAX_MESSAGE_ID_CHARACTERS,
+  MAX_USER_ID_CHARACTERS,
+} from "../limits.ts";
+import { byteLength, isJsonObject, type JsonObject, unstorable } from "./json.ts";
+import { parseTimestamp } from "./timestamp.ts";
+
+// The documented contract of POST /track, in one place. Pure: `now` is passed in.
+
+/** An event in the form in which it travels and is stored. */
+export type TrackedEvent = v.InferOutput<ReturnType<typeof eventContract>>;
+
+/** What a client may send, in the contract's own names. */
+export type SentEvent = v.InferInput<ReturnType<typeof eventContract>>;
+
+/** The documented properties, which describe the user and must be strings where they are present. */
+export const USER_PROPERTIES = ["email", "name", "first_name", "last_name"] as const;
+
+/** Texts that only a bug in a client makes into an id; they would merge many people into one. */
+const PLACEHOLDER_IDS = new Set(["undefined", "null", "NaN", "[object Object]"]);
+
+/**
+ * The schema of one event, and its way into a {@link TrackedEvent}.
+ *
+ * @param now the current time in epoch milliseconds, for the bound on times in the future
+ */
+export function eventContract(now: number) {
+  return v.pipe(
+    v.strictObject(
+      {
+        event: v.optional(eventName),
+        event_name: v.optional(eventName),
+        user_id: userId,
+        properties,
+        timestamp: timestamp(now),
+        context: v.optional(context, {}),
+        message_id: v.optional(messageId),
+      },
+      mustBe("a JSON object"),
+    ),
+    v.rawCheck(({ dataset, addIssue }) => {
+      const { event, event_name } = dataset.value as Partial<SentEvent>;
+      const complain = (key: string, message: string) =>
+        addIssue({
+          message,
+          path: [{ type: "object", origin: "value", input: dataset.value as JsonObject, key, value: undefined }],
+        });
+      if (event === undefined && event_name === undefined) complain("event", "is required (or event_name)");
+      if (event !== undefined && event_name !== undefined && event !== event_name)
+        complain("event_name", "differs from event: send one of them, or the same in both");
+    }),
+    v.transform((sent) => ({
+      event: (sent.event ?? sent.event_name)!,
+      userId: sent.user_id,
+      timestamp: sent.timestamp,
+      /** Empty where the client gave none: it is part of the identity either way. */
+      messageId: sent.message_id ?? "",
+      /** JSON text, as it is stored: it crosses to the user's object and to D1 without being read again. */
+      properties: JSON.stringify(sent.properties),
+      context: JSON.stringify(sent.context),
+    })),
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!dataset.typed) return;
+      const bytes = eventBytes(dataset.value);
+      if (bytes > MAX_EVENT_BYTES)
+        addIssue({
+          message: `is too large: ${bytes} bytes, at most ${MAX_EVENT_BYTES}`,
+          expected: `<=${MAX_EVENT_BYTES}`,
+          received: `${bytes}`,
+        });
+    }),
+  );
+}
+
+/** The size of an event against {@link MAX_EVENT_BYTES}: its texts, without the field names around them. */
+export function eventBytes(event: {
+  event: string;
+  userId: string;
+  messageId: string;
+  properties: string;
+  context: string;
+}): number {
+  const texts = [event.event, event.userId, event.messageId, event.properties, event.context];
+  const units = texts.reduce((sum, text) => sum + text.length, 0);
+  // A UTF-16 unit makes at most three bytes, so most events need no encoding to be known as small.
+  return units * 3 <= MAX_EVENT_BYTES ? units : texts.reduce((sum, text) => sum + byteLength(text), 0);
+}
+
+const text = (maxCharacters: number) =>
+  v.pipe(
+    v.string(mustBe("a string")),
+    v.minLength(1, "is empty"),
+    v.maxCodePoints(maxCharacters, (issue) => `has ${issue.received} characters, at most ${issue.requirement}`),
+    // SQL text and object names are UTF-8: a lone surrogate would come back as another character, and
+    // two users with different ones would become the same.
+    v.check((value) => value.isWellFormed(), "is not well-formed Unicode: it holds a lone surrogate"),
+    v.check((value) => !value.includes("\0"), "holds a NUL character"),
+    v.check((value) => value === "" || value.trim() !== "", "is blank"),
+  );
+
+const id = (maxCharacters: number) =>
+  v.pipe(
+    text(maxCharacters),
+    v.check((value) => !PLACEHOLDER_IDS.has(value.trim()), "is a placeholder that only a bug produces, not an id"),
+  );
+
+const eventName = text(MAX_EVENT_NAME_CHARACTERS);
+const userId = id(MAX_USER_ID_CHARACTERS);
+const messageId = id(MAX_MESSAGE_ID_CHARACTERS);
+
+/**
+ * A free object, passed on as it is: Valibot's own object schemas drop keys named `__proto__` or `constructor`.
+ * The second level of nesting, the event itself being the first.
+ */
+const freeObject = () =>
+  v.pipe(
+    v.custom<JsonObject>(isJsonObject, mustBe("an object")),
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!dataset.typed) return;
+      const fault = unstorable(dataset.value, 2);
+      if (fault)
+        addIssue({
+          message: fault.detail,
+          ...(fault.limit === undefined ? {} : { expected: `<=${fault.limit}`, received: `${fault.actual}` }),
+        });
+    }),
+  );
+
+const context = freeObject();
+
+const properties = v.pipe(
+  freeObject(),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    for (const key of USER_PROPERTIES) {
+      const value = Object.hasOwn(dataset.value, key) ? dataset.value[key] : "";
+      if (typeof value !== "string")
+        addIssue({
+          message: `must be a string, not ${nameOf(value)}`,
+          path: [{ type: "object", origin: "value", input: dataset.value, key, value }],
+        });
+    }
+  }),
+);
+
+const timestamp = (now: number) =>
+  v.pipe(
+    v.union([v.string(), v.number()], mustBe("an ISO-8601 text or an epoch number")),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const parsed = parseTimestamp(dataset.value, now);
+      if (parsed.ok) return parsed.timestamp;
+      addIssue({ message: parsed.reason });
+      return NEVER;
+    }),
+  );
+
+/** A message for a value of the wrong type, or for one that is missing. */
+function mustBe(type: string) {
+  return (issue: { input: unknown }) =>
+    issue.input === undefined ? "is required" : `must be ${type}, not ${nameOf(issue.input)}`;
+}
+
+function nameOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}

@@ -1,0 +1,57 @@
+import { MAX_NESTING_LEVELS } from "../limits.ts";
+
+// Pure. What parsing JSON can bring about, in the form in which an event keeps it.
+
+export type JsonObject = { [key: string]: unknown };
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Says why a parsed value cannot be kept as it was sent, or null where it can.
+ *
+ * Walks with a stack of its own: a body of the allowed size can nest deeper than the call stack reaches.
+ *
+ * @param level the nesting level at which `value` itself stands
+ */
+export function unstorable(value: unknown, level: number): { detail: string; limit?: number; actual?: number } | null {
+  const rest: [unknown, number][] = [[value, level]];
+  let deepest = 0;
+  let infinite = false;
+  for (let next = rest.pop(); next; next = rest.pop()) {
+    const [node, depth] = next;
+    // JSON has no infinity, but 1e999 reads as one and would come back as null.
+    if (typeof node === "number" && !Number.isFinite(node)) infinite = true;
+    if (typeof node !== "object" || node === null) continue;
+    deepest = Math.max(deepest, depth);
+    for (const child of Object.values(node)) rest.push([child, depth + 1]);
+  }
+  if (deepest > MAX_NESTING_LEVELS)
+    return {
+      detail: `is nested too deep: ${deepest} levels, at most ${MAX_NESTING_LEVELS}`,
+      limit: MAX_NESTING_LEVELS,
+      actual: deepest,
+    };
+  return infinite ? { detail: "holds a number too large for a 64-bit float" } : null;
+}
+
+/** Whether two parsed JSON values are equal, the order of keys aside. */
+export function isSameJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (Array.isArray(a))
+    return Array.isArray(b) && a.length === b.length && a.every((item, i) => isSameJson(item, b[i]));
+  if (!isJsonObject(a) || !isJsonObject(b)) return false;
+  const keys = Object.keys(a);
+  // hasOwn, because a client may name a key "constructor" or "__proto__".
+  return (
+    keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && isSameJson(a[key], b[key]))
+  );
+}
+
+/** The UTF-8 length of a text, in bytes. */
+export function byteLength(text: string): number {
+  return encoder.encode(text).byteLength;
+}
+
+const encoder = new TextEncoder();

@@ -1,0 +1,24 @@
+import { Hono } from "hono";
+import { methodNotAllowed } from "hono/method-not-allowed";
+import { requestId } from "hono/request-id";
+import { logFailure } from "../log-failure.ts";
+import type { AppEnv } from "./app-env.ts";
+import { problem } from "./problem.ts";
+import { track } from "./track.ts";
+import { users } from "./users.ts";
+
+export const app = new Hono<AppEnv>();
+
+app.use(requestId());
+app.use(
+  methodNotAllowed({ app, onMethodNotAllowed: (c, allow) => problem(c, { reason: "method_not_allowed", allow }) }),
+);
+
+app.route("/", track);
+app.route("/", users);
+
+app.notFound((c) => problem(c, { reason: "not_found", detail: "There is nothing at this path." }));
+app.onError((error, c) => {
+  logFailure("internal_error", error, { request_id: c.get("requestId") });
+  return problem(c, { reason: "internal" });
+});

@@ -1,0 +1,63 @@
+/**
+ * Every limit of Tracklog, its unit in the name and its reason beside it.
+ *
+ * "Characters" are Unicode code points; bytes are those of the UTF-8 text after decompression.
+ */
+
+// The contract's own bounds: they are part of the documented API.
+export const MAX_EVENT_NAME_CHARACTERS = 200;
+export const MAX_USER_ID_CHARACTERS = 256;
+export const MAX_MESSAGE_ID_CHARACTERS = 128;
+
+/** A client's clock may run ahead, and a time zone may be forgotten: a day covers both, a wrong unit never passes. */
+export const MAX_FUTURE_MS = 24 * 60 * 60 * 1000;
+
+/** Epoch numbers below this are seconds (they reach the year 5138), others milliseconds (from March 1973 on). */
+export const EPOCH_SECONDS_BELOW = 1e11;
+
+/** A request, inflated. The largest that a real SDK was seen to send is 594 KB (20 messages of 29 KB). */
+export const MAX_REQUEST_BYTES = 1024 * 1024;
+export const MAX_REQUEST_EVENTS = 500;
+
+/** An event as JSON. Twice what Segment allows; thirty of them still fit one statement to D1. */
+export const MAX_EVENT_BYTES = 64 * 1024;
+
+/** Levels of nesting in an event, its own object being the first. Keeps every recursion over an event shallow. */
+export const MAX_NESTING_LEVELS = 20;
+
+/** Faults reported for one event. All of a real event's fit; a hostile one must not be answered with megabytes. */
+export const MAX_REPORTED_FAULTS = 50;
+
+/** How much of a client's own field name an answer repeats. */
+export const MAX_ECHOED_CHARACTERS = 64;
+
+/**
+ * One statement to D1. A JSON parameter may have 2,000,000 bytes in production, though workerd lets 4 MiB pass
+ * (developers.cloudflare.com/d1/platform/limits), and D1 advises about 1,000 rows a mutation.
+ */
+export const MAX_STATEMENT_EVENTS = 1_000;
+export const MAX_STATEMENT_BYTES = 1_000_000;
+
+/** How long a user's object collects events before it ships them: one alarm and one statement for a burst. */
+export const SHIP_DELAY_MS = 250;
+
+/** Back-off of the shipping alarm. D1 has been seen away for 80 s at a time; five minutes spares it and us. */
+export const MIN_RETRY_DELAY_MS = 1_000;
+export const MAX_RETRY_DELAY_MS = 5 * 60 * 1000;
+
+/** An alarm that is this late will not fire any more (cloudflare-docs#18324): the next event sets it anew. */
+export const ALARM_OVERDUE_MS = 60 * 1000;
+
+/** A page of a timeline or of the feed, in events. */
+export const MAX_PAGE_EVENTS = 500;
+export const DEFAULT_PAGE_EVENTS = 100;
+
+/** How many events a filtered page of a timeline looks at, before it hands back a cursor to go on from. */
+export const MAX_SCANNED_EVENTS = 10_000;
+
+/** Tries of one call to a user's object, and the bound that each wait before the next is drawn from. */
+export const MAX_CALL_ATTEMPTS = 3;
+export const CALL_RETRY_DELAY_MS = 100;
+
+/** What a client is told to wait after a 503, in whole seconds as `Retry-After` wants it. */
+export const UNAVAILABLE_RETRY_AFTER_S = 2;

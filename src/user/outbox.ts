@@ -1,0 +1,76 @@
+import { encodeEventRow, type EventRow } from "../d1/event-row.ts";
+import { byteLength } from "../event/json.ts";
+import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../limits.ts";
+import { type LogState, readLogState, writeLogState } from "./log-state.ts";
+
+/** The next events for D1, at most a statement's worth, and what to mark once D1 has them. */
+export interface Shipment {
+  database: string;
+  /** Encoded by `encodeEventRow`. */
+  rows: string[];
+  generation: number;
+  /** Every event up to this seq is in D1, once this shipment is. */
+  throughSeq: number;
+  sent: { seq: number; revision: number }[];
+}
+
+type PendingRow = Omit<EventRow, "user_id" | "generation"> & Record<string, SqlStorageValue>;
+
+const COLUMNS =
+  "seq, revision, event, timestamp, nullif(message_id, '') AS message_id, properties, context, received_at, source";
+
+/** What D1 has not got yet: updates of what it has first, then new events in seq order. Null when it has all. */
+export function nextShipment(storage: DurableObjectStorage, userId: string): Shipment | null {
+  const state = readLogState(storage);
+  if (!state) return null;
+  const { database, generation } = state;
+  const shipment: Shipment = { database, rows: [], generation, throughSeq: state.shippedSeq, sent: [] };
+  let bytes = 0;
+  for (const row of pendingRows(storage.sql, state)) {
+    const encoded = encodeEventRow({ ...row, user_id: userId, generation });
+    bytes += byteLength(encoded) + 1;
+    if (bytes > MAX_STATEMENT_BYTES && shipment.rows.length > 0) break;
+    shipment.rows.push(encoded);
+    shipment.sent.push({ seq: row.seq, revision: row.revision });
+    shipment.throughSeq = Math.max(shipment.throughSeq, row.seq);
+    if (shipment.rows.length === MAX_STATEMENT_EVENTS) break;
+  }
+  return shipment.rows.length > 0 ? shipment : null;
+}
+
+/**
+ * Marks exactly what was sent: while D1 was awaited, events came in, an event may have got a newer revision, and the
+ * user may have been erased and begun anew.
+ */
+export function markShipped(storage: DurableObjectStorage, shipment: Shipment): void {
+  const state = readLogState(storage);
+  if (state?.generation !== shipment.generation) return;
+  storage.transactionSync(() => {
+    if (shipment.throughSeq > state.shippedSeq) writeLogState(storage, { ...state, shippedSeq: shipment.throughSeq });
+    storage.sql.exec(
+      `DELETE FROM changed WHERE (seq, revision) IN
+         (SELECT value ->> 'seq', value ->> 'revision' FROM json_each(?))`,
+      JSON.stringify(shipment.sent),
+    );
+  });
+}
+
+/** How many events D1 lacks, or has in an older revision only. */
+export function countPending(storage: DurableObjectStorage): number {
+  const shippedSeq = readLogState(storage)?.shippedSeq ?? 0;
+  return storage.sql
+    .exec<{ pending: number }>(
+      `SELECT coalesce((SELECT max(seq) FROM events), 0) - ?1
+            + (SELECT count(*) FROM changed WHERE seq <= ?1) AS pending`,
+      shippedSeq,
+    )
+    .one().pending;
+}
+
+function* pendingRows(sql: SqlStorage, { shippedSeq }: LogState): Generator<PendingRow> {
+  yield* sql.exec<PendingRow>(
+    `SELECT ${COLUMNS} FROM events WHERE seq IN (SELECT seq FROM changed WHERE seq <= ?) ORDER BY seq`,
+    shippedSeq,
+  );
+  yield* sql.exec<PendingRow>(`SELECT ${COLUMNS} FROM events WHERE seq > ? ORDER BY seq`, shippedSeq);
+}

@@ -1,0 +1,49 @@
+import { env, exports } from "cloudflare:workers";
+
+// The Worker as the tests use it: through its own fetch, and through the bindings behind it.
+
+/** A user id that no other test has: storage is isolated by file, not by test. */
+export function newUser(): string {
+  return `user-${crypto.randomUUID()}`;
+}
+
+/** A valid event, with the given fields changed. */
+export function anEvent(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return { event: "signed_up", user_id: "user123", timestamp: "2026-01-02T03:04:05.678Z", properties: {}, ...changes };
+}
+
+/** Sends a body to /track; JSON unless it is text already. */
+export async function track(body: unknown, headers: Record<string, string> = {}) {
+  const response = await exports.default.fetch("https://tracklog.test/track", {
+    method: "POST",
+    body: typeof body === "string" ? body : JSON.stringify(body),
+    headers,
+  });
+  return { status: response.status, headers: response.headers, body: await response.json<Answer>() };
+}
+
+/** Any answer of the API, as loosely as a client reads it. */
+// oxlint-disable-next-line typescript/no-explicit-any -- what a test expects of an answer is its own statement
+export type Answer = Record<string, any>;
+
+export async function get(path: string) {
+  const response = await exports.default.fetch(`https://tracklog.test${path}`);
+  return { status: response.status, headers: response.headers, body: await response.json<Answer>() };
+}
+
+export async function timelineOf(userId: string): Promise<Answer[]> {
+  const { body } = await get(`/users/${encodeURIComponent(userId)}/events`);
+  return body["events"] as Answer[];
+}
+
+export function userLog(userId: string) {
+  return env.USER_LOG.getByName(userId);
+}
+
+/** What D1 has of a user, in the order of the log. */
+export async function rowsOf(userId: string): Promise<Answer[]> {
+  const { results } = await env.DB.prepare("SELECT * FROM events WHERE user_id = ? ORDER BY generation, seq")
+    .bind(userId)
+    .all<Answer>();
+  return results;
+}
