@@ -61,3 +61,17 @@ export const CALL_RETRY_DELAY_MS = 100;
 
 /** What a client is told to wait after a 503, in whole seconds as `Retry-After` wants it. */
 export const UNAVAILABLE_RETRY_AFTER_S = 2;
+
+/** Per user, exact: what a person's devices produce in seconds of eager clicking, and an offline queue on top. */
+export const DEFAULT_RATE_LIMIT_BURST_EVENTS = 1_000;
+export const DEFAULT_RATE_LIMIT_EVENTS_PER_SECOND = 100;
+
+/** Per key and location, rough. The binding in wrangler.toml counts; it does not tell its own numbers. */
+export const KEY_RATE_LIMIT_REQUESTS = 10_000;
+export const KEY_RATE_LIMIT_PERIOD_S = 10;
+
+/** How long a browser may remember a preflight's answer. Chromium takes two hours at most, Firefox a day. */
+export const PREFLIGHT_MAX_AGE_S = 86_400;
+
+/** What a client is told to wait while a secret is missing: somebody has to set it first. */
+export const CLOSED_RETRY_AFTER_S = 60;

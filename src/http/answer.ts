@@ -1,10 +1,30 @@
 import type { Context } from "hono";
 import { formatTimestamp } from "../event/timestamp.ts";
 import { problem } from "./problem.ts";
-import type { EventResult } from "./record-events.ts";
+import type { EventResult, RecordedEvents } from "./record-events.ts";
 
-/** Answers a request that held one event, outside of any batch. */
-export function answerOne(c: Context, result: EventResult): Response {
+/**
+ * Answers a request for recording. Several events are 200 when all were taken, 207 when some were, 400 when none was.
+ *
+ * Where a user's rate was passed it is 429 even if other users' events were recorded: clients take a 2xx for
+ * delivered and would lose what was refused, while what was recorded is found again as a duplicate.
+ */
+export function answer(c: Context, form: "single" | "several", recorded: RecordedEvents): Response {
+  if (recorded.outcome === "unavailable") return problem(c, { reason: "unavailable" });
+  const { results } = recorded;
+  const body = form === "several" ? summaryOf(results) : {};
+  if (recorded.outcome === "rate_limited") return problem(c, { ...recorded, reason: "user_rate_limited" }, body);
+  if (form === "single") return answerOne(c, results[0]!);
+
+  const rejected = results.filter((result) => result.status === "rejected");
+  if (rejected.length < results.length) return c.json(body, rejected.length === 0 ? 200 : 207);
+  const faults = rejected.flatMap((result, index) =>
+    result.faults.map((fault) => ({ ...fault, pointer: `/${index}${fault.pointer}` })),
+  );
+  return problem(c, { reason: "invalid_request", faults }, body);
+}
+
+function answerOne(c: Context, result: EventResult): Response {
   if (result.status === "rejected") return problem(c, { reason: "invalid_request", faults: result.faults });
   const { event, userId, timestamp } = result.event;
   return c.json({
@@ -17,12 +37,11 @@ export function answerOne(c: Context, result: EventResult): Response {
   });
 }
 
-/** Answers a request that held several: 200 when all were taken, 207 when some were, 400 when none was. */
-export function answerSeveral(c: Context, results: EventResult[]): Response {
+function summaryOf(results: EventResult[]): Record<string, unknown> {
   const count = (status: EventResult["status"]) => results.filter((result) => result.status === status).length;
   const rejected = count("rejected");
   const suppressed = count("suppressed");
-  const body = {
+  return {
     success: rejected === 0,
     created: count("created"),
     duplicates: count("duplicate"),
@@ -31,13 +50,6 @@ export function answerSeveral(c: Context, results: EventResult[]): Response {
     ...(suppressed > 0 ? { suppressed } : {}),
     results: results.map((result, index) => ({ index, status: result.status, ...verdictOf(result) })),
   };
-  if (rejected < results.length) return c.json(body, rejected === 0 ? 200 : 207);
-  const faults = results.flatMap((result, index) =>
-    result.status === "rejected"
-      ? result.faults.map((fault) => ({ ...fault, pointer: `/${index}${fault.pointer}` }))
-      : [],
-  );
-  return problem(c, { reason: "invalid_request", faults }, body);
 }
 
 function verdictOf(result: EventResult): Record<string, unknown> {

@@ -1,8 +1,11 @@
 import { Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
+import { secureHeaders } from "hono/secure-headers";
 import { logFailure } from "../log-failure.ts";
 import type { AppEnv } from "./app-env.ts";
+import { browserAccess } from "./browser-access.ts";
+import { noStore } from "./no-store.ts";
 import { problem } from "./problem.ts";
 import { track } from "./track.ts";
 import { users } from "./users.ts";
@@ -10,6 +13,20 @@ import { users } from "./users.ts";
 export const app = new Hono<AppEnv>();
 
 app.use(requestId());
+// The defaults for pages that frame, open and prefetch say nothing to an API; what is answered may be read anywhere.
+app.use(
+  secureHeaders({
+    crossOriginResourcePolicy: "cross-origin",
+    crossOriginOpenerPolicy: false,
+    originAgentCluster: false,
+    xDnsPrefetchControl: false,
+    xDownloadOptions: false,
+    xPermittedCrossDomainPolicies: false,
+    xXssProtection: false,
+  }),
+);
+app.use(noStore);
+app.use("/track", browserAccess);
 app.use(
   methodNotAllowed({ app, onMethodNotAllowed: (c, allow) => problem(c, { reason: "method_not_allowed", allow }) }),
 );

@@ -1,6 +1,13 @@
 import type { Context } from "hono";
 import type { Fault } from "../event/fault.ts";
-import { UNAVAILABLE_RETRY_AFTER_S } from "../limits.ts";
+import {
+  CLOSED_RETRY_AFTER_S,
+  KEY_RATE_LIMIT_PERIOD_S,
+  KEY_RATE_LIMIT_REQUESTS,
+  UNAVAILABLE_RETRY_AFTER_S,
+} from "../limits.ts";
+import type { RateLimit } from "../user/token-bucket.ts";
+import type { KeyKind } from "./keys.ts";
 
 /** Everything that a request can be refused for. What each looks like on the wire is decided in {@link describe}. */
 export type Problem =
@@ -10,11 +17,16 @@ export type Problem =
   | { reason: "method_not_allowed"; allow: string[] }
   | { reason: "body_too_large"; limit: number; actual: number; unit: "bytes" | "events" }
   | { reason: "unsupported_encoding"; supported: string[] }
+  | { reason: "unauthorized"; kind: KeyKind }
+  /** No key is configured, or the secret cannot be read. */
+  | { reason: "closed"; secret: string }
+  | { reason: "key_rate_limited" }
+  | { reason: "user_rate_limited"; limit: RateLimit; retryAfterMs: number }
   | { reason: "unavailable" }
   | { reason: "internal" };
 
 interface Description {
-  status: 400 | 404 | 405 | 413 | 415 | 500 | 503;
+  status: 400 | 401 | 404 | 405 | 413 | 415 | 429 | 500 | 503;
   title: string;
   detail: string;
   errors?: Fault[];
@@ -80,6 +92,42 @@ function describe(refused: Problem): Description {
         headers: { "Accept-Encoding": supported },
       };
     }
+    case "unauthorized":
+      return {
+        status: 401,
+        title: "No valid key",
+        detail: `This needs a ${refused.kind} key: as Authorization Bearer, as the user name of Basic, or as x-api-key.`,
+        // Basic is taken but not offered: browsers would answer the offer with a dialogue of their own.
+        headers: { "WWW-Authenticate": 'Bearer realm="tracklog"' },
+      };
+    case "closed":
+      return {
+        status: 503,
+        title: "Not configured yet",
+        detail: `The secret ${refused.secret} is not set, or malformed. Set it to name:key,name:key.`,
+        headers: { "Retry-After": String(CLOSED_RETRY_AFTER_S) },
+      };
+    case "key_rate_limited":
+      return {
+        status: 429,
+        title: "Too many requests",
+        detail: `This key may send ${KEY_RATE_LIMIT_REQUESTS} requests in ${KEY_RATE_LIMIT_PERIOD_S} seconds. Nothing was stored; send it again later.`,
+        headers: rateLimitHeaders("key", KEY_RATE_LIMIT_REQUESTS, KEY_RATE_LIMIT_PERIOD_S, KEY_RATE_LIMIT_PERIOD_S),
+      };
+    case "user_rate_limited": {
+      const { burst, perSecond } = refused.limit;
+      return {
+        status: 429,
+        title: "Too many events",
+        detail: `A user may send ${perSecond} events a second, and ${burst} at once. Send the whole request again later: what was stored is not stored twice.`,
+        headers: rateLimitHeaders(
+          "user",
+          burst,
+          Math.ceil(burst / perSecond),
+          Math.max(1, Math.ceil(refused.retryAfterMs / 1000)),
+        ),
+      };
+    }
     case "unavailable":
       return {
         status: 503,
@@ -94,6 +142,15 @@ function describe(refused: Problem): Description {
         detail: "Something went wrong here. The request may be sent again.",
       };
   }
+}
+
+/** draft-ietf-httpapi-ratelimit-headers: the quota of a window, and what remains of it for how long. */
+function rateLimitHeaders(policy: string, quota: number, windowS: number, waitS: number): Record<string, string> {
+  return {
+    "Retry-After": String(waitS),
+    "RateLimit-Policy": `"${policy}";q=${quota};w=${windowS}`,
+    RateLimit: `"${policy}";r=0;t=${waitS}`,
+  };
 }
 
 function summaryOf([first, ...others]: Fault[]): string {

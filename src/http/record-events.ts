@@ -5,6 +5,7 @@ import { MAX_EVENT_BYTES } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { callUserLog } from "../user/call-user-log.ts";
 import type { Recorded } from "../user/record-event.ts";
+import type { RateLimit } from "../user/token-bucket.ts";
 
 /** What became of one event of a request. */
 export type EventResult =
@@ -12,11 +13,16 @@ export type EventResult =
   | { status: "suppressed"; event: TrackedEvent }
   | { status: "rejected"; faults: Fault[] };
 
-export type RecordedEvents = { ok: true; results: EventResult[] } | { ok: false };
+/** What became of a request's events. Unless it is "done", the request as a whole is to be sent again. */
+export type RecordedEvents =
+  | { outcome: "done"; results: EventResult[] }
+  /** A user's events were refused, all of them; those of other users were recorded. */
+  | { outcome: "rate_limited"; results: EventResult[]; limit: RateLimit; retryAfterMs: number }
+  /** A user's object could not be reached. */
+  | { outcome: "unavailable" };
 
 /**
- * Records a request's events: one call for each user, all at once; results in the request's order. Not ok where a
- * user's object could not be reached: then the request as a whole is to be sent again.
+ * Records a request's events: one call for each user, all at once; results in the request's order.
  *
  * @param source the name of the write key, null where none is needed
  */
@@ -27,20 +33,28 @@ export async function recordEvents(
   requestId: string,
 ): Promise<RecordedEvents> {
   const results: EventResult[] = parsed.map((item) => ({ status: "rejected", faults: item.ok ? [] : item.faults }));
+  let refused: { limit: RateLimit; retryAfterMs: number } | undefined;
   const calls = [...groupByUser(parsed)].map(async ([userId, group]) => {
     const events = group.map(({ event }) => event);
-    const outcome = await callUserLog(env, userId, (log) => log.record(events, source));
-    if (!outcome.ok) {
-      logFailure("user_log_unreachable", outcome.error, { request_id: requestId });
+    const call = await callUserLog(env, userId, (log) => log.record(events, source));
+    if (!call.ok) {
+      logFailure("user_log_unreachable", call.error, { request_id: requestId });
       return false;
     }
-    outcome.value.forEach((recorded, i) => {
-      const { index, event } = group[i]!;
-      results[index] = resultOf(event, recorded);
+    const answer = call.value;
+    if (answer.status === "rate_limited" && answer.retryAfterMs >= (refused?.retryAfterMs ?? 0)) refused = answer;
+    group.forEach(({ index, event }, i) => {
+      results[index] = answer.status === "recorded" ? resultOf(event, answer.recorded[i]!) : rateLimited(answer.limit);
     });
     return true;
   });
-  return (await Promise.all(calls)).every(Boolean) ? { ok: true, results } : { ok: false };
+  if (!(await Promise.all(calls)).every(Boolean)) return { outcome: "unavailable" };
+  return refused ? { outcome: "rate_limited", results, ...refused } : { outcome: "done", results };
+}
+
+function rateLimited({ perSecond, burst }: RateLimit): EventResult {
+  const detail = `is refused, with all of its user in this request: at most ${perSecond} events a second, ${burst} at once`;
+  return { status: "rejected", faults: [{ pointer: "", detail }] };
 }
 
 function groupByUser(parsed: readonly ParsedEvent[]): Map<string, { index: number; event: TrackedEvent }[]> {

@@ -1,13 +1,14 @@
 import { Hono } from "hono";
 import { eventParser, type ParsedEvent } from "../event/parse-event.ts";
-import { answerOne, answerSeveral } from "./answer.ts";
+import { answer } from "./answer.ts";
 import type { AppEnv } from "./app-env.ts";
 import { type Element, parseBody } from "./parse-body.ts";
 import { problem } from "./problem.ts";
 import { readBody } from "./read-body.ts";
 import { recordEvents } from "./record-events.ts";
+import { requireKey } from "./require-key.ts";
 
-export const track = new Hono<AppEnv>().post("/track", async (c) => {
+export const track = new Hono<AppEnv>().post("/track", requireKey("write"), async (c) => {
   const read = await readBody(c.req.raw);
   if (!read.ok) return problem(c, read.problem);
   const body = parseBody(read.text, c.req.header("content-type"));
@@ -15,9 +16,8 @@ export const track = new Hono<AppEnv>().post("/track", async (c) => {
 
   const parseEvent = eventParser(Date.now());
   const parsed = body.elements.map((element) => parseElement(element, parseEvent));
-  const recorded = await recordEvents(c.env, parsed, null, c.get("requestId"));
-  if (!recorded.ok) return problem(c, { reason: "unavailable" });
-  return body.form === "single" ? answerOne(c, recorded.results[0]!) : answerSeveral(c, recorded.results);
+  const recorded = await recordEvents(c.env, parsed, c.get("source"), c.get("requestId"));
+  return answer(c, body.form, recorded);
 });
 
 function parseElement(element: Element, parseEvent: (input: unknown) => ParsedEvent): ParsedEvent {

@@ -1,6 +1,13 @@
 import { CALL_RETRY_DELAY_MS, MAX_CALL_ATTEMPTS } from "../limits.ts";
 import type { UserLog } from "./user-log.ts";
 
+/** A user's object as seen over RPC. Only plain data crosses, so what a method returns arrives as it is. */
+export type RemoteUserLog = {
+  [Method in "record" | "timeline" | "summary" | "erase" | "setSuppressed" | "isSuppressed"]: (
+    ...args: Parameters<UserLog[Method]>
+  ) => Promise<Awaited<ReturnType<UserLog[Method]>>>;
+};
+
 export type CallOutcome<T> = { ok: true; value: T } | { ok: false; error: unknown };
 
 /**
@@ -11,7 +18,7 @@ export type CallOutcome<T> = { ok: true; value: T } | { ok: false; error: unknow
 export async function callUserLog<T>(
   env: Env,
   userId: string,
-  call: (log: DurableObjectStub<UserLog>) => Promise<T>,
+  call: (log: RemoteUserLog) => Promise<T>,
 ): Promise<CallOutcome<T>> {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -2,6 +2,7 @@ import { encodeEventRow, type EventRow } from "../d1/event-row.ts";
 import { byteLength } from "../event/json.ts";
 import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../limits.ts";
 import { type LogState, readLogState, writeLogState } from "./log-state.ts";
+import type { TokenBucket } from "./token-bucket.ts";
 
 /** The next events for D1, at most a statement's worth, and what to mark once D1 has them. */
 export interface Shipment {
@@ -41,12 +42,15 @@ export function nextShipment(storage: DurableObjectStorage, userId: string): Shi
 /**
  * Marks exactly what was sent: while D1 was awaited, events came in, an event may have got a newer revision, and the
  * user may have been erased and begun anew.
+ *
+ * @param bucket the user's rate, to be kept in the same row
  */
-export function markShipped(storage: DurableObjectStorage, shipment: Shipment): void {
+export function markShipped(storage: DurableObjectStorage, shipment: Shipment, bucket?: TokenBucket): void {
   const state = readLogState(storage);
   if (state?.generation !== shipment.generation) return;
   storage.transactionSync(() => {
-    if (shipment.throughSeq > state.shippedSeq) writeLogState(storage, { ...state, shippedSeq: shipment.throughSeq });
+    if (shipment.throughSeq > state.shippedSeq)
+      writeLogState(storage, { ...state, shippedSeq: shipment.throughSeq, ...(bucket && { bucket }) });
     storage.sql.exec(
       `DELETE FROM changed WHERE (seq, revision) IN
          (SELECT value ->> 'seq', value ->> 'revision' FROM json_each(?))`,

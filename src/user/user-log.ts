@@ -1,37 +1,85 @@
 import { DurableObject } from "cloudflare:workers";
 import { databaseNamed } from "../d1/databases.ts";
+import { eraseEvents } from "../d1/erase-events.ts";
+import { insertEvents } from "../d1/insert-events.ts";
 import type { TrackedEvent } from "../event/contract.ts";
 import { ALARM_OVERDUE_MS, SHIP_DELAY_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
+import { eraseLog, markErased, nextGeneration, readErasure } from "./erasure.ts";
 import { readLogState, writeLogState } from "./log-state.ts";
-import { readHead, type Recorded, recordEvent } from "./record-event.ts";
+import { markShipped, nextShipment } from "./outbox.ts";
+import { userRateLimit } from "./rate-limit.ts";
+import type { Recorded } from "./record-event.ts";
+import { recordEvents } from "./record-events.ts";
+import { retryDelay } from "./retry-delay.ts";
 import { applySchema, hasSchema } from "./schema.ts";
-import { retryDelay, shipEvents } from "./ship-events.ts";
+import { readSummary, type UserSummary } from "./summary.ts";
 import { readTimeline, type TimelinePage, type TimelineQuery } from "./timeline.ts";
+import { type RateLimit, takeTokens, type TokenBucket } from "./token-bucket.ts";
+
+export type RecordAnswer =
+  | { status: "recorded"; recorded: Recorded[] }
+  /** None of the events was recorded. */
+  | { status: "rate_limited"; limit: RateLimit; retryAfterMs: number };
 
 /** The log of record of one user, addressed by the user's id. Everything a user did, once, in order. */
 export class UserLog extends DurableObject<Env> {
-  /** Runs of the alarm, one after the other: a shipment must have settled before the next is put together. */
+  /** Runs of the alarm, one after the other: what one has sent must have settled before the next begins. */
   #shipping: Promise<void> = Promise.resolve();
 
+  #bucket: TokenBucket | undefined = readLogState(this.ctx.storage)?.bucket;
+
   /** Records a request's events of this user, in their order. The answer leaves when they are on disk. */
-  async record(events: TrackedEvent[], source: string | null): Promise<Recorded[]> {
+  async record(events: TrackedEvent[], source: string | null): Promise<RecordAnswer> {
     const { storage } = this.ctx;
+    if (this.isSuppressed()) return { status: "recorded", recorded: events.map(() => ({ status: "suppressed" })) };
+
     const now = Date.now();
+    const limit = userRateLimit(this.env);
+    const taken = takeTokens(this.#bucket, events.length, now, limit);
+    if (!taken.ok) return { status: "rate_limited", limit, retryAfterMs: taken.retryAfterMs };
+    this.#bucket = taken.bucket;
+
     const recorded = storage.transactionSync(() => {
       this.#begin(now);
-      const head = readHead(storage.sql);
-      return events.map((event) => recordEvent(storage.sql, head, event, source, now));
+      return recordEvents(storage, events, source, now);
     });
     if (recorded.some(({ status }) => status === "created" || status === "updated")) await this.#armAlarm(now);
-    return recorded;
+    return { status: "recorded", recorded };
   }
 
-  /** Reads a page of the timeline, or null for a user of whom nothing was ever stored; stores nothing itself. */
+  /** Reads a page of the timeline, or null for a user of whom nothing is stored. Stores nothing itself. */
   timeline(query: TimelineQuery): TimelinePage | null {
-    if (!hasSchema(this.ctx.storage)) return null;
-    applySchema(this.ctx.storage);
-    return readTimeline(this.ctx.storage.sql, query);
+    return this.#isKnown() ? readTimeline(this.ctx.storage.sql, query) : null;
+  }
+
+  /** Null for a user of whom nothing is stored. Stores nothing itself. */
+  summary(): UserSummary | null {
+    return this.#isKnown() ? readSummary(this.ctx.storage) : null;
+  }
+
+  /**
+   * Erases the log at once, and the rows in D1 from the alarm, which goes on until D1 has forgotten.
+   *
+   * @returns how many events were erased
+   */
+  async erase(): Promise<number> {
+    const erased = eraseLog(this.ctx.storage);
+    if (erased > 0) await this.ctx.storage.setAlarm(Date.now());
+    return erased;
+  }
+
+  /** While a user is suppressed, nothing is recorded. Outlasts an erasure. */
+  async setSuppressed(suppressed: boolean): Promise<void> {
+    const { storage } = this.ctx;
+    if (suppressed === this.isSuppressed()) return;
+    if (suppressed) storage.kv.put("suppressed", true);
+    else storage.kv.delete("suppressed");
+    await this.#releaseIfEmpty();
+  }
+
+  isSuppressed(): boolean {
+    return this.ctx.storage.kv.get("suppressed") === true;
   }
 
   /**
@@ -39,15 +87,18 @@ export class UserLog extends DurableObject<Env> {
    * it sets itself again, for ever.
    */
   override async alarm(): Promise<void> {
-    this.#shipping = this.#shipping.then(() => this.#ship());
+    const ship = () => this.#ship();
+    this.#shipping = this.#shipping.then(ship, ship);
     await this.#shipping;
   }
 
   async #ship(): Promise<void> {
     const { storage } = this.ctx;
     try {
-      await shipEvents(storage, this.#userId, (name) => databaseNamed(this.env, name));
+      await this.#shipErasures();
+      await this.#shipEvents();
       if (storage.kv.get("ship_failures") !== undefined) storage.kv.delete("ship_failures");
+      await this.#releaseIfEmpty();
     } catch (error) {
       const failures = (storage.kv.get<number>("ship_failures") ?? 0) + 1;
       storage.kv.put("ship_failures", failures);
@@ -57,16 +108,46 @@ export class UserLog extends DurableObject<Env> {
     }
   }
 
+  /** Before the events, so that what D1 has to forget is gone when a new log's rows arrive. */
+  async #shipErasures(): Promise<void> {
+    for (const [database, generation] of Object.entries(readErasure(this.ctx.storage))) {
+      await eraseEvents(databaseNamed(this.env, database), this.#userId, generation);
+      markErased(this.ctx.storage, database, generation);
+    }
+  }
+
+  async #shipEvents(): Promise<void> {
+    const { storage } = this.ctx;
+    for (let next = nextShipment(storage, this.#userId); next; next = nextShipment(storage, this.#userId)) {
+      await insertEvents(databaseNamed(this.env, next.database), next.rows);
+      markShipped(storage, next, this.#bucket);
+    }
+  }
+
+  /** Gives all storage back when nothing is left to remember: emptied tables would still be billed. */
+  async #releaseIfEmpty(): Promise<void> {
+    const { storage } = this.ctx;
+    const isEmpty = !hasSchema(storage) && !this.isSuppressed() && Object.keys(readErasure(storage)).length === 0;
+    if (isEmpty) await storage.deleteAll();
+  }
+
   #begin(now: number): void {
     const { storage } = this.ctx;
     applySchema(storage);
-    if (!readLogState(storage)) writeLogState(storage, { generation: now, database: "DB", shippedSeq: 0 });
+    if (!readLogState(storage))
+      writeLogState(storage, { generation: nextGeneration(storage, now), database: "DB", shippedSeq: 0 });
   }
 
   /** An alarm that is set stays, or a busy user would push it away for ever. */
   async #armAlarm(now: number): Promise<void> {
     const alarm = await this.ctx.storage.getAlarm();
     if (alarm === null || alarm < now - ALARM_OVERDUE_MS) await this.ctx.storage.setAlarm(now + SHIP_DELAY_MS);
+  }
+
+  #isKnown(): boolean {
+    if (!hasSchema(this.ctx.storage)) return false;
+    applySchema(this.ctx.storage);
+    return true;
   }
 
   get #userId(): string {

@@ -1,0 +1,77 @@
+import { logFailure } from "../log-failure.ts";
+import type { Problem } from "./problem.ts";
+
+/** A write key may write only; a read key may read and erase only. */
+export type KeyKind = "write" | "read";
+
+/** Whom a key belongs to: the name that is recorded with every event. Null where no key is needed. */
+export type KeyCheck = { ok: true; source: string | null } | { ok: false; problem: Problem };
+
+const SECRETS = { write: "WRITE_KEYS", read: "READ_KEYS" } as const;
+
+interface Key {
+  name: string;
+  digest: ArrayBuffer;
+}
+
+type KeyRing = { ok: true; keys: Key[] } | { ok: false };
+
+/** Reads a secret of the form `name:key,name:key`. The fault names the place and never the key. */
+export function parseKeys(
+  secret: string,
+): { ok: true; keys: { name: string; key: string }[] } | { ok: false; fault: string } {
+  const keys: { name: string; key: string }[] = [];
+  const entries = secret.split(",").map((entry) => entry.trim());
+  for (const [index, entry] of entries.entries()) {
+    const [, name, key] = /^([\w.-]{1,64}):(\S+)$/.exec(entry) ?? [];
+    if (!name || !key)
+      return { ok: false, fault: `entry ${index + 1} of ${entries.length} is not of the form name:key` };
+    keys.push({ name, key });
+  }
+  return { ok: true, keys };
+}
+
+/** Decides whether a request that presents this key, or none, may pass. */
+export async function checkKey(env: Env, kind: KeyKind, presented: string | undefined): Promise<KeyCheck> {
+  const secret = env[SECRETS[kind]];
+  if (!secret?.trim())
+    return env.OPEN === "true"
+      ? { ok: true, source: null }
+      : { ok: false, problem: { reason: "closed", secret: SECRETS[kind] } };
+  const ring = await keyRing(kind, secret);
+  if (!ring.ok) return { ok: false, problem: { reason: "closed", secret: SECRETS[kind] } };
+
+  const digest = await digestOf(presented ?? "");
+  let source: string | null = null;
+  // All are compared, each in constant time: how long it takes says nothing of how close a guess was.
+  for (const key of ring.keys) if (crypto.subtle.timingSafeEqual(key.digest, digest)) source = key.name;
+  return source === null || !presented
+    ? { ok: false, problem: { reason: "unauthorized", kind } }
+    : { ok: true, source };
+}
+
+const rings = new Map<string, Promise<KeyRing>>();
+
+/** The digests of a secret's keys, made once; a malformed secret is logged when the first request finds it. */
+function keyRing(kind: KeyKind, secret: string): Promise<KeyRing> {
+  const cached = rings.get(secret);
+  if (cached) return cached;
+  const ring = (async (): Promise<KeyRing> => {
+    const parsed = parseKeys(secret);
+    if (!parsed.ok) {
+      logFailure("malformed_secret", parsed.fault, { secret: SECRETS[kind] });
+      return { ok: false };
+    }
+    return {
+      ok: true,
+      keys: await Promise.all(parsed.keys.map(async ({ name, key }) => ({ name, digest: await digestOf(key) }))),
+    };
+  })();
+  rings.set(secret, ring);
+  return ring;
+}
+
+/** Digests are of one length, whatever a client presents: timingSafeEqual wants that. */
+function digestOf(text: string): Promise<ArrayBuffer> {
+  return crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+}

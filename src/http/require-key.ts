@@ -1,0 +1,54 @@
+import type { Context } from "hono";
+import { createMiddleware } from "hono/factory";
+import type { AppEnv } from "./app-env.ts";
+import { checkKey, type KeyKind } from "./keys.ts";
+import { problem } from "./problem.ts";
+import { isWithinKeyLimit } from "./key-rate-limit.ts";
+
+/** Lets a request pass that presents a key of this kind, and keeps the key's name as the source of its events. */
+export function requireKey(kind: KeyKind) {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    const presented = keyInHeaders(c) ?? (kind === "write" ? keyInQuery(c) : undefined);
+    return (await admit(c, kind, presented)) ?? next();
+  });
+}
+
+/**
+ * Checks a presented key and the coarse limit on what it may send. Sets the source of the request's events.
+ *
+ * @returns the refusal, or null where the request may pass
+ */
+export async function admit(
+  c: Context<AppEnv>,
+  kind: KeyKind,
+  presented: string | undefined,
+): Promise<Response | null> {
+  const check = await checkKey(c.env, kind, presented);
+  if (!check.ok) return problem(c, check.problem);
+  if (!(await isWithinKeyLimit(c.env, kind, check.source))) return problem(c, { reason: "key_rate_limited" });
+  c.set("source", check.source);
+  return null;
+}
+
+/** Bearer, then Basic with the key as user name and any password, then x-api-key. */
+export function keyInHeaders(c: Context): string | undefined {
+  const [scheme, credentials] = (c.req.header("authorization") ?? "").trim().split(/\s+/, 2);
+  if (credentials) {
+    if (/^bearer$/i.test(scheme!)) return credentials;
+    if (/^basic$/i.test(scheme!)) return userNameOf(credentials);
+  }
+  return c.req.header("x-api-key") || undefined;
+}
+
+/** For beacons, which cannot send headers. */
+export function keyInQuery(c: Context): string | undefined {
+  return c.req.query("writeKey") || undefined;
+}
+
+function userNameOf(credentials: string): string | undefined {
+  try {
+    return atob(credentials).split(":", 1)[0] || undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,24 @@
+import type { TrackedEvent } from "../event/contract.ts";
+import { noteProperties, readProfile, writeProfile } from "./profile.ts";
+import { readHead, type Recorded, recordEvent } from "./record-event.ts";
+
+/** Records a request's events in their order, all in one transaction. Synchronous: two requests cannot interleave. */
+export function recordEvents(
+  storage: DurableObjectStorage,
+  events: readonly TrackedEvent[],
+  source: string | null,
+  now: number,
+): Recorded[] {
+  return storage.transactionSync(() => {
+    const head = readHead(storage.sql);
+    const profile = readProfile(storage);
+    let profileChanged = false;
+    const recorded = events.map((event) => {
+      const result = recordEvent(storage.sql, head, event, source, now);
+      if (noteProperties(storage.sql, profile, event, result, head.seq)) profileChanged = true;
+      return result;
+    });
+    if (profileChanged) writeProfile(storage, profile);
+    return recorded;
+  });
+}
