@@ -1,6 +1,35 @@
-/** Finds a D1 database among the Worker's bindings. Throws where a log was begun on one that is bound no more. */
+/**
+ * The D1 databases that a deployment binds: `DB`, and where one is not enough `DB_1`, `DB_2` and so on. A D1 database
+ * holds 10 GB and runs one query at a time, so a larger deployment spreads its users over several.
+ */
+export function databaseNames(env: Env): string[] {
+  return Object.keys(env)
+    .filter((name) => /^DB(_\d+)?$/.test(name))
+    .sort((a, b) => numberOf(a) - numberOf(b));
+}
+
+function numberOf(name: string): number {
+  return Number(name.slice("DB_".length) || 0);
+}
+
+/** Finds a database by its binding. Throws where a log was begun on one that is bound no more. */
 export function databaseNamed(env: Env, name: string): D1Database {
   const database = (env as unknown as Record<string, D1Database | undefined>)[name];
-  if (!database) throw new Error(`No D1 database is bound as ${name}, which holds events of this user`);
+  if (!database) throw new Error(`No D1 database is bound as ${name}, although events are kept there`);
   return database;
+}
+
+/**
+ * The database for a user's log that is begun now. The log keeps its choice, so binding another database moves nobody.
+ */
+export function chooseDatabase(env: Env, userId: string): string {
+  const names = databaseNames(env);
+  return names[hash(userId) % names.length]!;
+}
+
+/** FNV-1a over UTF-16 units: quick, without state, and even enough to spread users. Any other would do as well. */
+function hash(text: string): number {
+  let hashed = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hashed = Math.imul(hashed ^ text.charCodeAt(i), 0x01000193);
+  return hashed >>> 0;
 }

@@ -108,7 +108,7 @@ const id = (maxCharacters: number) =>
   );
 
 const eventName = text(MAX_EVENT_NAME_CHARACTERS);
-const userId = id(MAX_USER_ID_CHARACTERS);
+export const userId = id(MAX_USER_ID_CHARACTERS);
 const messageId = id(MAX_MESSAGE_ID_CHARACTERS);
 
 /**

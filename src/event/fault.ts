@@ -1,4 +1,6 @@
-import { MAX_ECHOED_CHARACTERS } from "../limits.ts";
+import type { BaseIssue } from "valibot";
+import { MAX_ECHOED_CHARACTERS, MAX_REPORTED_FAULTS } from "../limits.ts";
+import { isJsonObject } from "./json.ts";
 
 /** One thing that is wrong with what a client sent. `limit` and `actual` are there where a limit was passed. */
 export interface Fault {
@@ -8,6 +10,32 @@ export interface Fault {
   detail: string;
   limit?: number;
   actual?: number;
+}
+
+/**
+ * All that a Valibot schema of a strict object found wrong with an input.
+ *
+ * @param fields the object's known fields; every other one is a fault
+ * @param unknown what is said of an unknown field
+ */
+export function faultsOf(issues: BaseIssue<unknown>[], input: unknown, fields: object, unknown: string): Fault[] {
+  const names = isJsonObject(input) ? Object.keys(input).filter((key) => !Object.hasOwn(fields, key)) : [];
+  return [
+    ...names.map((key) => ({ pointer: jsonPointer([key]), detail: unknown })),
+    // Valibot stops at the first unknown key and takes inherited names for known ones: counted above instead.
+    ...issues.filter(({ type, expected }) => type !== "strict_object" || expected !== "never").map(faultOf),
+  ].slice(0, MAX_REPORTED_FAULTS);
+}
+
+function faultOf(issue: BaseIssue<unknown>): Fault {
+  const pointer = jsonPointer((issue.path ?? []).map((item) => item.key as string | number));
+  const fault: Fault = { pointer, detail: issue.message };
+  // Valibot's own notation for a passed limit.
+  if (issue.expected?.startsWith("<=")) {
+    fault.limit = Number(issue.expected.slice(2));
+    fault.actual = Number(issue.received);
+  }
+  return fault;
 }
 
 /** An RFC 6901 pointer. A client's own names are cut off, so that no answer echoes a body. */

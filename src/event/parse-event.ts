@@ -1,8 +1,6 @@
 import * as v from "valibot";
-import { MAX_REPORTED_FAULTS } from "../limits.ts";
 import { eventContract, type TrackedEvent } from "./contract.ts";
-import { type Fault, jsonPointer } from "./fault.ts";
-import { isJsonObject } from "./json.ts";
+import { type Fault, faultsOf } from "./fault.ts";
 
 // Pure: no I/O, and no clock of its own.
 
@@ -18,32 +16,6 @@ export function eventParser(now: number): (input: unknown) => ParsedEvent {
   return (input) => {
     const parsed = v.safeParse(contract, input);
     if (parsed.success) return { ok: true, event: parsed.output };
-    const faults = [
-      ...(isJsonObject(input) ? unknownFields(input, fields) : []),
-      // Valibot stops at the first unknown key and takes inherited names for known ones: counted above instead.
-      ...parsed.issues.filter((issue) => !isUnknownField(issue)).map(faultOf),
-    ];
-    return { ok: false, faults: faults.slice(0, MAX_REPORTED_FAULTS) };
+    return { ok: false, faults: faultsOf(parsed.issues, input, fields, "is not a field of an event") };
   };
-}
-
-function unknownFields(input: object, known: object): Fault[] {
-  return Object.keys(input)
-    .filter((key) => !Object.hasOwn(known, key))
-    .map((key) => ({ pointer: jsonPointer([key]), detail: "is not a field of an event" }));
-}
-
-function isUnknownField(issue: v.BaseIssue<unknown>): boolean {
-  return issue.type === "strict_object" && issue.expected === "never";
-}
-
-function faultOf(issue: v.BaseIssue<unknown>): Fault {
-  const pointer = jsonPointer((issue.path ?? []).map((item) => item.key as string | number));
-  const fault: Fault = { pointer, detail: issue.message };
-  // Valibot's own notation for a passed limit.
-  if (issue.expected?.startsWith("<=")) {
-    fault.limit = Number(issue.expected.slice(2));
-    fault.actual = Number(issue.received);
-  }
-  return fault;
 }

@@ -5,6 +5,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { logFailure } from "../log-failure.ts";
 import type { AppEnv } from "./app-env.ts";
 import { browserAccess } from "./browser-access.ts";
+import { feed } from "./feed.ts";
 import { noStore } from "./no-store.ts";
 import { problem } from "./problem.ts";
 import { track } from "./track.ts";
@@ -33,6 +34,7 @@ app.use(
 
 app.route("/", track);
 app.route("/", users);
+app.route("/", feed);
 
 app.notFound((c) => problem(c, { reason: "not_found", detail: "There is nothing at this path." }));
 app.onError((error, c) => {

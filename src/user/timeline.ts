@@ -8,11 +8,11 @@ export interface TimelinePosition {
 
 export interface TimelineQuery {
   /** Inclusive, in epoch milliseconds. */
-  from?: number;
+  from?: number | undefined;
   /** Exclusive, in epoch milliseconds. */
-  to?: number;
+  to?: number | undefined;
   /** Only events of this name. */
-  event?: string;
+  event?: string | undefined;
   order: "asc" | "desc";
   limit: number;
   /** Only what comes after this position, in the given order. */

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import { databaseNamed } from "../d1/databases.ts";
+import { chooseDatabase, databaseNamed } from "../d1/databases.ts";
 import { eraseEvents } from "../d1/erase-events.ts";
 import { insertEvents } from "../d1/insert-events.ts";
 import type { TrackedEvent } from "../event/contract.ts";
@@ -135,7 +135,11 @@ export class UserLog extends DurableObject<Env> {
     const { storage } = this.ctx;
     applySchema(storage);
     if (!readLogState(storage))
-      writeLogState(storage, { generation: nextGeneration(storage, now), database: "DB", shippedSeq: 0 });
+      writeLogState(storage, {
+        generation: nextGeneration(storage, now),
+        database: chooseDatabase(this.env, this.#userId),
+        shippedSeq: 0,
+      });
   }
 
   /** An alarm that is set stays, or a busy user would push it away for ever. */

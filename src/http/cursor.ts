@@ -1,0 +1,28 @@
+import * as v from "valibot";
+
+// Cursors are opaque to clients, so that what they hold may change: base64url of JSON.
+
+export function encodeCursor(position: unknown): string {
+  return btoa(JSON.stringify(position)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+/** A query parameter that holds a cursor to a position of the given schema. */
+export function cursorTo<Position>(position: v.GenericSchema<unknown, Position>) {
+  return v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset, addIssue, NEVER }): Position => {
+      const parsed = v.safeParse(position, decode(dataset.value));
+      if (parsed.success) return parsed.output;
+      addIssue({ message: "is not a cursor of this list" });
+      return NEVER;
+    }),
+  );
+}
+
+function decode(cursor: string): unknown {
+  try {
+    return JSON.parse(atob(cursor.replaceAll("-", "+").replaceAll("_", "/")));
+  } catch {
+    return undefined;
+  }
+}
