@@ -78,3 +78,7 @@ export const CLOSED_RETRY_AFTER_S = 60;
 
 /** Pages in one stream of the feed. A Worker may make 1,000 queries an invocation, and a page takes two of each database. */
 export const MAX_STREAMED_PAGES = 100;
+
+/** Rows that a statement of the retention looks at, within D1's advice, and statements in one run of the cron. */
+export const RETENTION_CHUNK_EVENTS = 5_000;
+export const MAX_RETENTION_CHUNKS = 100;
