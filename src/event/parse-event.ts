@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { MAX_REPORTED_FAULTS } from "../limits.ts";
-import { eventContract, type TrackedEvent } from "./contract.ts";
+import { eventContract, mustBe, type TrackedEvent } from "./contract.ts";
 import { type Fault, jsonPointer } from "./fault.ts";
 import { isJsonObject } from "./json.ts";
 
@@ -16,10 +16,13 @@ export function eventParser(now: number): (input: unknown) => ParsedEvent {
   const contract = eventContract(now);
   const fields = contract.pipe[0].entries;
   return (input) => {
+    // Valibot takes an array for an object, and hands null on to the checks that follow.
+    if (!isJsonObject(input))
+      return { ok: false, faults: [{ pointer: "", detail: mustBe("a JSON object")({ input }) }] };
     const parsed = v.safeParse(contract, input);
     if (parsed.success) return { ok: true, event: parsed.output };
     const faults = [
-      ...(isJsonObject(input) ? unknownFields(input, fields) : []),
+      ...unknownFields(input, fields),
       // Valibot stops at the first unknown key and takes inherited names for known ones: counted above instead.
       ...parsed.issues.filter((issue) => !isUnknownField(issue)).map(faultOf),
     ];
