@@ -39,7 +39,8 @@ export class UserLog extends DurableObject<Env> {
    * it sets itself again, for ever.
    */
   override async alarm(): Promise<void> {
-    this.#shipping = this.#shipping.then(() => this.#ship());
+    // Where the run before failed on the object's own storage, this one is tried all the same.
+    this.#shipping = this.#shipping.catch(() => {}).then(() => this.#ship());
     await this.#shipping;
   }
 
