@@ -69,6 +69,8 @@ describe("mergeJson", () => {
       expect(mergeJson(text("1"), text("2"))).toBe(text("2"));
       expect(mergeJson(text("1"), "{}")).toBeNull();
       expect(mergeJson('{"a":{}}', `{"a":${text("{}")}}`)).toBe(`{"a":${text("{}")}}`); // nested, too
+      // Every object inherits something under this name, which is not what was sent.
+      expect(mergeJson(`{"a":${text("{}")}}`, '{"a":{"x":1}}')).toBe('{"a":{"x":1}}');
       expect(({} as JsonObject)["x"]).toBeUndefined(); // no prototype was touched
     },
   );
