@@ -11,5 +11,7 @@ export default defineConfig(async () => ({
   test: {
     include: ["test/**/*.test.ts"],
     setupFiles: ["test/apply-migrations.ts"],
+    // Not a measure of anything: a crashed alarm is tried again after two seconds, and machines are busy.
+    testTimeout: 20_000,
   },
 }));

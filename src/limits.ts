@@ -25,7 +25,7 @@ export const MAX_EVENT_BYTES = 64 * 1024;
 /** Levels of nesting in an event, its own object being the first. Keeps every recursion over an event shallow. */
 export const MAX_NESTING_LEVELS = 20;
 
-/** Faults reported for one event. All of a real event's fit; a hostile one must not be answered with megabytes. */
+/** Faults in one list of an answer. All of a real event's fit; a hostile one must not be answered with megabytes. */
 export const MAX_REPORTED_FAULTS = 50;
 
 /** How much of a client's own field name an answer repeats. */

@@ -108,7 +108,11 @@ const id = (maxCharacters: number) =>
   );
 
 const eventName = text(MAX_EVENT_NAME_CHARACTERS);
-export const userId = id(MAX_USER_ID_CHARACTERS);
+export const userId = v.pipe(
+  id(MAX_USER_ID_CHARACTERS),
+  // URL parsers take these away, even percent-encoded, so that such a user could never be read back.
+  v.check((value) => value !== "." && value !== "..", "cannot be a segment of a path"),
+);
 const messageId = id(MAX_MESSAGE_ID_CHARACTERS);
 
 /**
@@ -158,7 +162,7 @@ const timestamp = (now: number) =>
   );
 
 /** A message for a value of the wrong type, or for one that is missing. */
-function mustBe(type: string) {
+export function mustBe(type: string) {
   return (issue: { input: unknown }) =>
     issue.input === undefined ? "is required" : `must be ${type}, not ${nameOf(issue.input)}`;
 }

@@ -8,16 +8,17 @@ export type Element = { ok: true; input: unknown } | { ok: false; detail: string
 
 export type ParsedBody =
   | { ok: true; form: "single"; elements: [Element] }
-  | { ok: true; form: "several"; elements: Element[] }
+  /** `pointer` is that of the array in the body. */
+  | { ok: true; form: "several"; elements: Element[]; pointer: "" | "/batch" }
   | { ok: false; problem: Problem };
 
 /** Reads the four forms of /track's body: one event, an array, `{"batch": […]}`, or newline-delimited JSON. */
 export function parseBody(text: string, contentType: string | undefined): ParsedBody {
-  if (isNdjson(contentType)) return several(parseLines(text));
+  if (isNdjson(contentType)) return several(parseLines(text), "");
   const parsed = parseJson(text);
   if (!parsed.ok) return refuse({ reason: "malformed_body", detail: parsed.detail });
   const body = parsed.input;
-  if (Array.isArray(body)) return several(body.map(element));
+  if (Array.isArray(body)) return several(body.map(element), "");
   if (!isJsonObject(body) || !Object.hasOwn(body, "batch"))
     return { ok: true, form: "single", elements: [element(body)] };
 
@@ -28,7 +29,7 @@ export function parseBody(text: string, contentType: string | undefined): Parsed
   }));
   if (!Array.isArray(batch)) faults.unshift({ pointer: "/batch", detail: "must be an array of events" });
   if (faults.length > 0) return refuse({ reason: "invalid_request", faults });
-  return several((batch as unknown[]).map(element));
+  return several((batch as unknown[]).map(element), "/batch");
 }
 
 /** Parses JSON text; the reason names the place where the parser does, and repeats nothing of the text. */
@@ -49,9 +50,9 @@ function parseLines(text: string): Element[] {
     .map(parseJson);
 }
 
-function several(elements: Element[]): ParsedBody {
+function several(elements: Element[], pointer: "" | "/batch"): ParsedBody {
   if (elements.length === 0)
-    return refuse({ reason: "invalid_request", faults: [{ pointer: "", detail: "holds no events" }] });
+    return refuse({ reason: "invalid_request", faults: [{ pointer, detail: "holds no events" }] });
   if (elements.length > MAX_REQUEST_EVENTS)
     return refuse({
       reason: "body_too_large",
@@ -59,7 +60,7 @@ function several(elements: Element[]): ParsedBody {
       actual: elements.length,
       unit: "events",
     });
-  return { ok: true, form: "several", elements };
+  return { ok: true, form: "several", elements, pointer };
 }
 
 function isNdjson(contentType: string | undefined): boolean {

@@ -87,8 +87,8 @@ export class UserLog extends DurableObject<Env> {
    * it sets itself again, for ever.
    */
   override async alarm(): Promise<void> {
-    const ship = () => this.#ship();
-    this.#shipping = this.#shipping.then(ship, ship);
+    // Where the run before failed on the object's own storage, this one is tried all the same.
+    this.#shipping = this.#shipping.catch(() => {}).then(() => this.#ship());
     await this.#shipping;
   }
 
