@@ -31,6 +31,7 @@ export function answer(c: Context, form: "single" | "several", recorded: Recorde
 
 function answerOne(c: Context, result: EventResult): Response {
   if (result.status === "rejected") return problem(c, { reason: "invalid_request", faults: result.faults });
+  if (result.status === "ignored") return c.json({ success: true, status: result.status });
   const { event, userId, timestamp } = result.event;
   return c.json({
     success: true,
@@ -46,6 +47,7 @@ function summaryOf(results: EventResult[]): Record<string, unknown> {
   const count = (status: EventResult["status"]) => results.filter((result) => result.status === status).length;
   const rejected = count("rejected");
   const suppressed = count("suppressed");
+  const ignored = count("ignored");
   return {
     success: rejected === 0,
     created: count("created"),
@@ -53,6 +55,7 @@ function summaryOf(results: EventResult[]): Record<string, unknown> {
     updated: count("updated"),
     rejected,
     ...(suppressed > 0 ? { suppressed } : {}),
+    ...(ignored > 0 ? { ignored } : {}),
     results: results.map((result, index) => ({ index, status: result.status, ...verdictOf(result) })),
   };
 }
@@ -64,6 +67,7 @@ function verdictOf(result: EventResult): Record<string, unknown> {
     case "updated":
       return { seq: result.seq, revision: result.revision, ...(result.late ? { late: true } : {}) };
     case "suppressed":
+    case "ignored":
       return {};
     case "rejected":
       return { errors: result.faults };

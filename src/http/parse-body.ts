@@ -51,16 +51,16 @@ function parseLines(text: string): Element[] {
 }
 
 function several(elements: Element[], pointer: "" | "/batch"): ParsedBody {
-  if (elements.length === 0)
-    return refuse({ reason: "invalid_request", faults: [{ pointer, detail: "holds no events" }] });
-  if (elements.length > MAX_REQUEST_EVENTS)
-    return refuse({
-      reason: "body_too_large",
-      limit: MAX_REQUEST_EVENTS,
-      actual: elements.length,
-      unit: "events",
-    });
-  return { ok: true, form: "several", elements, pointer };
+  const refused = checkCount(elements.length, pointer);
+  return refused ? refuse(refused) : { ok: true, form: "several", elements, pointer };
+}
+
+/** Says why a request cannot hold this many events, or null where it can. */
+export function checkCount(events: number, pointer: string): Problem | null {
+  if (events === 0) return { reason: "invalid_request", faults: [{ pointer, detail: "holds no events" }] };
+  if (events > MAX_REQUEST_EVENTS)
+    return { reason: "body_too_large", limit: MAX_REQUEST_EVENTS, actual: events, unit: "events" };
+  return null;
 }
 
 function isNdjson(contentType: string | undefined): boolean {
