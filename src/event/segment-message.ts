@@ -20,11 +20,10 @@ type MappedMessage = "ignored" | "untyped" | { sent: JsonObject; names: Record<s
 export function messageParser(envelope: JsonObject, now: number): (message: unknown) => ParsedMessage {
   const parseEvent = eventParser(now);
   return (message) => {
-    if (!isJsonObject(message)) return parseEvent(message);
+    if (!isJsonObject(message)) return refused({ pointer: "", detail: "must be a JSON object" });
     const mapped = mapMessage(message, envelope, now);
-    if (mapped === "ignored") return "ignored";
-    if (mapped === "untyped")
-      return { ok: false, faults: [{ pointer: "/type", detail: 'must be a string: "track" for an event' }] };
+    if (mapped === "ignored") return mapped;
+    if (mapped === "untyped") return refused({ pointer: "/type", detail: 'must be a string: "track" for an event' });
     const parsed = parseEvent(mapped.sent);
     return parsed.ok ? parsed : { ok: false, faults: parsed.faults.map((fault) => renamed(fault, mapped)) };
   };
@@ -84,6 +83,10 @@ function timeOf(message: JsonObject, envelope: JsonObject): [string, unknown] | 
 function contextOf(context: unknown, anonymousId: unknown): unknown {
   if (anonymousId === undefined || !isJsonObject(context) || Object.hasOwn(context, "anonymousId")) return context;
   return { ...context, anonymousId };
+}
+
+function refused(fault: Fault): ParsedMessage {
+  return { ok: false, faults: [fault] };
 }
 
 /** A fault as the client knows the field. */

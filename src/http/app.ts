@@ -29,6 +29,7 @@ app.use(
   }),
 );
 app.use(noStore);
+app.use("/track", browserAccess);
 app.use("/v1/*", browserAccess);
 app.use("/beacon/*", browserAccess);
 app.use("/sourceConfig/*", browserAccess);
