@@ -35,7 +35,7 @@ export function messageParser(envelope: JsonObject, now: number): (message: unkn
  * Times are taken as they were sent, not moved by the difference between `sentAt` and our clock as Segment does: the
  * time is part of an event's identity, and a retry has another `sentAt`.
  */
-export function mapMessage(message: JsonObject, envelope: JsonObject, now: number): MappedMessage {
+function mapMessage(message: JsonObject, envelope: JsonObject, now: number): MappedMessage {
   // The path says what a message is that came alone.
   if (message !== envelope && message["type"] !== "track")
     return typeof message["type"] === "string" ? "ignored" : "untyped";
