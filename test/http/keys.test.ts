@@ -1,4 +1,5 @@
 import { describe, it, vi } from "vitest";
+import { app } from "../../src/http/app.ts";
 import { parseKeys } from "../../src/http/keys.ts";
 import { anEvent, newUser, requestWith, rowsOf, timelineOf, userLog } from "../tracklog.ts";
 
@@ -91,6 +92,20 @@ describe("a key", () => {
     expect((await erase(bearer("w1"))).status).toBe(401);
     expect(await timelineOf(user)).toHaveLength(1);
     expect((await erase(bearer("r1"))).status).toBe(200);
+  });
+
+  it("of the right kind is asked for at every route", async ({ expect }) => {
+    // The browser SDKs' metrics about themselves come without a key, and nothing of them is kept.
+    const routes = app.routes.filter(({ method, path }) => method !== "ALL" && path !== "/v1/m");
+    expect(routes.length).toBeGreaterThan(5);
+    for (const { method, path } of routes) {
+      const wrong = /^\/(users|events)/.test(path) ? "w1" : "r1";
+      const url = path.replace(":user_id", "u").replace(":key", wrong);
+      for (const headers of [{}, bearer(wrong), bearer("x")] as Record<string, string>[]) {
+        const { status } = await requestWith(KEYS, url, { method, headers });
+        expect([path, status]).toEqual([path, 401]);
+      }
+    }
   });
 
   it("brings its name to the log and to D1, whichever of several keys it is", async ({ expect }) => {
