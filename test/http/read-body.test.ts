@@ -87,6 +87,15 @@ describe("a body", () => {
     expect(body).toMatchObject({ success: false, errors: [{ pointer: "", detail: expect.stringContaining(reason) }] });
   });
 
+  it.for(["null", "[null]", '{"batch":[null,1,"x",[],true]}', "1", '"x"', "[[]]", "true"])(
+    "that holds no objects is refused: %s",
+    async (body, { expect }) => {
+      const answer = await send(body);
+      expect(answer.status).toBe(400);
+      expect(answer.body["errors"][0]["detail"]).toMatch(/^must be a JSON object, not /);
+    },
+  );
+
   it("of no bytes at all is empty, whatever its encoding", async ({ expect }) => {
     for (const headers of [{}, { "Content-Encoding": "gzip" }] as Record<string, string>[]) {
       const { status, body } = await requestWith({}, "/track", { method: "POST", headers });
