@@ -1,0 +1,91 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { convertV4MiniflareOptions, Miniflare, type V4DurableObject } from "miniflare";
+import { unstable_getMiniflareWorkerOptions as workerOptionsOf, unstable_splitSqlQuery as splitSql } from "wrangler";
+import { buildWorker } from "./build-worker.ts";
+
+/** What a benchmark lets the Worker do beyond a deployment's defaults: no key, and no limit on one user's rate. */
+const VARS = { OPEN: "true", RATE_LIMIT_EVENTS_PER_SECOND: "1000000000", RATE_LIMIT_BURST_EVENTS: "1000000000" };
+
+export interface WorkerServer {
+  url: URL;
+  /** The SQLite file behind the binding DB. */
+  d1File: string;
+  stop: () => Promise<void>;
+}
+
+export interface WorkerServerOptions {
+  /** The Worker's entry, from the repository's root. */
+  entry: string;
+  /** Durable Objects that wrangler.toml does not know of, or that it binds to another class: binding to class. */
+  durableObjects?: Record<string, string>;
+  /** The .sql files to make D1's tables of, from the repository's root. */
+  migrations: string;
+}
+
+/**
+ * Runs a Worker in a workerd of its own, with the bindings of wrangler.toml and state on disk that is gone after
+ * `stop`. Requests go straight to the Worker: neither wrangler dev's proxy nor Miniflare's entry Worker is between.
+ */
+export async function startWorkerServer({
+  entry,
+  durableObjects = {},
+  migrations,
+}: WorkerServerOptions): Promise<WorkerServer> {
+  process.env["WRANGLER_LOG"] ??= "warn";
+  const { modulesRules: _, ...options } = workerOptionsOf("wrangler.toml").workerOptions;
+  const objects: Record<string, V4DurableObject> = {};
+  for (const [binding, object] of Object.entries(options["durableObjects"] as Record<string, V4DurableObject>))
+    objects[binding] = object;
+  for (const [binding, className] of Object.entries(durableObjects)) objects[binding] = { className, useSQLite: true };
+  // A variant runs only a part of the time. Were its objects evicted meanwhile, each round would begin with cold
+  // ones, which users who are active all the time are not.
+  for (const object of Object.values(objects)) object.unsafePreventEviction = true;
+
+  const state = await mkdtemp(join(tmpdir(), "tracklog-bench-"));
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      ...options,
+      modules: [{ type: "ESModule", path: "worker.js", contents: await buildWorker(entry) }],
+      bindings: { ...(options["bindings"] as object), ...VARS },
+      durableObjects: objects,
+      unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+      resourcePersistencePath: state,
+      host: "127.0.0.1",
+      port: 0,
+      cf: false,
+    }),
+  );
+  try {
+    await migrate(await miniflare.getD1Database("DB"), migrations);
+    return {
+      url: await miniflare.unsafeGetDirectURL(),
+      d1File: await findD1File(state),
+      stop: async () => {
+        await miniflare.dispose();
+        await rm(state, { recursive: true, force: true });
+      },
+    };
+  } catch (error) {
+    await miniflare.dispose();
+    await rm(state, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+type Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
+
+async function migrate(database: Database, migrations: string): Promise<void> {
+  for (const file of (await readdir(migrations)).filter((name) => name.endsWith(".sql")).sort()) {
+    const statements = splitSql(await readFile(join(migrations, file), "utf8"));
+    await database.batch(statements.map((statement) => database.prepare(statement)));
+  }
+}
+
+async function findD1File(state: string): Promise<string> {
+  const files = await readdir(state, { recursive: true });
+  const found = files.filter((file) => /D1DatabaseObject\/[0-9a-f]+\.sqlite$/.test(file));
+  if (found.length !== 1) throw new Error(`Expected one D1 database below ${state}, found ${found.length}`);
+  return join(state, found[0]!);
+}
