@@ -20,18 +20,26 @@ export interface WorkerServerOptions {
   entry: string;
   /** Durable Objects that wrangler.toml does not know of, or that it binds to another class: binding to class. */
   durableObjects?: Record<string, string>;
-  /** The .sql files to make D1's tables of, from the repository's root. */
+  /** The folder of .sql files to make the tables of an empty D1 of, from the repository's root. */
   migrations: string;
+  /** Where the state is kept. Without it, state is in a folder of its own that is gone after `stop`. */
+  state?: string;
+  port?: number;
+  /** Whether the runtime may put objects to sleep that had nothing to do for some seconds. */
+  mayEvict?: boolean;
 }
 
 /**
- * Runs a Worker in a workerd of its own, with the bindings of wrangler.toml and state on disk that is gone after
- * `stop`. Requests go straight to the Worker: neither wrangler dev's proxy nor Miniflare's entry Worker is between.
+ * Runs a Worker in a workerd of its own, with the bindings of wrangler.toml and state on disk. Requests go straight
+ * to the Worker: neither wrangler dev's proxy nor Miniflare's entry Worker is between.
  */
 export async function startWorkerServer({
   entry,
   durableObjects = {},
   migrations,
+  state,
+  port = 0,
+  mayEvict = false,
 }: WorkerServerOptions): Promise<WorkerServer> {
   process.env["WRANGLER_LOG"] ??= "warn";
   const { modulesRules: _, ...options } = workerOptionsOf("wrangler.toml").workerOptions;
@@ -39,37 +47,35 @@ export async function startWorkerServer({
   for (const [binding, object] of Object.entries(options["durableObjects"] as Record<string, V4DurableObject>))
     objects[binding] = object;
   for (const [binding, className] of Object.entries(durableObjects)) objects[binding] = { className, useSQLite: true };
-  // A variant runs only a part of the time. Were its objects evicted meanwhile, each round would begin with cold
-  // ones, which users who are active all the time are not.
-  for (const object of Object.values(objects)) object.unsafePreventEviction = true;
+  for (const object of Object.values(objects)) object.unsafePreventEviction = !mayEvict;
 
-  const state = await mkdtemp(join(tmpdir(), "tracklog-bench-"));
+  const folder = state ?? (await mkdtemp(join(tmpdir(), "tracklog-bench-")));
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       ...options,
       modules: [{ type: "ESModule", path: "worker.js", contents: await buildWorker(entry) }],
       bindings: { ...(options["bindings"] as object), ...VARS },
       durableObjects: objects,
-      unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
-      resourcePersistencePath: state,
+      unsafeDirectSockets: [{ host: "127.0.0.1", port }],
+      resourcePersistencePath: folder,
       host: "127.0.0.1",
       port: 0,
       cf: false,
     }),
   );
-  try {
-    await migrate(await miniflare.getD1Database("DB"), migrations);
-    return {
-      url: await miniflare.unsafeGetDirectURL(),
-      d1File: await findD1File(state),
-      stop: async () => {
-        await miniflare.dispose();
-        await rm(state, { recursive: true, force: true });
-      },
-    };
-  } catch (error) {
+  const stop = async () => {
     await miniflare.dispose();
-    await rm(state, { recursive: true, force: true });
+    if (state === undefined) await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const url = await miniflare.unsafeGetDirectURL();
+    // D1 may be beyond reach when a server is started again.
+    if (!(await findD1File(folder))) await migrate(await miniflare.getD1Database("DB"), migrations);
+    const d1File = await findD1File(folder);
+    if (d1File === undefined) throw new Error(`There is no D1 database below ${folder}`);
+    return { url, d1File, stop };
+  } catch (error) {
+    await stop();
     throw error;
   }
 }
@@ -83,9 +89,8 @@ async function migrate(database: Database, migrations: string): Promise<void> {
   }
 }
 
-async function findD1File(state: string): Promise<string> {
-  const files = await readdir(state, { recursive: true });
-  const found = files.filter((file) => /D1DatabaseObject\/[0-9a-f]+\.sqlite$/.test(file));
-  if (found.length !== 1) throw new Error(`Expected one D1 database below ${state}, found ${found.length}`);
-  return join(state, found[0]!);
+async function findD1File(folder: string): Promise<string | undefined> {
+  const files = await readdir(folder, { recursive: true });
+  const file = files.find((name) => /D1DatabaseObject\/[0-9a-f]+\.sqlite$/.test(name));
+  return file && join(folder, file);
 }
