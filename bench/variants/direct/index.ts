@@ -1,0 +1,3 @@
+export { app as default } from "../../../src/http/app.ts";
+// wrangler.toml binds it; nothing calls it.
+export { UserLog } from "../../../src/user/user-log.ts";
