@@ -52,6 +52,12 @@ export const ALARM_OVERDUE_MS = 60 * 1000;
 export const MAX_PAGE_EVENTS = 500;
 export const DEFAULT_PAGE_EVENTS = 100;
 
+/**
+ * A page's properties and contexts; it ends early at this, though never empty. 500 events of 64 KB would pass both the
+ * 32 MiB that a call between Workers may answer and, with their copies, the 128 MB of memory.
+ */
+export const MAX_PAGE_BYTES = 4_000_000;
+
 /** How many events a filtered page of a timeline looks at, before it hands back a cursor to go on from. */
 export const MAX_SCANNED_EVENTS = 10_000;
 

@@ -1,4 +1,5 @@
 import { env, exports } from "cloudflare:workers";
+import type { TrackedEvent } from "../src/event/contract.ts";
 
 // The Worker as the tests use it: through its own fetch, and through the bindings behind it.
 
@@ -10,6 +11,23 @@ export function newUser(): string {
 /** A valid event, with the given fields changed. */
 export function anEvent(changes: Record<string, unknown> = {}): Record<string, unknown> {
   return { event: "signed_up", user_id: "user123", timestamp: "2026-01-02T03:04:05.678Z", properties: {}, ...changes };
+}
+
+/** An event in the form in which a user's log takes it, past the limits of a request. */
+export function tracked({
+  properties = {},
+  context = {},
+  ...changes
+}: Partial<Omit<TrackedEvent, "properties" | "context">> & { properties?: object; context?: object }): TrackedEvent {
+  return {
+    event: "signed_up",
+    userId: "user123",
+    timestamp: 1_700_000_000_000,
+    messageId: "",
+    ...changes,
+    properties: JSON.stringify(properties),
+    context: JSON.stringify(context),
+  };
 }
 
 /** Sends a body to /track; JSON unless it is text already. */
@@ -26,9 +44,24 @@ export async function track(body: unknown, headers: Record<string, string> = {})
 // oxlint-disable-next-line typescript/no-explicit-any -- what a test expects of an answer is its own statement
 export type Answer = Record<string, any>;
 
-export async function get(path: string) {
-  const response = await exports.default.fetch(`https://tracklog.test${path}`);
+export function get(path: string) {
+  return call("GET", path);
+}
+
+export async function call(method: string, path: string) {
+  const response = await exports.default.fetch(`https://tracklog.test${path}`, { method });
   return { status: response.status, headers: response.headers, body: await response.json<Answer>() };
+}
+
+/** Reads a list to its end, page by page. */
+export async function pagesOf(path: string): Promise<Answer[][]> {
+  const pages: Answer[][] = [];
+  for (let cursor = ""; ;) {
+    const { body } = await get(`${path}${cursor}`);
+    pages.push(body["events"] as Answer[]);
+    if (body["next_cursor"] === null) return pages;
+    cursor = `${path.includes("?") ? "&" : "?"}cursor=${body["next_cursor"]}`;
+  }
 }
 
 export async function timelineOf(userId: string): Promise<Answer[]> {
