@@ -108,7 +108,11 @@ const id = (maxCharacters: number) =>
   );
 
 const eventName = text(MAX_EVENT_NAME_CHARACTERS);
-export const userId = id(MAX_USER_ID_CHARACTERS);
+export const userId = v.pipe(
+  id(MAX_USER_ID_CHARACTERS),
+  // Every URL parser takes such a step out of a path, encoded or not: the user could not be read, nor erased.
+  v.check((value) => value !== "." && value !== "..", "cannot be part of a path"),
+);
 const messageId = id(MAX_MESSAGE_ID_CHARACTERS);
 
 /**
