@@ -36,7 +36,7 @@ export const feed = new Hono<AppEnv>().get("/events", requireKey("read"), async 
     first = await read(after, isWhole ? MAX_PAGE_EVENTS : limit);
   } catch (error) {
     logFailure("feed_unreadable", error, { request_id: c.get("requestId") });
-    return problem(c, { reason: "unavailable" });
+    return problem(c, { reason: "unreachable" });
   }
   if (!isStream) return c.json({ events: first.rows.map(presentRow), next_cursor: encodeCursor(first.next) });
   const lines = linesOf(first, (from) => read(from, MAX_PAGE_EVENTS), isWhole ? MAX_STREAMED_PAGES : 1);
