@@ -45,6 +45,9 @@ export const SHIP_DELAY_MS = 250;
 export const MIN_RETRY_DELAY_MS = 1_000;
 export const MAX_RETRY_DELAY_MS = 5 * 60 * 1000;
 
+/** After an erasure D1 is told again: later than any statement on its way, of which D1 lets none take more than 30 s. */
+export const ERASURE_REPEAT_DELAY_MS = 5 * 60 * 1000;
+
 /** An alarm that is this late will not fire any more (cloudflare-docs#18324): the next event sets it anew. */
 export const ALARM_OVERDUE_MS = 60 * 1000;
 
