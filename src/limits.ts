@@ -85,5 +85,8 @@ export const PREFLIGHT_MAX_AGE_S = 86_400;
 /** What a client is told to wait while a secret is missing: somebody has to set it first. */
 export const CLOSED_RETRY_AFTER_S = 60;
 
-/** Pages in one stream of the feed. A Worker may make 1,000 queries an invocation, and a page takes two of each database. */
-export const MAX_STREAMED_PAGES = 100;
+/**
+ * Queries to D1 for one stream of the feed, of which a page takes two of each database; the reader then goes on from
+ * its last line. An invocation may make 50 on Cloudflare's free plan, and 1,000 on the paid one.
+ */
+export const MAX_STREAM_QUERIES = 48;
