@@ -45,12 +45,21 @@ export const SHIP_DELAY_MS = 250;
 export const MIN_RETRY_DELAY_MS = 1_000;
 export const MAX_RETRY_DELAY_MS = 5 * 60 * 1000;
 
+/** After an erasure D1 is told again: later than any statement on its way, of which D1 lets none take more than 30 s. */
+export const ERASURE_REPEAT_DELAY_MS = 5 * 60 * 1000;
+
 /** An alarm that is this late will not fire any more (cloudflare-docs#18324): the next event sets it anew. */
 export const ALARM_OVERDUE_MS = 60 * 1000;
 
 /** A page of a timeline or of the feed, in events. */
 export const MAX_PAGE_EVENTS = 500;
 export const DEFAULT_PAGE_EVENTS = 100;
+
+/**
+ * A page's properties and contexts; it ends early at this, though never empty. 500 events of 64 KB would pass both the
+ * 32 MiB that a call between Workers may answer and, with their copies, the 128 MB of memory.
+ */
+export const MAX_PAGE_BYTES = 4_000_000;
 
 /** How many events a filtered page of a timeline looks at, before it hands back a cursor to go on from. */
 export const MAX_SCANNED_EVENTS = 10_000;
@@ -76,8 +85,11 @@ export const PREFLIGHT_MAX_AGE_S = 86_400;
 /** What a client is told to wait while a secret is missing: somebody has to set it first. */
 export const CLOSED_RETRY_AFTER_S = 60;
 
-/** Pages in one stream of the feed. A Worker may make 1,000 queries an invocation, and a page takes two of each database. */
-export const MAX_STREAMED_PAGES = 100;
+/**
+ * Queries to D1 for one stream of the feed, of which a page takes two of each database; the reader then goes on from
+ * its last line. An invocation may make 50 on Cloudflare's free plan, and 1,000 on the paid one.
+ */
+export const MAX_STREAM_QUERIES = 48;
 
 /** Rows that a statement of the retention looks at, within D1's advice, and statements in one run of the cron. */
 export const RETENTION_CHUNK_EVENTS = 5_000;

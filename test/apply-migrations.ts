@@ -4,10 +4,12 @@ import { env } from "cloudflare:workers";
 declare global {
   namespace Cloudflare {
     interface Env {
-      /** Bound by vitest.config.ts, for tests only. */
+      // Bound by vitest.config.ts, for tests only.
       MIGRATIONS: D1Migration[];
+      SECOND_DB: D1Database;
     }
   }
 }
 
 await applyD1Migrations(env.DB, env.MIGRATIONS);
+await applyD1Migrations(env.SECOND_DB, env.MIGRATIONS);

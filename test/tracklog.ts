@@ -45,9 +45,24 @@ export async function track(body: unknown, headers: Record<string, string> = {})
 // oxlint-disable-next-line typescript/no-explicit-any -- what a test expects of an answer is its own statement
 export type Answer = Record<string, any>;
 
-export async function get(path: string) {
-  const response = await exports.default.fetch(`https://tracklog.test${path}`);
+export function get(path: string) {
+  return call("GET", path);
+}
+
+export async function call(method: string, path: string) {
+  const response = await exports.default.fetch(`https://tracklog.test${path}`, { method });
   return { status: response.status, headers: response.headers, body: await response.json<Answer>() };
+}
+
+/** Reads a list to its end, page by page. */
+export async function pagesOf(path: string): Promise<Answer[][]> {
+  const pages: Answer[][] = [];
+  for (let cursor = ""; ;) {
+    const { body } = await get(`${path}${cursor}`);
+    pages.push(body["events"] as Answer[]);
+    if (body["next_cursor"] === null) return pages;
+    cursor = `${path.includes("?") ? "&" : "?"}cursor=${body["next_cursor"]}`;
+  }
 }
 
 export async function timelineOf(userId: string): Promise<Answer[]> {

@@ -1,3 +1,4 @@
+import { MAX_PAGE_BYTES } from "../limits.ts";
 import type { EventRow } from "./event-row.ts";
 
 /** A row as the feed has it. */
@@ -23,7 +24,7 @@ export interface FeedPage {
 interface Shard {
   name: string;
   rows: FeedRow[];
-  /** The position up to which the database was read, where all of its rows fit. */
+  /** The position up to which the database was read; null where there was more than fits a page. */
   end: number | null;
 }
 
@@ -57,15 +58,21 @@ async function readShard(
   const [rows, end] = await database.batch<never>([
     database
       .prepare(
-        `SELECT position, user_id, event, timestamp, message_id, seq, revision, properties, context, received_at, source
-         FROM events WHERE position > ? ${conditions.join(" ")} ORDER BY position LIMIT ?`,
+        `SELECT position, user_id, event, timestamp, message_id, seq, revision, properties, context, received_at, source,
+                found
+         FROM (SELECT *, count(*) OVER () AS found,
+                      sum(octet_length(properties) + octet_length(context))
+                        OVER (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+               FROM (SELECT * FROM events WHERE position > ? ${conditions.join(" ")} ORDER BY position LIMIT ?))
+         WHERE coalesce(bytes_before, 0) < ${MAX_PAGE_BYTES} ORDER BY position`,
       )
       .bind(after, ...Object.values(filter), limit + 1),
     database.prepare("SELECT coalesce(max(position), 0) AS position FROM events"),
   ]);
-  const found = rows!.results as FeedRow[];
+  const read = rows!.results as (FeedRow & { found: number })[];
   const last = (end!.results as { position: number }[])[0]!.position;
-  return { name, rows: found, end: found.length > limit ? null : Math.max(after, last) };
+  const isCut = read.length > 0 && (read[0]!.found > limit || read[0]!.found > read.length);
+  return { name, rows: read, end: isCut ? null : Math.max(after, last) };
 }
 
 /** Takes the row received first from the head of each database, so that the whole comes nearly in time's order. */
@@ -85,8 +92,8 @@ function mergeShards(shards: Shard[], after: FeedCursor, limit: number): FeedPag
     page.cursors.push(page.next);
   }
   for (const [shard, index] of heads) {
-    if (index < shard.rows.length) page.more = true;
-    else if (shard.end !== null) page.next = { ...page.next, [shard.name]: shard.end };
+    if (index < shard.rows.length || shard.end === null) page.more = true;
+    else page.next = { ...page.next, [shard.name]: shard.end };
   }
   return page;
 }

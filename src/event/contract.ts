@@ -110,8 +110,8 @@ const id = (maxCharacters: number) =>
 const eventName = text(MAX_EVENT_NAME_CHARACTERS);
 export const userId = v.pipe(
   id(MAX_USER_ID_CHARACTERS),
-  // URL parsers take these away, even percent-encoded, so that such a user could never be read back.
-  v.check((value) => value !== "." && value !== "..", "cannot be a segment of a path"),
+  // Every URL parser takes such a step out of a path, encoded or not: the user could not be read, nor erased.
+  v.check((value) => value !== "." && value !== "..", "cannot be part of a path"),
 );
 const messageId = id(MAX_MESSAGE_ID_CHARACTERS);
 

@@ -2,7 +2,7 @@ import { type Context, Hono } from "hono";
 import * as v from "valibot";
 import { databaseNamed, databaseNames } from "../d1/databases.ts";
 import { type FeedCursor, type FeedFilter, type FeedPage, type FeedRow, readFeed } from "../d1/read-feed.ts";
-import { MAX_PAGE_EVENTS, MAX_STREAMED_PAGES } from "../limits.ts";
+import { MAX_PAGE_EVENTS, MAX_STREAM_QUERIES } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import type { AppEnv } from "./app-env.ts";
 import { cursorTo, encodeCursor } from "./cursor.ts";
@@ -41,16 +41,18 @@ export const feed = new Hono<AppEnv>().get("/events", requireKey("read"), async 
   const isStream = wantsLines(c);
   // A stream goes on to the end of the feed, unless a limit was asked for.
   const isWhole = isStream && c.req.query("limit") === undefined;
+  const pages = isWhole ? Math.max(1, Math.floor(MAX_STREAM_QUERIES / (2 * databases.length))) : 1;
   let first: FeedPage;
   try {
     first = await read(after, isWhole ? MAX_PAGE_EVENTS : limit);
   } catch (error) {
     logFailure("feed_unreadable", error, { request_id: c.get("requestId") });
-    return problem(c, { reason: "unavailable" });
+    return problem(c, { reason: "unreachable" });
   }
   if (!isStream) return c.json({ events: first.rows.map(presentRow), next_cursor: encodeCursor(first.next) });
-  const lines = linesOf(first, (from) => read(from, MAX_PAGE_EVENTS), isWhole ? MAX_STREAMED_PAGES : 1);
-  return c.body(streamOf(lines), 200, { "Content-Type": "application/x-ndjson" });
+  const lines = linesOf(first, (from) => read(from, MAX_PAGE_EVENTS), pages);
+  const onFailure = (error: unknown) => logFailure("feed_broken_off", error, { request_id: c.get("requestId") });
+  return c.body(streamOf(lines, onFailure), 200, { "Content-Type": "application/x-ndjson" });
 });
 
 /** A page at a time, as fast as the client reads. Each line has its own cursor, to go on from wherever it broke off. */
@@ -68,13 +70,18 @@ async function* linesOf(
 }
 
 /** Should D1 fail in between, the stream breaks instead of ending, so that a reader cannot take a part for the whole. */
-function streamOf(lines: AsyncGenerator<string>): ReadableStream {
+function streamOf(lines: AsyncGenerator<string>, onFailure: (error: unknown) => void): ReadableStream {
   const encoder = new TextEncoder();
   return new ReadableStream({
     async pull(controller) {
-      const next = await lines.next();
-      if (next.done) controller.close();
-      else controller.enqueue(encoder.encode(next.value));
+      try {
+        const next = await lines.next();
+        if (next.done) controller.close();
+        else controller.enqueue(encoder.encode(next.value));
+      } catch (error) {
+        onFailure(error);
+        controller.error(error);
+      }
     },
   });
 }

@@ -22,7 +22,10 @@ export type Problem =
   | { reason: "closed"; secret: string }
   | { reason: "key_rate_limited" }
   | { reason: "user_rate_limited"; limit: RateLimit; retryAfterMs: number }
+  /** Of events: perhaps some were stored. */
   | { reason: "unavailable" }
+  /** Of what was stored: it could be neither read nor changed. */
+  | { reason: "unreachable" }
   | { reason: "internal" };
 
 interface Description {
@@ -133,6 +136,13 @@ function describe(refused: Problem): Description {
         status: 503,
         title: "Temporarily unavailable",
         detail: "Not everything could be stored. Send the whole request again: what was stored is not stored twice.",
+        headers: { "Retry-After": String(UNAVAILABLE_RETRY_AFTER_S) },
+      };
+    case "unreachable":
+      return {
+        status: 503,
+        title: "Temporarily unavailable",
+        detail: "What is stored cannot be reached right now. Send the request again.",
         headers: { "Retry-After": String(UNAVAILABLE_RETRY_AFTER_S) },
       };
     case "internal":

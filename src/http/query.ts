@@ -27,7 +27,7 @@ export function parseQuery<T extends v.StrictObjectSchema<v.ObjectEntries, undef
 export const pointInTime = v.pipe(
   v.string(),
   v.rawTransform(({ dataset, addIssue, NEVER }): number => {
-    const isNumber = /^-?\d+(\.\d+)?$/.test(dataset.value);
+    const isNumber = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(dataset.value);
     const parsed = parseTimestamp(isNumber ? Number(dataset.value) : dataset.value, Infinity);
     if (parsed.ok) return parsed.timestamp;
     addIssue({ message: parsed.reason });

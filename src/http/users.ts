@@ -29,8 +29,10 @@ export const users = new Hono<AppEnv>()
     const parsed = parseQuery(c, timelineQuery);
     if (!parsed.ok) return problem(c, { reason: "invalid_request", faults: parsed.faults });
     const { cursor, ...query } = parsed.query;
+    if (query.from !== undefined && query.to !== undefined && query.from > query.to)
+      return problem(c, { reason: "invalid_request", faults: [{ pointer: "/from", detail: "is after to" }] });
     const after = cursor && { timestamp: cursor[0], seq: cursor[1] };
-    return ask(
+    return askUser(
       c,
       (log) => log.timeline({ ...query, ...(after && { after }) }),
       (page, user_id) =>
@@ -88,8 +90,18 @@ function suppress(c: Context<AppEnv>, suppressed: boolean): Promise<Response> {
   );
 }
 
-/** Calls the object of the user in the path, and answers with what it says. */
+/** For paths without parameters: what was meant by one, such as a period to erase, must not be passed over. */
 async function ask<T>(
+  c: Context<AppEnv>,
+  call: (log: RemoteUserLog) => Promise<T>,
+  answer: (value: T, userId: string) => Response,
+): Promise<Response> {
+  const parsed = parseQuery(c, v.strictObject({}));
+  return parsed.ok ? askUser(c, call, answer) : problem(c, { reason: "invalid_request", faults: parsed.faults });
+}
+
+/** Calls the object of the user in the path, and answers with what it says. */
+async function askUser<T>(
   c: Context<AppEnv>,
   call: (log: RemoteUserLog) => Promise<T>,
   answer: (value: T, userId: string) => Response,
@@ -104,7 +116,7 @@ async function ask<T>(
   const called = await callUserLog(c.env, id.output, call);
   if (called.ok) return answer(called.value, id.output);
   logFailure("user_log_unreachable", called.error, { request_id: c.get("requestId") });
-  return problem(c, { reason: "unavailable" });
+  return problem(c, { reason: "unreachable" });
 }
 
 function unknownUser(c: Context<AppEnv>): Response {

@@ -1,9 +1,10 @@
+import { ERASURE_REPEAT_DELAY_MS } from "../limits.ts";
 import { readHead } from "./record-event.ts";
 import { readLogState } from "./log-state.ts";
 import { dropSchema, hasSchema } from "./schema.ts";
 
-/** What D1 has still to forget: for each database the last generation of the user's log that was erased there. */
-export type PendingErasure = Record<string, number>;
+/** What D1 has still to forget, by database. */
+export type PendingErasure = Record<string, { generation: number; repeatAt?: number }>;
 
 /**
  * Erases the log, and notes in the same transaction what D1 has to forget, so that it happens whatever comes.
@@ -15,7 +16,7 @@ export function eraseLog(storage: DurableObjectStorage): number {
   if (!state || !hasSchema(storage)) return 0;
   return storage.transactionSync(() => {
     const erased = readHead(storage.sql).seq;
-    storage.kv.put("erasure", { ...readErasure(storage), [state.database]: state.generation });
+    storage.kv.put("erasure", { ...readErasure(storage), [state.database]: { generation: state.generation } });
     dropSchema(storage);
     for (const key of ["log", "profile", "ship_failures"]) storage.kv.delete(key);
     return erased;
@@ -28,13 +29,30 @@ export function readErasure(storage: DurableObjectStorage): PendingErasure {
 
 /** The generation of a log that is begun now: later than those that D1 has still to forget, whatever the clock says. */
 export function nextGeneration(storage: DurableObjectStorage, now: number): number {
-  return Math.max(now, ...Object.values(readErasure(storage)).map((erased) => erased + 1));
+  return Math.max(now, ...Object.values(readErasure(storage)).map(({ generation }) => generation + 1));
 }
 
-/** Strikes one database off, unless another erasure came while it was awaited. */
-export function markErased(storage: DurableObjectStorage, database: string, generation: number): void {
+/** Whether a database is to be told now, for the first time or again. */
+export function isDue({ repeatAt = 0 }: PendingErasure[string], now: number): boolean {
+  return repeatAt <= now;
+}
+
+/** When the next repetition is due, in epoch milliseconds; undefined where none is. */
+export function nextRepetition(storage: DurableObjectStorage): number | undefined {
+  const times = Object.values(readErasure(storage)).flatMap(({ repeatAt }) => repeatAt ?? []);
+  return times.length > 0 ? Math.min(...times) : undefined;
+}
+
+/**
+ * Notes that a database has forgotten, unless another erasure came while it was awaited. It is told once more after
+ * a while, and only then struck off: where this object was replaced in the middle of a flush, nobody knows of the
+ * statement that was on its way, and it may have come after the deletion.
+ */
+export function markErased(storage: DurableObjectStorage, database: string, generation: number, now: number): void {
   const { [database]: pending, ...others } = readErasure(storage);
-  if (pending !== generation) return;
-  if (Object.keys(others).length > 0) storage.kv.put("erasure", others);
+  if (pending?.generation !== generation) return;
+  if (pending.repeatAt === undefined)
+    storage.kv.put("erasure", { ...others, [database]: { generation, repeatAt: now + ERASURE_REPEAT_DELAY_MS } });
+  else if (Object.keys(others).length > 0) storage.kv.put("erasure", others);
   else storage.kv.delete("erasure");
 }

@@ -71,10 +71,15 @@ export function countPending(storage: DurableObjectStorage): number {
     .one().pending;
 }
 
+/**
+ * Row by row: the caller stops where a statement is full, and a cursor that is left open locks its table, so that the
+ * log could not be erased while D1 is awaited.
+ */
 function* pendingRows(sql: SqlStorage, { shippedSeq }: LogState): Generator<PendingRow> {
-  yield* sql.exec<PendingRow>(
-    `SELECT ${COLUMNS} FROM events WHERE seq IN (SELECT seq FROM changed WHERE seq <= ?) ORDER BY seq`,
-    shippedSeq,
-  );
-  yield* sql.exec<PendingRow>(`SELECT ${COLUMNS} FROM events WHERE seq > ? ORDER BY seq`, shippedSeq);
+  for (const pending of [
+    "SELECT seq FROM changed WHERE seq <= ? ORDER BY seq LIMIT ?",
+    "SELECT seq FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
+  ])
+    for (const { seq } of sql.exec<{ seq: number }>(pending, shippedSeq, MAX_STATEMENT_EVENTS).toArray())
+      yield sql.exec<PendingRow>(`SELECT ${COLUMNS} FROM events WHERE seq = ?`, seq).one();
 }

@@ -1,4 +1,5 @@
-import { MAX_SCANNED_EVENTS } from "../limits.ts";
+import { byteLength } from "../event/json.ts";
+import { MAX_PAGE_BYTES, MAX_SCANNED_EVENTS } from "../limits.ts";
 
 /** A place in a user's timeline, which is ordered by (timestamp, seq). */
 export interface TimelinePosition {
@@ -42,35 +43,60 @@ const COLUMNS =
 
 /**
  * Reads one page. Its cost grows with the page and not with the history: a filter by name looks at no more than
- * MAX_SCANNED_EVENTS events and then hands back the position it got to.
+ * MAX_SCANNED_EVENTS events and then hands back the position it got to. Only events of the very same millisecond are
+ * read all, to be put in order: an index that has them in order would cost a written row for every event.
  */
 export function readTimeline(sql: SqlStorage, query: TimelineQuery): TimelinePage {
-  const range = rangeOf(query);
-  if (query.event === undefined) {
-    const rows = select(sql, range, "", [], query.limit + 1);
-    const events = rows.slice(0, query.limit);
-    return { events, next: rows.length > query.limit ? positionOf(events) : null };
+  const { found, end } = findPositions(sql, query);
+  const events: TimelineEvent[] = [];
+  let bytes = 0;
+  for (const { seq } of found.slice(0, query.limit)) {
+    const event = readEvent(sql, seq);
+    bytes += byteLength(event.properties) + byteLength(event.context);
+    if (bytes > MAX_PAGE_BYTES && events.length > 0) break;
+    events.push(event);
   }
+  return { events, next: events.length < found.length ? positionOf(events) : end };
+}
 
-  const end = sql
-    .exec<{ timestamp: number; seq: number }>(
-      `SELECT timestamp, seq FROM events WHERE ${range.where} ORDER BY ${range.orderBy} LIMIT 1 OFFSET ${MAX_SCANNED_EVENTS - 1}`,
-      ...range.bindings,
-    )
-    .toArray()[0];
-  const upToEnd = end ? `AND (timestamp ${range.before} ? OR (timestamp = ? AND seq ${range.before}= ?))` : "";
-  const bindings = end ? [end.timestamp, end.timestamp, end.seq] : [];
-  const rows = select(sql, range, `${upToEnd} AND event = ?`, [...bindings, query.event], query.limit + 1);
-  const events = rows.slice(0, query.limit);
-  return { events, next: rows.length > query.limit ? positionOf(events) : (end ?? null) };
+/** Reads an event by its number. */
+function readEvent(sql: SqlStorage, seq: number): TimelineEvent {
+  return sql
+    .exec<TimelineEvent & Record<string, SqlStorageValue>>(`SELECT ${COLUMNS} FROM events WHERE seq = ?`, seq)
+    .one();
+}
+
+/**
+ * Finds one event more than the page may hold, if there is one, out of the index alone. Where a filter had to stop
+ * before that, `end` is how far it got.
+ */
+function findPositions(
+  sql: SqlStorage,
+  query: TimelineQuery,
+): { found: TimelinePosition[]; end: TimelinePosition | null } {
+  const { where, bindings, orderBy } = rangeOf(query);
+  const inOrder = `FROM events WHERE ${where} ORDER BY ${orderBy}`;
+  const select = (statement: string, ...values: SqlStorageValue[]) =>
+    sql.exec<TimelinePosition & Record<string, SqlStorageValue>>(statement, ...bindings, ...values).toArray();
+  if (query.event === undefined)
+    return { found: select(`SELECT timestamp, seq ${inOrder} LIMIT ?`, query.limit + 1), end: null };
+
+  // The inner statement is run only as far as the outer one asks for rows.
+  const found = select(
+    `SELECT timestamp, seq FROM (SELECT timestamp, seq, event ${inOrder} LIMIT ${MAX_SCANNED_EVENTS})
+     WHERE event = ? LIMIT ?`,
+    query.event,
+    query.limit + 1,
+  );
+  if (found.length > query.limit) return { found, end: null };
+  const [end] = select(`SELECT timestamp, seq ${inOrder} LIMIT 1 OFFSET ${MAX_SCANNED_EVENTS - 1}`);
+  return { found, end: end ?? null };
 }
 
 interface Range {
   where: string;
   bindings: number[];
   orderBy: string;
-  /** The comparison that holds for what comes earlier in the order. */
-  before: "<" | ">";
 }
 
 /** The timestamps' bounds take the cursor in, so that the index is entered where the page begins. */
@@ -83,19 +109,7 @@ function rangeOf({ order, after, from = 0, to = Number.MAX_SAFE_INTEGER }: Timel
     where: `timestamp >= ? AND timestamp < ?${after ? ` AND (timestamp ${past} ? OR seq ${past} ?)` : ""}`,
     bindings: after ? [low, high, after.timestamp, after.seq] : [low, high],
     orderBy: ascending ? "timestamp, seq" : "timestamp DESC, seq DESC",
-    before: ascending ? "<" : ">",
   };
-}
-
-function select(sql: SqlStorage, range: Range, condition: string, bindings: SqlStorageValue[], limit: number) {
-  return sql
-    .exec<TimelineEvent & Record<string, SqlStorageValue>>(
-      `SELECT ${COLUMNS} FROM events WHERE ${range.where} ${condition} ORDER BY ${range.orderBy} LIMIT ?`,
-      ...range.bindings,
-      ...bindings,
-      limit,
-    )
-    .toArray();
 }
 
 function positionOf(events: readonly TimelinePosition[]): TimelinePosition | null {

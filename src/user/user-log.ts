@@ -4,7 +4,7 @@ import { chooseDatabase } from "../d1/databases.ts";
 import type { TrackedEvent } from "../event/contract.ts";
 import { ALARM_OVERDUE_MS, SHIP_DELAY_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
-import { eraseLog, markErased, nextGeneration, readErasure } from "./erasure.ts";
+import { eraseLog, isDue, markErased, nextGeneration, nextRepetition, readErasure } from "./erasure.ts";
 import { readLogState, writeLogState } from "./log-state.ts";
 import { markShipped, nextShipment } from "./outbox.ts";
 import { userRateLimit } from "./rate-limit.ts";
@@ -64,7 +64,8 @@ export class UserLog extends DurableObject<Env> {
    */
   async erase(): Promise<number> {
     const erased = eraseLog(this.ctx.storage);
-    if (erased > 0) await this.ctx.storage.setAlarm(Date.now());
+    // Also for an erasure that is under way already, should its alarm have been lost.
+    if (Object.keys(readErasure(this.ctx.storage)).length > 0) await this.ctx.storage.setAlarm(Date.now());
     return erased;
   }
 
@@ -97,6 +98,8 @@ export class UserLog extends DurableObject<Env> {
       await this.#shipErasures();
       await this.#shipEvents();
       if (storage.kv.get("ship_failures") !== undefined) storage.kv.delete("ship_failures");
+      const repetition = nextRepetition(storage);
+      if (repetition !== undefined && (await storage.getAlarm()) === null) await storage.setAlarm(repetition);
       await this.#releaseIfEmpty();
     } catch (error) {
       const failures = (storage.kv.get<number>("ship_failures") ?? 0) + 1;
@@ -109,9 +112,11 @@ export class UserLog extends DurableObject<Env> {
 
   /** Before the events, so that what D1 has to forget is gone when a new log's rows arrive. */
   async #shipErasures(): Promise<void> {
-    for (const [database, generation] of Object.entries(readErasure(this.ctx.storage))) {
-      await written(this.#writer(database).erase(this.#userId, generation));
-      markErased(this.ctx.storage, database, generation);
+    const { storage } = this.ctx;
+    for (const [database, erasure] of Object.entries(readErasure(storage))) {
+      if (!isDue(erasure, Date.now())) continue;
+      await written(this.#writer(database).erase(this.#userId, erasure.generation));
+      markErased(storage, database, erasure.generation, Date.now());
     }
   }
 
@@ -141,10 +146,15 @@ export class UserLog extends DurableObject<Env> {
       });
   }
 
-  /** An alarm that is set stays, or a busy user would push it away for ever. */
+  /**
+   * An alarm that is set stays, or a busy user would push it away for ever. Only one that is set for the repetition of
+   * an erasure is brought forward; while D1 is away, one far off is meant to be.
+   */
   async #armAlarm(now: number): Promise<void> {
-    const alarm = await this.ctx.storage.getAlarm();
-    if (alarm === null || alarm < now - ALARM_OVERDUE_MS) await this.ctx.storage.setAlarm(now + SHIP_DELAY_MS);
+    const { storage } = this.ctx;
+    const alarm = await storage.getAlarm();
+    const isFarOff = alarm !== null && alarm > now + SHIP_DELAY_MS && storage.kv.get("ship_failures") === undefined;
+    if (alarm === null || alarm < now - ALARM_OVERDUE_MS || isFarOff) await storage.setAlarm(now + SHIP_DELAY_MS);
   }
 
   #isKnown(): boolean {
