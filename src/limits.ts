@@ -38,8 +38,15 @@ export const MAX_ECHOED_CHARACTERS = 64;
 export const MAX_STATEMENT_EVENTS = 1_000;
 export const MAX_STATEMENT_BYTES = 1_000_000;
 
-/** How long a user's object collects events before it ships them: one alarm and one statement for a burst. */
-export const SHIP_DELAY_MS = 250;
+/** How long a user's object collects events before it ships them: one call to the writer for a burst. */
+export const SHIP_DELAY_MS = 100;
+
+/**
+ * When the alarm goes off that delivers what a crash kept from being delivered. Before an idle object is put to sleep,
+ * which is after ten seconds (developers.cloudflare.com/durable-objects/concepts/durable-object-lifecycle), or the
+ * alarm would wake it and deliver a second time.
+ */
+export const SAFETY_ALARM_MS = 3_000;
 
 /** Back-off of the shipping alarm. D1 has been seen away for 80 s at a time; five minutes spares it and us. */
 export const MIN_RETRY_DELAY_MS = 1_000;

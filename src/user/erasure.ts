@@ -1,7 +1,7 @@
 import { ERASURE_REPEAT_DELAY_MS } from "../limits.ts";
 import { readHead } from "./record-event.ts";
-import { readLogState } from "./log-state.ts";
-import { dropSchema, hasSchema } from "./schema.ts";
+import type { StoredLogState } from "./log-state.ts";
+import { dropSchema } from "./schema.ts";
 
 /** What D1 has still to forget, by database. */
 export type PendingErasure = Record<string, { generation: number; repeatAt?: number }>;
@@ -11,14 +11,15 @@ export type PendingErasure = Record<string, { generation: number; repeatAt?: num
  *
  * @returns how many events were erased
  */
-export function eraseLog(storage: DurableObjectStorage): number {
-  const state = readLogState(storage);
-  if (!state || !hasSchema(storage)) return 0;
+export function eraseLog(storage: DurableObjectStorage, state: StoredLogState): number {
+  const log = state.current;
+  if (!log) return 0;
   return storage.transactionSync(() => {
     const erased = readHead(storage.sql).seq;
-    storage.kv.put("erasure", { ...readErasure(storage), [state.database]: { generation: state.generation } });
+    storage.kv.put("erasure", { ...readErasure(storage), [log.database]: { generation: log.generation } });
     dropSchema(storage);
-    for (const key of ["log", "profile", "ship_failures"]) storage.kv.delete(key);
+    storage.kv.delete("profile");
+    state.erase();
     return erased;
   });
 }

@@ -1,6 +1,6 @@
 import type { TokenBucket } from "./token-bucket.ts";
 
-/** What a user's log knows of itself. Written when the log is begun, and when D1 has got more of it. */
+/** What a user's log knows of itself. */
 export interface LogState {
   /** When the log was begun, in epoch milliseconds. Tells its rows in D1 from those of an erased predecessor. */
   generation: number;
@@ -8,14 +8,60 @@ export interface LogState {
   database: string;
   /** D1 has every event up to this seq, in some revision. */
   shippedSeq: number;
-  /** The user's rate as of the last shipment: it rides along, since a row of its own would cost as much as an event. */
+  /** The user's rate, as of the last write. */
   bucket?: TokenBucket;
 }
 
-export function readLogState(storage: DurableObjectStorage): LogState | undefined {
-  return storage.kv.get<LogState>("log");
-}
+const KEY = "log";
 
-export function writeLogState(storage: DurableObjectStorage, state: LogState): void {
-  storage.kv.put("log", state);
+/**
+ * The state of a user's log, read once. How far D1 has got moves in memory and is written along with the next event,
+ * or by the alarm: a write of its own would cost as much as an event. Should it be lost, D1 gets a statement twice and
+ * ignores the second.
+ */
+export class StoredLogState {
+  readonly #storage: DurableObjectStorage;
+  #state: LogState | undefined;
+  #isBehind = false;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    this.#state = storage.kv.get<LogState>(KEY);
+  }
+
+  /** Undefined where no log was begun. */
+  get current(): Readonly<LogState> | undefined {
+    return this.#state;
+  }
+
+  begin(state: LogState): void {
+    this.#state = state;
+    this.#storage.kv.put(KEY, state);
+  }
+
+  /** Notes that D1 has the log up to a seq. */
+  moveShipped(shippedSeq: number): void {
+    if (!this.#state || shippedSeq <= this.#state.shippedSeq) return;
+    this.#state = { ...this.#state, shippedSeq };
+    this.#isBehind = true;
+  }
+
+  /** Writes what moved, and the user's rate with it. Free where nothing did. */
+  save(bucket: TokenBucket | undefined): void {
+    if (!this.#state || !this.#isBehind) return;
+    this.begin({ ...this.#state, ...(bucket && { bucket }) });
+    this.#isBehind = false;
+  }
+
+  /** To be called after an erasure, and after a transaction that was rolled back: memory may be ahead of the disk. */
+  reload(): void {
+    this.#state = this.#storage.kv.get<LogState>(KEY);
+    this.#isBehind = false;
+  }
+
+  erase(): void {
+    this.#storage.kv.delete(KEY);
+    this.#state = undefined;
+    this.#isBehind = false;
+  }
 }

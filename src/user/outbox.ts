@@ -1,8 +1,7 @@
 import { encodeEventRow, type EventRow } from "../d1/event-row.ts";
 import { byteLength } from "../event/json.ts";
 import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../limits.ts";
-import { type LogState, readLogState, writeLogState } from "./log-state.ts";
-import type { TokenBucket } from "./token-bucket.ts";
+import type { LogState, StoredLogState } from "./log-state.ts";
 
 /** The next events for D1, at most a statement's worth, and what to mark once D1 has them. */
 export interface Shipment {
@@ -12,7 +11,8 @@ export interface Shipment {
   generation: number;
   /** Every event up to this seq is in D1, once this shipment is. */
   throughSeq: number;
-  sent: { seq: number; revision: number }[];
+  /** What of it are updates, which are marked one by one. */
+  updates: { seq: number; revision: number }[];
 }
 
 type PendingRow = Omit<EventRow, "user_id" | "generation"> & Record<string, SqlStorageValue>;
@@ -21,18 +21,17 @@ const COLUMNS =
   "seq, revision, event, timestamp, nullif(message_id, '') AS message_id, properties, context, received_at, source";
 
 /** What D1 has not got yet: updates of what it has first, then new events in seq order. Null when it has all. */
-export function nextShipment(storage: DurableObjectStorage, userId: string): Shipment | null {
-  const state = readLogState(storage);
+export function nextShipment(sql: SqlStorage, userId: string, state: LogState | undefined): Shipment | null {
   if (!state) return null;
-  const { database, generation } = state;
-  const shipment: Shipment = { database, rows: [], generation, throughSeq: state.shippedSeq, sent: [] };
+  const { database, generation, shippedSeq } = state;
+  const shipment: Shipment = { database, rows: [], generation, throughSeq: shippedSeq, updates: [] };
   let bytes = 0;
-  for (const row of pendingRows(storage.sql, state)) {
+  for (const row of pendingRows(sql, shippedSeq)) {
     const encoded = encodeEventRow({ ...row, user_id: userId, generation });
     bytes += byteLength(encoded) + 1;
     if (bytes > MAX_STATEMENT_BYTES && shipment.rows.length > 0) break;
     shipment.rows.push(encoded);
-    shipment.sent.push({ seq: row.seq, revision: row.revision });
+    if (row.revision > 1) shipment.updates.push({ seq: row.seq, revision: row.revision });
     shipment.throughSeq = Math.max(shipment.throughSeq, row.seq);
     if (shipment.rows.length === MAX_STATEMENT_EVENTS) break;
   }
@@ -42,27 +41,21 @@ export function nextShipment(storage: DurableObjectStorage, userId: string): Shi
 /**
  * Marks exactly what was sent: while D1 was awaited, events came in, an event may have got a newer revision, and the
  * user may have been erased and begun anew.
- *
- * @param bucket the user's rate, to be kept in the same row
  */
-export function markShipped(storage: DurableObjectStorage, shipment: Shipment, bucket?: TokenBucket): void {
-  const state = readLogState(storage);
-  if (state?.generation !== shipment.generation) return;
-  storage.transactionSync(() => {
-    if (shipment.throughSeq > state.shippedSeq)
-      writeLogState(storage, { ...state, shippedSeq: shipment.throughSeq, ...(bucket && { bucket }) });
-    storage.sql.exec(
-      `DELETE FROM changed WHERE (seq, revision) IN
-         (SELECT value ->> 'seq', value ->> 'revision' FROM json_each(?))`,
-      JSON.stringify(shipment.sent),
-    );
-  });
+export function markShipped(sql: SqlStorage, shipment: Shipment, state: StoredLogState): void {
+  if (state.current?.generation !== shipment.generation) return;
+  state.moveShipped(shipment.throughSeq);
+  if (shipment.updates.length === 0) return;
+  sql.exec(
+    `DELETE FROM changed WHERE (seq, revision) IN
+       (SELECT value ->> 'seq', value ->> 'revision' FROM json_each(?))`,
+    JSON.stringify(shipment.updates),
+  );
 }
 
 /** How many events D1 lacks, or has in an older revision only. */
-export function countPending(storage: DurableObjectStorage): number {
-  const shippedSeq = readLogState(storage)?.shippedSeq ?? 0;
-  return storage.sql
+export function countPending(sql: SqlStorage, shippedSeq: number): number {
+  return sql
     .exec<{ pending: number }>(
       `SELECT coalesce((SELECT max(seq) FROM events), 0) - ?1
             + (SELECT count(*) FROM changed WHERE seq <= ?1) AS pending`,
@@ -75,7 +68,7 @@ export function countPending(storage: DurableObjectStorage): number {
  * Row by row: the caller stops where a statement is full, and a cursor that is left open locks its table, so that the
  * log could not be erased while D1 is awaited.
  */
-function* pendingRows(sql: SqlStorage, { shippedSeq }: LogState): Generator<PendingRow> {
+function* pendingRows(sql: SqlStorage, shippedSeq: number): Generator<PendingRow> {
   for (const pending of [
     "SELECT seq FROM changed WHERE seq <= ? ORDER BY seq LIMIT ?",
     "SELECT seq FROM events WHERE seq > ? ORDER BY seq LIMIT ?",

@@ -31,11 +31,6 @@ export function applySchema(storage: DurableObjectStorage): void {
   });
 }
 
-/** Whether anything was ever stored, asked without storing anything. */
-export function hasSchema(storage: DurableObjectStorage): boolean {
-  return storage.kv.get("schema_step") !== undefined;
-}
-
 /** Removes all events. Dropping a table writes no row per event, deleting them would. */
 export function dropSchema(storage: DurableObjectStorage): void {
   for (const table of TABLES) storage.sql.exec(`DROP TABLE IF EXISTS ${table}`);

@@ -11,8 +11,12 @@ export interface UserSummary {
   pending: number;
 }
 
-/** Costs the same for any length of the log: seq has no gaps, so the last one is the number of events. */
-export function readSummary(storage: DurableObjectStorage): UserSummary {
+/**
+ * Costs the same for any length of the log: seq has no gaps, so the last one is the number of events.
+ *
+ * @param shippedSeq up to which seq D1 has the log
+ */
+export function readSummary(storage: DurableObjectStorage, shippedSeq: number): UserSummary {
   const { events, firstSeen, lastSeen } = storage.sql
     .exec<{ events: number; firstSeen: number; lastSeen: number }>(
       `SELECT (SELECT max(seq) FROM events) AS events, (SELECT min(timestamp) FROM events) AS firstSeen,
@@ -24,6 +28,6 @@ export function readSummary(storage: DurableObjectStorage): UserSummary {
     events,
     firstSeen,
     lastSeen,
-    pending: countPending(storage),
+    pending: countPending(storage.sql, shippedSeq),
   };
 }

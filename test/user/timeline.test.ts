@@ -171,7 +171,7 @@ describe("out of 200,000 events", () => {
     for (const count of [10, 100_000]) {
       const user = newUser();
       await fill(user, count, "n");
-      const { value, rows } = await rowsReadBy(user, readSummary);
+      const { value, rows } = await rowsReadBy(user, (storage) => readSummary(storage, 0));
       expect(value).toMatchObject({ events: count, firstSeen: T0, lastSeen: T0 + count });
       costs.push(rows);
     }
