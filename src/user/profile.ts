@@ -67,13 +67,15 @@ export function noteProperties(
 function latestOf(sql: SqlStorage, key: UserProperty, known: ProfileEntry, headSeq: number): ProfileEntry {
   const [since] = sql
     .exec<{ value: string; timestamp: number; seq: number }>(
-      `SELECT json_extract(properties, '$.${key}') AS value, timestamp, seq FROM events
-       WHERE seq > ? AND json_extract(properties, '$.${key}') IS NOT NULL
+      // As JSON text: SQLite's own text could not hold every string that JSON can, such as half of a surrogate pair.
+      `SELECT properties -> '$.${key}' AS value, timestamp, seq FROM events
+       WHERE seq > ? AND properties -> '$.${key}' IS NOT NULL
        ORDER BY timestamp DESC, seq DESC LIMIT 1`,
       known.throughSeq,
     )
     .toArray();
-  return { ...(since && isAfter(since, known) ? since : known), throughSeq: headSeq };
+  if (!since || !isAfter(since, known)) return { ...known, throughSeq: headSeq };
+  return { ...since, value: JSON.parse(since.value) as string, throughSeq: headSeq };
 }
 
 function isAfter(a: { timestamp: number; seq: number }, b: { timestamp: number; seq: number }): boolean {
