@@ -1,19 +1,33 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
+// Not a measure of anything: a crashed alarm is tried again after two seconds, and machines are busy.
+const testTimeout = 20_000;
+
 export default defineConfig(async () => ({
-  plugins: [
-    cloudflareTest({
-      wrangler: { configPath: "./wrangler.toml" },
-      miniflare: {
-        bindings: { MIGRATIONS: await readD1Migrations("src/d1/migrations") },
-        // Under a name that the Worker does not take for one of its own: only tests that ask for it use it.
-        d1Databases: ["SECOND_DB"],
-      },
-    }),
-  ],
   test: {
-    include: ["test/**/*.test.ts"],
-    setupFiles: ["test/apply-migrations.ts"],
+    projects: [
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              bindings: { MIGRATIONS: await readD1Migrations("src/d1/migrations") },
+              // Under a name that the Worker does not take for one of its own: only tests that ask for it use it.
+              d1Databases: ["SECOND_DB"],
+            },
+          }),
+        ],
+        test: {
+          name: "worker",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/sdks/**"],
+          setupFiles: ["test/apply-migrations.ts"],
+          testTimeout,
+        },
+      },
+      // Clients that need Node, against a Worker that runs beside them.
+      { test: { name: "sdks", include: ["test/sdks/**/*.test.ts"], testTimeout } },
+    ],
   },
 }));

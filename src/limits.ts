@@ -25,7 +25,7 @@ export const MAX_EVENT_BYTES = 64 * 1024;
 /** Levels of nesting in an event, its own object being the first. Keeps every recursion over an event shallow. */
 export const MAX_NESTING_LEVELS = 20;
 
-/** Faults reported for one event. All of a real event's fit; a hostile one must not be answered with megabytes. */
+/** Faults in one list of an answer. All of a real event's fit; a hostile one must not be answered with megabytes. */
 export const MAX_REPORTED_FAULTS = 50;
 
 /** How much of a client's own field name an answer repeats. */
@@ -90,3 +90,7 @@ export const CLOSED_RETRY_AFTER_S = 60;
  * its last line. An invocation may make 50 on Cloudflare's free plan, and 1,000 on the paid one.
  */
 export const MAX_STREAM_QUERIES = 48;
+
+/** Rows that a statement of the retention looks at, within D1's advice, and statements in one run of the cron. */
+export const RETENTION_CHUNK_EVENTS = 5_000;
+export const MAX_RETENTION_CHUNKS = 100;

@@ -1,5 +1,6 @@
 import { env, exports } from "cloudflare:workers";
 import type { TrackedEvent } from "../src/event/contract.ts";
+import { app } from "../src/http/app.ts";
 
 // The Worker as the tests use it: through its own fetch, and through the bindings behind it.
 
@@ -79,4 +80,11 @@ export async function rowsOf(userId: string): Promise<Answer[]> {
     .bind(userId)
     .all<Answer>();
   return results;
+}
+
+/** A request under other settings than those of .dev.vars, which let everybody in. */
+export async function requestWith(settings: Partial<Env>, path: string, init: RequestInit = {}) {
+  const response = await app.request(path, init, { ...env, ...settings });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, body: (text ? JSON.parse(text) : {}) as Answer };
 }

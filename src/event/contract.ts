@@ -162,7 +162,7 @@ const timestamp = (now: number) =>
   );
 
 /** A message for a value of the wrong type, or for one that is missing. */
-function mustBe(type: string) {
+export function mustBe(type: string) {
   return (issue: { input: unknown }) =>
     issue.input === undefined ? "is required" : `must be ${type}, not ${nameOf(issue.input)}`;
 }

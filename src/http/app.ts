@@ -8,6 +8,8 @@ import { browserAccess } from "./browser-access.ts";
 import { feed } from "./feed.ts";
 import { noStore } from "./no-store.ts";
 import { problem } from "./problem.ts";
+import { sdkSettings } from "./sdk-settings.ts";
+import { segment } from "./segment.ts";
 import { track } from "./track.ts";
 import { users } from "./users.ts";
 
@@ -28,11 +30,17 @@ app.use(
 );
 app.use(noStore);
 app.use("/track", browserAccess);
+app.use("/v1/*", browserAccess);
+app.use("/beacon/*", browserAccess);
+app.use("/sourceConfig/*", browserAccess);
+app.use("/api/public/apps/*", browserAccess);
 app.use(
   methodNotAllowed({ app, onMethodNotAllowed: (c, allow) => problem(c, { reason: "method_not_allowed", allow }) }),
 );
 
 app.route("/", track);
+app.route("/", segment);
+app.route("/", sdkSettings);
 app.route("/", users);
 app.route("/", feed);
 

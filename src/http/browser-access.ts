@@ -9,8 +9,9 @@ import type { Context } from "hono";
  */
 export const browserAccess = cors({
   origin: (origin, c: Context<AppEnv>) => {
-    const allowed = c.env.ALLOWED_ORIGINS.split(",").map((item) => item.trim());
-    return allowed.includes(origin) ? origin : allowed.every((item) => item === "") ? "*" : null;
+    const allowed = allowedOrigins(c.env.ALLOWED_ORIGINS);
+    if (allowed.length === 0 || allowed.includes("*")) return "*";
+    return allowed.includes(origin) ? origin : null;
   },
   allowMethods: ["GET", "POST"],
   // What the browser SDKs send, on first tries and on retries. A header that is missing here fails every retry.
@@ -31,3 +32,11 @@ export const browserAccess = cors({
   exposeHeaders: ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"],
   maxAge: PREFLIGHT_MAX_AGE_S,
 });
+
+/** A browser sends an origin in lower case and without a slash at its end: a list may be kinder. */
+function allowedOrigins(setting: string | undefined): string[] {
+  return (setting ?? "")
+    .split(",")
+    .map((item) => item.trim().toLowerCase().replace(/\/$/, ""))
+    .filter((item) => item !== "");
+}

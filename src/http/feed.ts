@@ -13,8 +13,18 @@ import { requireKey } from "./require-key.ts";
 
 const position = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
+const START = encodeCursor({});
+
 const feedQuery = v.strictObject({
-  after: v.optional(cursorTo(v.record(v.pipe(v.string(), v.regex(/^DB(_\d+)?$/)), position)), encodeCursor({})),
+  // Empty is the start, too, so that a loop in a shell needs no special case.
+  after: v.optional(
+    v.pipe(
+      v.string(),
+      v.transform((cursor) => cursor || START),
+      cursorTo(v.record(v.pipe(v.string(), v.regex(/^DB(_\d+)?$/)), position)),
+    ),
+    START,
+  ),
   event: v.optional(eventFilter),
   user_id: v.optional(eventFilter),
   limit: pageLimit,

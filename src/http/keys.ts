@@ -16,6 +16,12 @@ interface Key {
 
 type KeyRing = { ok: true; keys: Key[] } | { ok: false };
 
+/**
+ * Visible ASCII without comma and colon, so that each key fits the secret and each way to present it: a header holds no
+ * other characters, and Basic ends the user name at the first colon.
+ */
+const ENTRY = /^([\w.-]{1,64}):([!-+\--9;-~]+)$/;
+
 /** Reads a secret of the form `name:key,name:key`. The fault names the place and never the key. */
 export function parseKeys(
   secret: string,
@@ -23,7 +29,7 @@ export function parseKeys(
   const keys: { name: string; key: string }[] = [];
   const entries = secret.split(",").map((entry) => entry.trim());
   for (const [index, entry] of entries.entries()) {
-    const [, name, key] = /^([\w.-]{1,64}):(\S+)$/.exec(entry) ?? [];
+    const [, name, key] = ENTRY.exec(entry) ?? [];
     if (!name || !key)
       return { ok: false, fault: `entry ${index + 1} of ${entries.length} is not of the form name:key` };
     keys.push({ name, key });
@@ -50,25 +56,24 @@ export async function checkKey(env: Env, kind: KeyKind, presented: string | unde
     : { ok: true, source };
 }
 
-const rings = new Map<string, Promise<KeyRing>>();
+const rings: Record<KeyKind, Map<string, KeyRing>> = { write: new Map(), read: new Map() };
 
-/** The digests of a secret's keys, made once; a malformed secret is logged when the first request finds it. */
-function keyRing(kind: KeyKind, secret: string): Promise<KeyRing> {
-  const cached = rings.get(secret);
-  if (cached) return cached;
-  const ring = (async (): Promise<KeyRing> => {
-    const parsed = parseKeys(secret);
-    if (!parsed.ok) {
-      logFailure("malformed_secret", parsed.fault, { secret: SECRETS[kind] });
-      return { ok: false };
-    }
-    return {
-      ok: true,
-      keys: await Promise.all(parsed.keys.map(async ({ name, key }) => ({ name, digest: await digestOf(key) }))),
-    };
-  })();
-  rings.set(secret, ring);
+/**
+ * The digests of a secret's keys, made once; a malformed secret is logged when the first request finds it.
+ * No promise is kept: one that belongs to a request which was cut off might never settle for the others.
+ */
+async function keyRing(kind: KeyKind, secret: string): Promise<KeyRing> {
+  const known = rings[kind].get(secret);
+  if (known) return known;
+  const parsed = parseKeys(secret);
+  const ring: KeyRing = parsed.ok ? { ok: true, keys: await Promise.all(parsed.keys.map(digested)) } : { ok: false };
+  if (!parsed.ok) logFailure("malformed_secret", parsed.fault, { secret: SECRETS[kind] });
+  rings[kind].set(secret, ring);
   return ring;
+}
+
+async function digested({ name, key }: { name: string; key: string }): Promise<Key> {
+  return { name, digest: await digestOf(key) };
 }
 
 /** Digests are of one length, whatever a client presents: timingSafeEqual wants that. */

@@ -8,16 +8,17 @@ export type Element = { ok: true; input: unknown } | { ok: false; detail: string
 
 export type ParsedBody =
   | { ok: true; form: "single"; elements: [Element] }
-  | { ok: true; form: "several"; elements: Element[] }
+  /** `pointer` is that of the array in the body. */
+  | { ok: true; form: "several"; elements: Element[]; pointer: "" | "/batch" }
   | { ok: false; problem: Problem };
 
 /** Reads the four forms of /track's body: one event, an array, `{"batch": […]}`, or newline-delimited JSON. */
 export function parseBody(text: string, contentType: string | undefined): ParsedBody {
-  if (isNdjson(contentType)) return several(parseLines(text));
+  if (isNdjson(contentType)) return several(parseLines(text), "");
   const parsed = parseJson(text);
   if (!parsed.ok) return refuse({ reason: "malformed_body", detail: parsed.detail });
   const body = parsed.input;
-  if (Array.isArray(body)) return several(body.map(element));
+  if (Array.isArray(body)) return several(body.map(element), "");
   if (!isJsonObject(body) || !Object.hasOwn(body, "batch"))
     return { ok: true, form: "single", elements: [element(body)] };
 
@@ -28,7 +29,7 @@ export function parseBody(text: string, contentType: string | undefined): Parsed
   }));
   if (!Array.isArray(batch)) faults.unshift({ pointer: "/batch", detail: "must be an array of events" });
   if (faults.length > 0) return refuse({ reason: "invalid_request", faults });
-  return several((batch as unknown[]).map(element));
+  return several((batch as unknown[]).map(element), "/batch");
 }
 
 /** Parses JSON text; the reason names the place where the parser does, and repeats nothing of the text. */
@@ -49,17 +50,17 @@ function parseLines(text: string): Element[] {
     .map(parseJson);
 }
 
-function several(elements: Element[]): ParsedBody {
-  if (elements.length === 0)
-    return refuse({ reason: "invalid_request", faults: [{ pointer: "", detail: "holds no events" }] });
-  if (elements.length > MAX_REQUEST_EVENTS)
-    return refuse({
-      reason: "body_too_large",
-      limit: MAX_REQUEST_EVENTS,
-      actual: elements.length,
-      unit: "events",
-    });
-  return { ok: true, form: "several", elements };
+function several(elements: Element[], pointer: "" | "/batch"): ParsedBody {
+  const refused = checkCount(elements.length, pointer);
+  return refused ? refuse(refused) : { ok: true, form: "several", elements, pointer };
+}
+
+/** Says why a request cannot hold this many events, or null where it can. */
+export function checkCount(events: number, pointer: string): Problem | null {
+  if (events === 0) return { reason: "invalid_request", faults: [{ pointer, detail: "holds no events" }] };
+  if (events > MAX_REQUEST_EVENTS)
+    return { reason: "body_too_large", limit: MAX_REQUEST_EVENTS, actual: events, unit: "events" };
+  return null;
 }
 
 function isNdjson(contentType: string | undefined): boolean {

@@ -125,7 +125,7 @@ function describe(refused: Problem): Description {
         detail: `A user may send ${perSecond} events a second, and ${burst} at once. Send the whole request again later: what was stored is not stored twice.`,
         headers: rateLimitHeaders(
           "user",
-          burst,
+          Math.ceil(burst),
           Math.ceil(burst / perSecond),
           Math.max(1, Math.ceil(refused.retryAfterMs / 1000)),
         ),
@@ -154,7 +154,7 @@ function describe(refused: Problem): Description {
   }
 }
 
-/** draft-ietf-httpapi-ratelimit-headers: the quota of a window, and what remains of it for how long. */
+/** draft-ietf-httpapi-ratelimit-headers: the quota of a window, and what remains of it for how long. Whole numbers. */
 function rateLimitHeaders(policy: string, quota: number, windowS: number, waitS: number): Record<string, string> {
   return {
     "Retry-After": String(waitS),

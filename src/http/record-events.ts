@@ -1,6 +1,6 @@
 import type { TrackedEvent } from "../event/contract.ts";
 import type { Fault } from "../event/fault.ts";
-import type { ParsedEvent } from "../event/parse-event.ts";
+import type { ParsedMessage } from "../event/segment-message.ts";
 import { MAX_EVENT_BYTES } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { callUserLog } from "../user/call-user-log.ts";
@@ -11,6 +11,8 @@ import type { RateLimit } from "../user/token-bucket.ts";
 export type EventResult =
   | { status: "created" | "updated" | "duplicate"; event: TrackedEvent; seq: number; revision: number; late: boolean }
   | { status: "suppressed"; event: TrackedEvent }
+  /** A Segment message that is no event. */
+  | { status: "ignored" }
   | { status: "rejected"; faults: Fault[] };
 
 /** What became of a request's events. Unless it is "done", the request as a whole is to be sent again. */
@@ -28,11 +30,13 @@ export type RecordedEvents =
  */
 export async function recordEvents(
   env: Env,
-  parsed: readonly ParsedEvent[],
+  parsed: readonly ParsedMessage[],
   source: string | null,
   requestId: string,
 ): Promise<RecordedEvents> {
-  const results: EventResult[] = parsed.map((item) => ({ status: "rejected", faults: item.ok ? [] : item.faults }));
+  const results: EventResult[] = parsed.map((item) =>
+    item === "ignored" ? { status: "ignored" } : { status: "rejected", faults: item.ok ? [] : item.faults },
+  );
   let refused: { limit: RateLimit; retryAfterMs: number } | undefined;
   const calls = [...groupByUser(parsed)].map(async ([userId, group]) => {
     const events = group.map(({ event }) => event);
@@ -57,10 +61,10 @@ function rateLimited({ perSecond, burst }: RateLimit): EventResult {
   return { status: "rejected", faults: [{ pointer: "", detail }] };
 }
 
-function groupByUser(parsed: readonly ParsedEvent[]): Map<string, { index: number; event: TrackedEvent }[]> {
+function groupByUser(parsed: readonly ParsedMessage[]): Map<string, { index: number; event: TrackedEvent }[]> {
   const users = new Map<string, { index: number; event: TrackedEvent }[]>();
   parsed.forEach((item, index) => {
-    if (!item.ok) return;
+    if (item === "ignored" || !item.ok) return;
     const group = users.get(item.event.userId) ?? [];
     group.push({ index, event: item.event });
     users.set(item.event.userId, group);

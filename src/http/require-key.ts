@@ -25,18 +25,16 @@ export async function admit(
 ): Promise<Response | null> {
   const check = await checkKey(c.env, kind, presented);
   if (!check.ok) return problem(c, check.problem);
-  if (!(await isWithinKeyLimit(c.env, kind, check.source))) return problem(c, { reason: "key_rate_limited" });
+  if (!(await isWithinKeyLimit(c.env, kind, check.source, c.get("requestId"))))
+    return problem(c, { reason: "key_rate_limited" });
   c.set("source", check.source);
   return null;
 }
 
 /** Bearer, then Basic with the key as user name and any password, then x-api-key. */
 export function keyInHeaders(c: Context): string | undefined {
-  const [scheme, credentials] = (c.req.header("authorization") ?? "").trim().split(/\s+/, 2);
-  if (credentials) {
-    if (/^bearer$/i.test(scheme!)) return credentials;
-    if (/^basic$/i.test(scheme!)) return userNameOf(credentials);
-  }
+  const [, scheme, credentials] = /^(bearer|basic) +(\S+)$/i.exec(c.req.header("authorization") ?? "") ?? [];
+  if (scheme && credentials) return scheme.toLowerCase() === "bearer" ? credentials : userNameOf(credentials);
   return c.req.header("x-api-key") || undefined;
 }
 

@@ -17,7 +17,7 @@ export const track = new Hono<AppEnv>().post("/track", requireKey("write"), asyn
   const parseEvent = eventParser(Date.now());
   const parsed = body.elements.map((element) => parseElement(element, parseEvent));
   const recorded = await recordEvents(c.env, parsed, c.get("source"), c.get("requestId"));
-  return answer(c, body.form, recorded);
+  return answer(c, body.form, recorded, body.form === "several" ? body.pointer : "");
 });
 
 function parseElement(element: Element, parseEvent: (input: unknown) => ParsedEvent): ParsedEvent {

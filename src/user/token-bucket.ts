@@ -16,6 +16,9 @@ export interface RateLimit {
 
 export type Taken = { ok: true; bucket: TokenBucket } | { ok: false; retryAfterMs: number };
 
+/** What floating point may lose: who waits as long as was asked must not be refused again for a hair. */
+const ROUNDING_TOKENS = 1e-6;
+
 /**
  * Takes `count` tokens, all or none. A request larger than the bucket needs a full one and leaves a debt behind:
  * it would otherwise be refused for ever.
@@ -27,6 +30,6 @@ export function takeTokens(bucket: TokenBucket | undefined, count: number, now: 
   const elapsedMs = bucket ? Math.max(0, now - bucket.at) : 0;
   const tokens = bucket ? Math.min(limit.burst, bucket.tokens + (elapsedMs / 1000) * limit.perSecond) : limit.burst;
   const lacking = Math.min(count, limit.burst) - tokens;
-  if (lacking > 0) return { ok: false, retryAfterMs: Math.ceil((lacking / limit.perSecond) * 1000) };
+  if (lacking > ROUNDING_TOKENS) return { ok: false, retryAfterMs: Math.ceil((lacking / limit.perSecond) * 1000) };
   return { ok: true, bucket: { tokens: tokens - count, at: now } };
 }

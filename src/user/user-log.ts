@@ -1,7 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
-import { chooseDatabase, databaseNamed } from "../d1/databases.ts";
-import { eraseEvents } from "../d1/erase-events.ts";
-import { insertEvents } from "../d1/insert-events.ts";
+import type { D1Writer, WriteOutcome } from "../d1/d1-writer.ts";
+import { chooseDatabase } from "../d1/databases.ts";
 import type { TrackedEvent } from "../event/contract.ts";
 import { ALARM_OVERDUE_MS, SHIP_DELAY_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
@@ -88,8 +87,8 @@ export class UserLog extends DurableObject<Env> {
    * it sets itself again, for ever.
    */
   override async alarm(): Promise<void> {
-    const ship = () => this.#ship();
-    this.#shipping = this.#shipping.then(ship, ship);
+    // Where the run before failed on the object's own storage, this one is tried all the same.
+    this.#shipping = this.#shipping.catch(() => {}).then(() => this.#ship());
     await this.#shipping;
   }
 
@@ -116,7 +115,7 @@ export class UserLog extends DurableObject<Env> {
     const { storage } = this.ctx;
     for (const [database, erasure] of Object.entries(readErasure(storage))) {
       if (!isDue(erasure, Date.now())) continue;
-      await eraseEvents(databaseNamed(this.env, database), this.#userId, erasure.generation);
+      await written(this.#writer(database).erase(this.#userId, erasure.generation));
       markErased(storage, database, erasure.generation, Date.now());
     }
   }
@@ -124,7 +123,7 @@ export class UserLog extends DurableObject<Env> {
   async #shipEvents(): Promise<void> {
     const { storage } = this.ctx;
     for (let next = nextShipment(storage, this.#userId); next; next = nextShipment(storage, this.#userId)) {
-      await insertEvents(databaseNamed(this.env, next.database), next.rows);
+      await written(this.#writer(next.database).insert(next.rows));
       markShipped(storage, next, this.#bucket);
     }
   }
@@ -164,9 +163,18 @@ export class UserLog extends DurableObject<Env> {
     return true;
   }
 
+  #writer(database: string): DurableObjectStub<D1Writer> {
+    return this.env.D1_WRITER.getByName(database);
+  }
+
   get #userId(): string {
     const { name } = this.ctx.id;
     if (name === undefined) throw new Error("UserLog must be addressed by name: the name is the user's id");
     return name;
   }
+}
+
+async function written(outcome: Promise<WriteOutcome>): Promise<void> {
+  const result = await outcome;
+  if (!result.ok) throw new Error(result.error);
 }

@@ -1,0 +1,50 @@
+/** The four loads that every variant gets. */
+export const LOAD_NAMES = ["single", "batch_one_user", "batch_many_users", "duplicates"] as const;
+
+export type LoadName = (typeof LOAD_NAMES)[number];
+
+export const BATCH_EVENTS = 100;
+
+const USERS = 1_000;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** Moves on by a millisecond an event, so that every event of a run is new to whoever stores it. */
+let clock = Date.now() - 30 * DAY_MS;
+
+/** The first event of each user. Sent once before the rounds, and again and again as the duplicates. */
+export const FIRST_EVENTS = Array.from({ length: USERS }, (_, user) => JSON.stringify(newEvent(visitor(user))));
+
+interface Load {
+  eventsPerRequest: number;
+  /** @param index counts the load's requests over the whole run */
+  body: (index: number) => string;
+}
+
+export const LOADS: Record<LoadName, Load> = {
+  single: { eventsPerRequest: 1, body: (index) => JSON.stringify(newEvent(visitor(index))) },
+  batch_one_user: {
+    eventsPerRequest: BATCH_EVENTS,
+
+    body: () => JSON.stringify(newEvents(() => "device")),
+  },
+  batch_many_users: { eventsPerRequest: BATCH_EVENTS, body: () => JSON.stringify(newEvents(visitor)) },
+  duplicates: { eventsPerRequest: 1, body: (index) => FIRST_EVENTS[index % USERS]! },
+};
+
+export function newEvent(userId: string): unknown {
+  const time = clock++;
+  return {
+    event: "page_viewed",
+    user_id: userId,
+    timestamp: new Date(time).toISOString(),
+    properties: { email: "ada@example.com", path: "/pricing", plan: "team", amount: time % 10_000 },
+  };
+}
+
+export function newEvents(userOf: (index: number) => string): unknown[] {
+  return Array.from({ length: BATCH_EVENTS }, (_, index) => newEvent(userOf(index)));
+}
+
+function visitor(index: number): string {
+  return `visitor-${index % USERS}`;
+}

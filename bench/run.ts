@@ -1,0 +1,49 @@
+import { parseArgs } from "node:util";
+import { measureBundle, measureStartUp } from "./bundle.ts";
+import { measureEventWork } from "./event-work.ts";
+import { measureHistory } from "./history.ts";
+import { jsonReport, textReport } from "./report.ts";
+import { measureThroughput } from "./throughput.ts";
+
+// `npm run bench`: measures Tracklog beside three other ways to take the same events, in one run on one machine.
+// `--quick` ends within 50 seconds, `--json` with one line for programs.
+
+const { values: options } = parseArgs({ options: { quick: { type: "boolean" }, json: { type: "boolean" } } });
+
+/** By when a quick run's last round should have ended. */
+const QUICK_MS = 45_000;
+
+const began = performance.now();
+const plan = options.quick
+  ? {
+      rounds: 3,
+      requests: { single: 400, batch_one_user: 64, batch_many_users: 16, duplicates: 400 },
+      deadline: began + QUICK_MS,
+      historyBlocks: 5,
+      startUpRuns: 0,
+    }
+  : {
+      rounds: 5,
+      requests: { single: 3_000, batch_one_user: 500, batch_many_users: 80, duplicates: 3_000 },
+      deadline: Infinity,
+      historyBlocks: 20,
+      startUpRuns: 5,
+    };
+
+const step = async <T>(name: string, measure: () => Promise<T>): Promise<T> => {
+  const start = performance.now();
+  const measured = await measure();
+  console.error(`${name}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  return measured;
+};
+
+// Neither of the two measures a time.
+const [bundleGzipKb, work] = await step("size and work", () => Promise.all([measureBundle(), measureEventWork()]));
+const startUpMs = plan.startUpRuns > 0 ? await step("start-up", () => measureStartUp(plan.startUpRuns)) : null;
+const history = await step("history", () => measureHistory(plan.historyBlocks));
+const throughputs = await step("throughput", () => measureThroughput(plan));
+console.error(`all: ${((performance.now() - began) / 1000).toFixed(1)} s\n`);
+
+const measured = { throughputs, work, history, bundleGzipKb, startUpMs };
+console.log(textReport(measured));
+if (options.json) console.log(jsonReport(measured));

@@ -1,0 +1,52 @@
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const POLL_MS = 5;
+const MAX_WAIT_MS = 60_000;
+
+/**
+ * Watches D1's table by its file, from outside of workerd: asking through the Worker would take the very thread
+ * that is measured.
+ */
+export class StoredEvents {
+  readonly #database: DatabaseSync;
+
+  constructor(d1File: string) {
+    this.#database = new DatabaseSync(d1File, { readOnly: true, timeout: 1_000 });
+  }
+
+  /** How many rows there are, all of them counted. */
+  count(): number {
+    return this.#one("SELECT count(*) AS value FROM events");
+  }
+
+  /**
+   * Waits until there are `more` rows than at `before`. Only rows past that position are counted, which stays cheap
+   * while the table grows.
+   *
+   * @param before a position that `position()` gave
+   */
+  async waitForMore(before: number, more: number): Promise<void> {
+    const start = performance.now();
+    for (;;) {
+      const found = this.#one("SELECT count(*) AS value FROM events WHERE position > ?", before);
+      if (found >= more) return;
+      if (performance.now() - start > MAX_WAIT_MS)
+        throw new Error(`D1 had ${found} of ${more} events after ${MAX_WAIT_MS / 1000} s`);
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** The position of the newest row. */
+  position(): number {
+    return this.#one("SELECT coalesce(max(position), 0) AS value FROM events");
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #one(sql: string, ...values: number[]): number {
+    return this.#database.prepare(sql).get(...values)!["value"] as number;
+  }
+}

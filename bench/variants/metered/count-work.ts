@@ -1,0 +1,102 @@
+import type { Counts } from "../../counts.ts";
+
+const total: Counts = {
+  objectCalls: 0,
+  alarms: 0,
+  setAlarms: 0,
+  getAlarms: 0,
+  keyValueWrites: 0,
+  keyValueReads: 0,
+  sqlStatements: 0,
+  objectRowsWritten: 0,
+  objectRowsRead: 0,
+  d1Statements: 0,
+  d1RowsWritten: 0,
+  d1RowsRead: 0,
+};
+
+/** A cursor counts on while it is read, so its figures are taken when the counts are asked for. */
+let cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = [];
+
+export function counts(): Counts {
+  for (const cursor of cursors) {
+    total.objectRowsWritten += cursor.rowsWritten;
+    total.objectRowsRead += cursor.rowsRead;
+  }
+  cursors = [];
+  return total;
+}
+
+/** Counts every call of a class's methods. */
+export function countCalls(exported: { prototype: object }): void {
+  for (const name of Object.getOwnPropertyNames(exported.prototype))
+    if (name !== "constructor")
+      wrap(exported.prototype, name, (result) => {
+        total.objectCalls++;
+        if (name === "alarm") total.alarms++;
+        return result;
+      });
+}
+
+/** Counts on the runtime's own classes, so that it does not matter which object of the Worker uses them. */
+export function countStorage(storage: DurableObjectStorage): void {
+  const storageClass = Object.getPrototypeOf(storage) as object;
+  wrap(storageClass, "setAlarm", (result) => {
+    total.setAlarms++;
+    total.objectRowsWritten++;
+    return result;
+  });
+  wrap(storageClass, "getAlarm", (result) => {
+    total.getAlarms++;
+    return result;
+  });
+  const keyValueClass = Object.getPrototypeOf(storage.kv) as object;
+  for (const name of ["put", "delete"])
+    wrap(keyValueClass, name, (result) => {
+      total.keyValueWrites++;
+      total.objectRowsWritten++;
+      return result;
+    });
+  wrap(keyValueClass, "get", (result) => {
+    total.keyValueReads++;
+    return result;
+  });
+  wrap(Object.getPrototypeOf(storage.sql) as object, "exec", (cursor) => {
+    total.sqlStatements++;
+    cursors.push(cursor as (typeof cursors)[number]);
+    return cursor;
+  });
+}
+
+export function countD1(database: D1Database): void {
+  wrap(Object.getPrototypeOf(database) as object, "batch", async (results) => {
+    countStatements(await (results as Promise<D1Result[]>));
+    return results;
+  });
+  const statementClass = Object.getPrototypeOf(database.prepare("SELECT 1")) as object;
+  for (const name of ["run", "all"])
+    wrap(statementClass, name, async (result) => {
+      countStatements([await (result as Promise<D1Result>)]);
+      return result;
+    });
+}
+
+function countStatements(results: readonly D1Result[]): void {
+  for (const { meta } of results) {
+    total.d1Statements++;
+    total.d1RowsWritten += meta.rows_written;
+    total.d1RowsRead += meta.rows_read;
+  }
+}
+
+function wrap(owner: object, name: string, counted: (result: unknown) => unknown): void {
+  const { value } = Object.getOwnPropertyDescriptor(owner, name) ?? {};
+  if (typeof value !== "function") return;
+  const method = value as (this: unknown, ...args: unknown[]) => unknown;
+  Object.defineProperty(owner, name, {
+    configurable: true,
+    value(this: unknown, ...args: unknown[]) {
+      return counted(method.apply(this, args));
+    },
+  });
+}

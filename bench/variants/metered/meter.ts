@@ -1,0 +1,14 @@
+import { DurableObject } from "cloudflare:workers";
+import { countD1, countStorage } from "./count-work.ts";
+
+let installed = false;
+
+/** An object of the benchmark's own: only inside one can the classes of an object's storage be reached. */
+export class Meter extends DurableObject<Env> {
+  install(): void {
+    if (installed) return;
+    installed = true;
+    countStorage(this.ctx.storage);
+    countD1(this.env.DB);
+  }
+}

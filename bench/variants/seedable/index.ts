@@ -1,0 +1,17 @@
+import { app } from "../../../src/http/app.ts";
+import type { UserLog } from "./user-log.ts";
+
+export * from "../../../src/index.ts";
+// Stands before the one that the line above exports.
+export { UserLog } from "./user-log.ts";
+
+/** Tracklog, and a route that fills a user's log: `/bench/seed?user_id=…&events=…`. */
+export default {
+  async fetch(request, env, ctx) {
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname !== "/bench/seed") return app.fetch(request, env, ctx);
+    const log = env.USER_LOG.getByName(searchParams.get("user_id")!) as unknown as DurableObjectStub<UserLog>;
+    await log.seed(Number(searchParams.get("events")));
+    return new Response("seeded");
+  },
+} satisfies ExportedHandler<Env>;

@@ -1,0 +1,97 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { convertV4MiniflareOptions, Miniflare, type V4DurableObject } from "miniflare";
+import { unstable_getMiniflareWorkerOptions as workerOptionsOf, unstable_splitSqlQuery as splitSql } from "wrangler";
+import { buildWorker } from "./build-worker.ts";
+
+/** What a benchmark lets the Worker do beyond a deployment's defaults: no key, and no limit on one user's rate. */
+const VARS = { OPEN: "true", RATE_LIMIT_EVENTS_PER_SECOND: "1000000000", RATE_LIMIT_BURST_EVENTS: "1000000000" };
+
+export interface WorkerServer {
+  url: URL;
+  /** The SQLite file behind the binding DB. */
+  d1File: string;
+  stop: () => Promise<void>;
+}
+
+export interface WorkerServerOptions {
+  /** The Worker's entry, from the repository's root. */
+  entry: string;
+  /** Durable Objects that wrangler.toml does not know of, or that it binds to another class: binding to class. */
+  durableObjects?: Record<string, string>;
+  /** The folder of .sql files to make the tables of an empty D1 of, from the repository's root. */
+  migrations: string;
+  /** Where the state is kept. Without it, state is in a folder of its own that is gone after `stop`. */
+  state?: string;
+  port?: number;
+  /** Whether the runtime may put objects to sleep that had nothing to do for some seconds. */
+  mayEvict?: boolean;
+}
+
+/**
+ * Runs a Worker in a workerd of its own, with the bindings of wrangler.toml and state on disk. Requests go straight
+ * to the Worker: neither wrangler dev's proxy nor Miniflare's entry Worker is between.
+ */
+export async function startWorkerServer({
+  entry,
+  durableObjects = {},
+  migrations,
+  state,
+  port = 0,
+  mayEvict = false,
+}: WorkerServerOptions): Promise<WorkerServer> {
+  process.env["WRANGLER_LOG"] ??= "warn";
+  // Cloudflare counts a key's rate in memory; the local stand-in takes milliseconds of every request for it.
+  const { modulesRules: _, ratelimits: __, ...options } = workerOptionsOf("wrangler.toml").workerOptions;
+  const objects: Record<string, V4DurableObject> = {};
+  for (const [binding, object] of Object.entries(options["durableObjects"] as Record<string, V4DurableObject>))
+    objects[binding] = object;
+  for (const [binding, className] of Object.entries(durableObjects)) objects[binding] = { className, useSQLite: true };
+  for (const object of Object.values(objects)) object.unsafePreventEviction = !mayEvict;
+
+  const folder = state ?? (await mkdtemp(join(tmpdir(), "tracklog-bench-")));
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      ...options,
+      modules: [{ type: "ESModule", path: "worker.js", contents: await buildWorker(entry) }],
+      bindings: { ...(options["bindings"] as object), ...VARS },
+      durableObjects: objects,
+      unsafeDirectSockets: [{ host: "127.0.0.1", port }],
+      resourcePersistencePath: folder,
+      host: "127.0.0.1",
+      port: 0,
+      cf: false,
+    }),
+  );
+  const stop = async () => {
+    await miniflare.dispose();
+    if (state === undefined) await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const url = await miniflare.unsafeGetDirectURL();
+    // D1 may be beyond reach when a server is started again.
+    if (!(await findD1File(folder))) await migrate(await miniflare.getD1Database("DB"), migrations);
+    const d1File = await findD1File(folder);
+    if (d1File === undefined) throw new Error(`There is no D1 database below ${folder}`);
+    return { url, d1File, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+type Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
+
+async function migrate(database: Database, migrations: string): Promise<void> {
+  for (const file of (await readdir(migrations)).filter((name) => name.endsWith(".sql")).sort()) {
+    const statements = splitSql(await readFile(join(migrations, file), "utf8"));
+    await database.batch(statements.map((statement) => database.prepare(statement)));
+  }
+}
+
+async function findD1File(folder: string): Promise<string | undefined> {
+  const files = await readdir(folder, { recursive: true });
+  const file = files.find((name) => /D1DatabaseObject\/[0-9a-f]+\.sqlite$/.test(name));
+  return file && join(folder, file);
+}

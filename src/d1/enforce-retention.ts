@@ -1,0 +1,23 @@
+import { logFailure } from "../log-failure.ts";
+import { databaseNamed, databaseNames } from "./databases.ts";
+import { removeExpired } from "./remove-expired.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Keeps D1 within `RETENTION_DAYS`, in every bound database. Does nothing unless that is a positive number.
+ *
+ * @param now epoch milliseconds
+ */
+export async function enforceRetention(env: Env, now: number): Promise<void> {
+  const days = Number(env.RETENTION_DAYS);
+  if (!(days > 0)) return;
+  for (const name of databaseNames(env)) {
+    try {
+      await removeExpired(databaseNamed(env, name), now - days * DAY_MS);
+    } catch (error) {
+      // The next run goes on; the other databases need not wait for it.
+      logFailure("retention_failed", error, { database: name });
+    }
+  }
+}

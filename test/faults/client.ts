@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Ledger, SentEvent } from "./ledger.ts";
+
+/** Below what one page of a timeline holds. */
+const EVENTS_PER_USER = 300;
+
+const MAX_BATCH_EVENTS = 10;
+const UPDATE_SHARE = 0.1;
+const BATCH_SHARE = 0.3;
+const RETRY_DELAY_MS = 50;
+const MAX_ANSWER_MS = 10_000;
+
+let clock = Date.now() - 24 * 60 * 60 * 1000;
+
+/**
+ * Sends events as a careful client does: one request after the other, each sent again, unchanged, until it is
+ * answered. Every other batch goes to the user that all clients write to.
+ *
+ * @param isOver when to begin no further request
+ */
+export async function runClient(url: string, name: string, ledger: Ledger, isOver: () => boolean): Promise<void> {
+  let ownEvents = 0;
+  while (!isOver()) {
+    const own = `${name}-${Math.floor(ownEvents / EVENTS_PER_USER)}`;
+    const dice = Math.random();
+    const update = dice < UPDATE_SHARE ? someEventOf(ledger, own) : null;
+    if (update) {
+      await send(url, [{ ...update, properties: { [`note_${clock}`]: clock++ } }], ledger);
+      continue;
+    }
+    const size = dice < UPDATE_SHARE + BATCH_SHARE ? 1 + Math.floor(Math.random() * MAX_BATCH_EVENTS) : 1;
+    const events = Array.from({ length: size }, (_, i) => newEvent(i % 4 === 3 ? sharedUser() : own));
+    ownEvents += size;
+    await send(url, events, ledger);
+  }
+}
+
+async function send(url: string, events: SentEvent[], ledger: Ledger): Promise<void> {
+  const body = JSON.stringify(events);
+  for (let attempt = 1; ; attempt++) {
+    const results = await post(url, body);
+    if (results) {
+      events.forEach((event, i) => ledger.note(event, results[i]!, attempt > 1));
+      return;
+    }
+    await sleep(RETRY_DELAY_MS);
+  }
+}
+
+/** Null where there was no answer, or one that says to come again. */
+async function post(url: string, body: string): Promise<{ status: string; seq: number; revision: number }[] | null> {
+  const signal = AbortSignal.timeout(MAX_ANSWER_MS);
+  const answer = await fetch(`${url}/track`, { method: "POST", body, signal })
+    .then(async (response) => ({ status: response.status, body: (await response.json()) as { results: [] } }))
+    .catch(() => null);
+  if (!answer || answer.status >= 500 || answer.status === 429) return null;
+  if (answer.status !== 200) throw new Error(`Answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+  return answer.body.results;
+}
+
+function newEvent(userId: string): SentEvent {
+  const time = clock++;
+  return { event: "tested", user_id: userId, timestamp: new Date(time).toISOString(), properties: { number: time } };
+}
+
+let sharedEvents = 0;
+
+function sharedUser(): string {
+  return `shared-${Math.floor(sharedEvents++ / EVENTS_PER_USER)}`;
+}
+
+function someEventOf(ledger: Ledger, userId: string): SentEvent | null {
+  const entries = [...(ledger.users.get(userId)?.values() ?? [])];
+  return entries[Math.floor(Math.random() * entries.length)]?.sent ?? null;
+}

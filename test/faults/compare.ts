@@ -1,0 +1,74 @@
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import { label, type Ledger, type LedgerEntry } from "./ledger.ts";
+
+interface Stored {
+  timestamp: string;
+  seq: number;
+  revision: number;
+  properties: unknown;
+}
+
+/** Says what is wrong in the timelines: each must have what was answered, exactly once, under the answered seq. */
+export async function compareTimelines(url: string, ledger: Ledger): Promise<string[]> {
+  const violations: string[] = [];
+  for (const [userId, entries] of ledger.users) {
+    const response = await fetch(`${url}/users/${userId}/events?limit=500`);
+    const { events } = (await response.json()) as { events: Stored[] };
+    violations.push(...compareUser(`the timeline of ${userId}`, entries, events));
+    const inOrder = events.toSorted((a, b) => a.timestamp.localeCompare(b.timestamp) || a.seq - b.seq);
+    if (!isDeepStrictEqual(inOrder, events)) violations.push(`the timeline of ${userId} is out of order`);
+  }
+  return violations;
+}
+
+/** Says what is wrong in D1, which gets its time to catch up. */
+export async function compareD1(d1File: string, ledger: Ledger, maxWaitMs: number): Promise<string[]> {
+  const database = new DatabaseSync(d1File, { readOnly: true, timeout: 5_000 });
+  const select = database.prepare(
+    "SELECT timestamp, seq, revision, properties FROM events WHERE user_id = ? ORDER BY position",
+  );
+  const compare = () =>
+    [...ledger.users].flatMap(([userId, entries]) => {
+      const rows = select.all(userId) as unknown as {
+        timestamp: number;
+        seq: number;
+        revision: number;
+        properties: string;
+      }[];
+      const stored = rows.map((row) => ({
+        ...row,
+        timestamp: new Date(row.timestamp).toISOString(),
+        properties: JSON.parse(row.properties) as unknown,
+      }));
+      return compareUser(`D1's copy of ${userId}`, entries, stored);
+    });
+  const start = performance.now();
+  let violations = compare();
+  while (violations.length > 0 && performance.now() - start < maxWaitMs) {
+    await sleep(500);
+    violations = compare();
+  }
+  database.close();
+  return violations;
+}
+
+function compareUser(where: string, entries: Map<string, LedgerEntry>, stored: readonly Stored[]): string[] {
+  const violations: string[] = [];
+  const seen = new Set<string>();
+  for (const { timestamp, seq, revision, properties } of stored) {
+    const entry = entries.get(timestamp);
+    if (!entry) violations.push(`${where} has ${timestamp}, which was never answered`);
+    else if (seen.has(timestamp)) violations.push(`${where} has ${timestamp} twice`);
+    else if (seq !== entry.seq) violations.push(`${where} has ${timestamp} as seq ${seq}, answered ${entry.seq}`);
+    else if (revision !== entry.revision || !isDeepStrictEqual(properties, entry.sent.properties))
+      violations.push(`${where} lacks an answered update of ${timestamp}`);
+    seen.add(timestamp);
+  }
+  for (const [timestamp, { sent }] of entries)
+    if (!seen.has(timestamp)) violations.push(`${where} lacks ${label(sent)}`);
+  const seqs = stored.map(({ seq }) => seq).sort((a, b) => a - b);
+  if (seqs.some((seq, i) => seq !== i + 1)) violations.push(`${where} has gaps in its seq`);
+  return violations;
+}

@@ -1,0 +1,79 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { runClient } from "./client.ts";
+import { compareD1, compareTimelines } from "./compare.ts";
+import { Ledger } from "./ledger.ts";
+import { lockDatabase } from "./lock-database.ts";
+import { MortalServer } from "./mortal-server.ts";
+
+// `npm run test:faults`: kills the server again and again while clients write, keeps D1 from being written for a
+// while, and then looks for every event that was answered. Not a part of `npm test`, since it takes a minute.
+
+const MAX_RUN_MS = 90_000;
+const CLIENTS = 8;
+const KILLS = 6;
+const LIFE_MS = 3_000;
+const LOCK_MS = 6_000;
+const MAX_CATCH_UP_MS = 25_000;
+
+setTimeout(() => {
+  console.error(`FAILED: not over after ${MAX_RUN_MS / 1000} s`);
+  process.exit(1);
+}, MAX_RUN_MS).unref();
+
+// Ctrl-C does not reach the server, whose process group is its own; leaving by `exit` kills it.
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+
+const state = mkdtempSync(join(tmpdir(), "tracklog-faults-"));
+const server = await MortalServer.start(state);
+process.once("exit", () => rmSync(state, { recursive: true, force: true }));
+try {
+  const ledger = new Ledger();
+  let isOver = false;
+  const clients = Promise.all(
+    Array.from({ length: CLIENTS }, (_, i) => runClient(server.url, `client-${i}`, ledger, () => isOver)),
+  );
+  await Promise.race([haveFaults(ledger), clients]);
+  isOver = true;
+  await clients;
+
+  const { violations, retried, users, answered } = ledger;
+  console.log(`sent: ${answered} events and updates of ${users.size} users were answered 2xx`);
+  console.log(
+    `sent again after an answer was lost: ${retried.created} came out as created, ` +
+      `${retried.duplicate} as duplicate, ${retried.updated} as updated`,
+  );
+  violations.push(...(await compareTimelines(server.url, ledger)));
+  violations.push(...(await compareD1(server.d1File, ledger, MAX_CATCH_UP_MS)));
+  if (retried.duplicate === 0) violations.push("no kill came between a commit and its answer: nothing was tried");
+
+  for (const violation of violations.slice(0, 20)) console.error(`VIOLATION: ${violation}`);
+  console.log(
+    violations.length === 0
+      ? `found: every one of them exactly once, in order, in the timelines and in D1`
+      : `FAILED: ${violations.length} violations`,
+  );
+  process.exitCode = violations.length === 0 ? 0 : 1;
+} finally {
+  await server.kill();
+}
+
+async function haveFaults(ledger: Ledger): Promise<void> {
+  for (let kill = 1; kill <= KILLS; kill++) {
+    await sleep(LIFE_MS * (0.5 + Math.random()));
+    // One of the kills falls into the time in which D1 is locked.
+    const lock = kill === KILLS - 1 ? lockDatabase(server.d1File, LOCK_MS) : null;
+    if (lock) {
+      const before = ledger.answered;
+      await sleep(LOCK_MS / 2);
+      console.log(`D1 locked for ${LOCK_MS / 1000} s: ${ledger.answered - before} events answered in its first half`);
+    }
+    await server.kill();
+    console.log(`killed ${kill} of ${KILLS}, after ${ledger.answered} answered events`);
+    await server.start();
+    await lock;
+  }
+  await sleep(LIFE_MS);
+}

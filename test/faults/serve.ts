@@ -1,0 +1,16 @@
+import { parseArgs } from "node:util";
+import { startWorkerServer } from "../../bench/worker-server.ts";
+
+// The process that is killed: Tracklog on a given port and state, until then.
+
+const { values } = parseArgs({ options: { state: { type: "string" }, port: { type: "string" } } });
+if (values.state === undefined) throw new Error("--state is missing");
+
+const { d1File } = await startWorkerServer({
+  entry: "src/index.ts",
+  migrations: "src/d1/migrations",
+  state: values.state,
+  port: Number(values.port),
+  mayEvict: true,
+});
+console.log(JSON.stringify({ d1File }));

@@ -1,0 +1,98 @@
+import * as fc from "fast-check";
+import { describe, it } from "vitest";
+import type { Recorded } from "../../src/user/record-event.ts";
+import { newUser, tracked, userLog } from "../tracklog.ts";
+
+interface Sent {
+  event: string;
+  timestamp: number;
+  messageId: string;
+  properties: Record<string, unknown>;
+  context: Record<string, unknown>;
+}
+
+interface Stored {
+  event: string;
+  timestamp: number;
+  seq: number;
+  revision: number;
+  fields: Map<string, unknown>;
+}
+
+/** The log as a plain map from identity to event: what DESIGN section 2 says, and nothing of how it is stored. */
+class LogModel {
+  readonly #events = new Map<string, Stored>();
+
+  record({ event, timestamp, messageId, properties, context }: Sent): Recorded {
+    const identity = JSON.stringify([timestamp, event, messageId]);
+    const stored = this.#events.get(identity);
+    const sent = fieldsOf(properties, context);
+    if (!stored) {
+      const late = [...this.#events.values()].some((other) => other.timestamp > timestamp);
+      const seq = this.#events.size + 1;
+      this.#events.set(identity, { event, timestamp, seq, revision: 1, fields: sent });
+      return { status: "created", seq, revision: 1, late };
+    }
+    const before = textOf(stored.fields);
+    for (const [key, value] of sent) stored.fields.set(key, value);
+    const status = textOf(stored.fields) === before ? "duplicate" : "updated";
+    if (status === "updated") stored.revision++;
+    return { status, seq: stored.seq, revision: stored.revision };
+  }
+
+  timeline() {
+    return [...this.#events.values()]
+      .sort((a, b) => a.timestamp - b.timestamp || a.seq - b.seq)
+      .map((stored) => ({ ...stored, fields: textOf(stored.fields) }));
+  }
+}
+
+function fieldsOf(properties: object, context: object): Map<string, unknown> {
+  const all = Object.entries({ properties, context });
+  return new Map(
+    all.flatMap(([part, fields]) => Object.entries(fields).map(([key, value]) => [`${part}.${key}`, value])),
+  );
+}
+
+/** A text that is the same for equal fields, in whatever order they came. */
+function textOf(fields: Map<string, unknown>): string {
+  return JSON.stringify([...fields].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+describe("a user's log", () => {
+  const key = fc.constantFrom("a", "b", "__proto__", "constructor");
+  const object = fc.array(fc.tuple(key, fc.constantFrom(1, 2, "1", null, [1]))).map((o) => Object.fromEntries(o));
+  // Few values each, so that identities meet often.
+  const sent: fc.Arbitrary<Sent> = fc.record({
+    event: fc.constantFrom("x", "y"),
+    timestamp: fc.constantFrom(0, 1_000, 2_000, 3_000),
+    messageId: fc.constantFrom("", "m"),
+    properties: object,
+    context: object,
+  });
+  const request = fc.array(sent, { minLength: 1, maxLength: 8 });
+
+  it("does what a plain map from identity to event would do, for any history", async ({ expect }) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(request, { minLength: 1, maxLength: 5 }), async (history) => {
+        const model = new LogModel();
+        const user = newUser();
+        const log = userLog(user);
+        for (const events of history) {
+          const recorded = await log.record(
+            events.map((event) => tracked({ ...event, userId: user })),
+            null,
+          );
+          expect(recorded).toEqual({ status: "recorded", recorded: events.map((event) => model.record(event)) });
+        }
+        const { events } = (await log.timeline({ order: "asc", limit: 500 }))!;
+        const stored = events.map(({ event, timestamp, seq, revision, properties, context }) => {
+          const fields = fieldsOf(JSON.parse(properties) as object, JSON.parse(context) as object);
+          return { event, timestamp, seq, revision, fields: textOf(fields) };
+        });
+        expect(stored).toEqual(model.timeline());
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
