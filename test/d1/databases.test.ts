@@ -18,11 +18,12 @@ function userForSecond(): string {
   }
 }
 
-/** Lets the object of a user see a second database. */
-function bindSecond(user: string) {
-  return runInDurableObject(userLog(user), (log) => {
-    Object.assign(log, { env: binding("DB_1") });
-  });
+/** Lets the object of a user see a second database, and that database's writer as well. */
+async function bindSecond(user: string) {
+  for (const stub of [userLog(user), env.D1_WRITER.getByName("DB_1")])
+    await runInDurableObject(stub as DurableObjectStub, (instance) => {
+      Object.assign(instance, { env: binding("DB_1") });
+    });
 }
 
 function record(user: string, timestamp: number) {
