@@ -46,8 +46,8 @@ export function nextRepetition(storage: DurableObjectStorage): number | undefine
 
 /**
  * Notes that a database has forgotten, unless another erasure came while it was awaited. It is told once more after
- * a while, and only then struck off: where this object was replaced in the middle of a flush, nobody knows of the
- * statement that was on its way, and it may have come after the deletion.
+ * a while, and only then struck off: where an object was replaced in the middle of a flush, nobody waits any more for
+ * the statement that was on its way, and it may have come after the deletion.
  */
 export function markErased(storage: DurableObjectStorage, database: string, generation: number, now: number): void {
   const { [database]: pending, ...others } = readErasure(storage);

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { encodeEventRow } from "../../src/d1/event-row.ts";
 import { eraseEvents } from "../../src/d1/erase-events.ts";
 import { insertEvents } from "../../src/d1/insert-events.ts";
-import { ERASURE_REPEAT_DELAY_MS } from "../../src/limits.ts";
 import { breakD1, holdD1 } from "../d1-faults.ts";
+import { repeatErasure } from "../repeat-erasure.ts";
 import { anEvent, call, get, newUser, rowsOf, timelineOf, track, tracked, userLog } from "../tracklog.ts";
 
 const soon = { timeout: 5_000 };
@@ -15,7 +15,6 @@ beforeEach(() => {
   user = newUser();
 });
 afterEach(() => {
-  vi.useRealTimers();
   vi.restoreAllMocks();
 });
 
@@ -40,14 +39,6 @@ async function erase() {
 
 function forgotten() {
   return vi.waitFor(async () => assertCount(await rowsOf(user), 0), soon);
-}
-
-/** Runs the alarm at the time for which the repetition of an erasure is set. */
-async function repeatErasure() {
-  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + ERASURE_REPEAT_DELAY_MS + 1 });
-  const ran = await runDurableObjectAlarm(userLog(user));
-  vi.useRealTimers();
-  return ran;
 }
 
 /** The tables that the user's object has, and its alarm. */
@@ -86,7 +77,7 @@ describe("an erasure", () => {
     expect((await get(`/users/${user}`)).status).toBe(404);
     expect((await get(`/users/${user}/events`)).status).toBe(404);
     await forgotten();
-    expect(await repeatErasure()).toBe(true);
+    expect(await repeatErasure(user)).toBe(true);
     expect(await storageOf()).toEqual(EMPTY);
     expect(await erase()).toEqual({ status: 200, erased: 0 });
     expect(await storageOf()).toEqual(EMPTY);
@@ -111,7 +102,7 @@ describe("an erasure", () => {
     expect(await timelineOf(user)).toMatchObject([{ seq: 1 }, { seq: 2 }]);
     // Soon, although an alarm is set for the repetition in some minutes.
     await vi.waitFor(async () => expect(await rowsOf(user)).toMatchObject([{ seq: 1 }, { seq: 2 }]), soon);
-    await repeatErasure();
+    await repeatErasure(user);
     expect(await rowsOf(user)).toHaveLength(2);
     expect(await timelineOf(user)).toHaveLength(2);
   });
@@ -128,7 +119,7 @@ describe("an erasure", () => {
     await vi.waitFor(async () => expect(await rowsOf(user)).toMatchObject([{ seq: 1 }]), soon);
     expect(await erase()).toMatchObject({ erased: 1 });
     await forgotten();
-    await repeatErasure();
+    await repeatErasure(user);
     expect(await storageOf()).toEqual(EMPTY);
   });
 });
@@ -146,7 +137,7 @@ describe("while D1 is away", () => {
 
     expect(await runDurableObjectAlarm(userLog(user))).toBe(true);
     expect(await rowsOf(user)).toEqual([]);
-    await repeatErasure();
+    await repeatErasure(user);
     expect(await storageOf()).toEqual(EMPTY);
   });
 
@@ -233,7 +224,7 @@ describe("with a flush in flight", () => {
     // Only now the statement arrives that nobody waits for any more.
     await insertEvents(env.DB, [aRow(generation)]);
     expect(await rowsOf(user)).toHaveLength(2);
-    expect(await repeatErasure()).toBe(true);
+    expect(await repeatErasure(user)).toBe(true);
     expect(await rowsOf(user)).toMatchObject([{ timestamp: 1_700_000_000_009 }]);
   });
 });
@@ -275,7 +266,7 @@ describe("a deletion in D1", () => {
     deletion.release();
     await runDurableObjectAlarm(userLog(user));
     await forgotten();
-    await repeatErasure();
+    await repeatErasure(user);
     expect(await storageOf()).toEqual(EMPTY);
   });
 });

@@ -1,0 +1,96 @@
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, it } from "vitest";
+import { chooseDatabase, databaseNamed, databaseNames } from "../../src/d1/databases.ts";
+import type { UserLog } from "../../src/user/user-log.ts";
+import { newUser, rowsOf, tracked, userLog } from "../tracklog.ts";
+
+/** An environment with databases bound under these names. */
+function binding(...names: string[]): Env {
+  return { ...env, ...Object.fromEntries(names.map((name) => [name, env.SECOND_DB])) };
+}
+
+/** A user whom the second of two databases would get. */
+function userForSecond(): string {
+  for (;;) {
+    const user = newUser();
+    if (chooseDatabase(binding("DB_1"), user) === "DB_1") return user;
+  }
+}
+
+/** Lets the object of a user see a second database, and that database's writer as well. */
+async function bindSecond(user: string) {
+  for (const stub of [userLog(user), env.D1_WRITER.getByName("DB_1")])
+    await runInDurableObject(stub as DurableObjectStub, (instance) => {
+      Object.assign(instance, { env: binding("DB_1") });
+    });
+}
+
+function record(user: string, timestamp: number) {
+  return userLog(user).record([tracked({ userId: user, timestamp })], null);
+}
+
+async function countIn(database: D1Database, user: string) {
+  const count = await database.prepare("SELECT count(*) AS n FROM events WHERE user_id = ?").bind(user).first("n");
+  return count as number;
+}
+
+describe("the databases", () => {
+  it("are DB and those with a number, in the numbers' order", ({ expect }) => {
+    expect(databaseNames(env)).toEqual(["DB"]);
+    expect(databaseNames(binding("DB_10", "DB_2", "DB_1"))).toEqual(["DB", "DB_1", "DB_2", "DB_10"]);
+    expect(databaseNames(binding("DB_", "DB_a", "MY_DB", "DB_1_2", "db"))).toEqual(["DB"]);
+  });
+
+  it("are found by name, or there is a fault that says which is missing", ({ expect }) => {
+    expect(databaseNamed(env, "DB")).toBe(env.DB);
+    expect(() => databaseNamed(env, "DB_7")).toThrow("No D1 database is bound as DB_7");
+  });
+
+  it("get about as many users each", ({ expect }) => {
+    const four = binding("DB_1", "DB_2", "DB_3");
+    for (const idOf of [(i: number) => String(i), (i: number) => `user-${i}@example.com`, () => crypto.randomUUID()]) {
+      const counts = new Map<string, number>();
+      for (let i = 0; i < 4_000; i++) {
+        const name = chooseDatabase(four, idOf(i));
+        counts.set(name, (counts.get(name) ?? 0) + 1);
+      }
+      for (const name of databaseNames(four)) expect(counts.get(name)).toBeGreaterThan(850);
+    }
+    expect(chooseDatabase(four, "x")).toBe(chooseDatabase(four, "x"));
+  });
+});
+
+describe("a log", () => {
+  it("keeps its database when another is bound; one begun since may be there", async ({ expect }) => {
+    const old = userForSecond();
+    await record(old, 1);
+    await runDurableObjectAlarm(userLog(old));
+    await bindSecond(old);
+    await record(old, 2);
+    await runDurableObjectAlarm(userLog(old));
+    expect(await rowsOf(old)).toHaveLength(2);
+    expect(await countIn(env.SECOND_DB, old)).toBe(0);
+
+    const since = userForSecond();
+    await bindSecond(since);
+    await record(since, 1);
+    await runDurableObjectAlarm(userLog(since));
+    expect(await rowsOf(since)).toHaveLength(0);
+    expect(await countIn(env.SECOND_DB, since)).toBe(1);
+  });
+
+  it("that begins anew in another database is still forgotten by the first", async ({ expect }) => {
+    const user = userForSecond();
+    await record(user, 1);
+    await runDurableObjectAlarm(userLog(user));
+    await bindSecond(user);
+    await runInDurableObject(userLog(user), (log: UserLog) => log.erase());
+    await record(user, 2);
+    await runInDurableObject(userLog(user), (log: UserLog) => log.erase());
+    await record(user, 3);
+    await runDurableObjectAlarm(userLog(user));
+    expect(await countIn(env.DB, user)).toBe(0);
+    expect(await countIn(env.SECOND_DB, user)).toBe(1);
+  });
+});
