@@ -40,6 +40,8 @@ export class GroupCommit {
 
   #enqueue(run: Group["run"]): Group {
     const group = { rows: [], bytes: 0, run, committed: Promise.withResolvers<void>() };
+    // A caller that is gone by then hears nothing; its failure is no bug here.
+    group.committed.promise.catch(() => {});
     this.#waiting.push(group);
     return group;
   }

@@ -20,6 +20,9 @@ type PendingRow = Omit<EventRow, "user_id" | "generation"> & Record<string, SqlS
 const COLUMNS =
   "seq, revision, event, timestamp, nullif(message_id, '') AS message_id, properties, context, received_at, source";
 
+/** At most 64 KiB each. */
+const CHUNK_ROWS = 50;
+
 /** What D1 has not got yet: updates of what it has first, then new events in seq order. Null when it has all. */
 export function nextShipment(sql: SqlStorage, userId: string, state: LogState | undefined): Shipment | null {
   if (!state) return null;
@@ -64,15 +67,32 @@ export function countPending(sql: SqlStorage, shippedSeq: number): number {
     .one().pending;
 }
 
-/**
- * Row by row: the caller stops where a statement is full, and a cursor that is left open locks its table, so that the
- * log could not be erased while D1 is awaited.
- */
 function* pendingRows(sql: SqlStorage, shippedSeq: number): Generator<PendingRow> {
-  for (const pending of [
-    "SELECT seq FROM changed WHERE seq <= ? ORDER BY seq LIMIT ?",
-    "SELECT seq FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
-  ])
-    for (const { seq } of sql.exec<{ seq: number }>(pending, shippedSeq, MAX_STATEMENT_EVENTS).toArray())
-      yield sql.exec<PendingRow>(`SELECT ${COLUMNS} FROM events WHERE seq = ?`, seq).one();
+  yield* inChunks(0, (after) =>
+    sql.exec<PendingRow>(
+      `SELECT ${COLUMNS} FROM events
+       WHERE seq IN (SELECT seq FROM changed WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?) ORDER BY seq`,
+      after,
+      shippedSeq,
+      CHUNK_ROWS,
+    ),
+  );
+  yield* inChunks(shippedSeq, (after) =>
+    sql.exec<PendingRow>(`SELECT ${COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`, after, CHUNK_ROWS),
+  );
+}
+
+/**
+ * A few rows at a time: a statement's worth of them may be too much for memory, and a cursor that is left open where
+ * the statement is full locks its table, so that the log could not be erased while D1 is awaited.
+ */
+function* inChunks(
+  first: number,
+  read: (after: number) => SqlStorageCursor<PendingRow>,
+): Generator<PendingRow, void, undefined> {
+  let rows = read(first).toArray();
+  while (rows.length > 0) {
+    yield* rows;
+    rows = rows.length < CHUNK_ROWS ? [] : read(rows.at(-1)!.seq).toArray();
+  }
 }

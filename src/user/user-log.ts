@@ -4,6 +4,7 @@ import type { TrackedEvent } from "../event/contract.ts";
 import { Delivery } from "./delivery.ts";
 import { eraseLog, nextGeneration, readErasure } from "./erasure.ts";
 import { StoredLogState } from "./log-state.ts";
+import { countPending } from "./outbox.ts";
 import { userRateLimit } from "./rate-limit.ts";
 import type { Recorded } from "./record-event.ts";
 import { recordEvents } from "./record-events.ts";
@@ -52,7 +53,8 @@ export class UserLog extends DurableObject<Env> {
       throw error;
     }
     this.#bucket = taken.bucket;
-    if (recorded.some(({ status }) => status === "created" || status === "updated")) await this.#delivery.expect(now);
+    // Also where all were duplicates: those whose first answer was lost may have lost their alarm with it.
+    if (countPending(storage.sql, this.#state.current!.shippedSeq) > 0) await this.#delivery.expect(now);
     return { status: "recorded", recorded };
   }
 

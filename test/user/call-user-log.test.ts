@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, it, vi } from "vitest";
-import { CALL_RETRY_DELAY_MS, MAX_CALL_ATTEMPTS } from "../../src/limits.ts";
+import { CALL_RETRY_DELAY_MS, MAX_CALL_ATTEMPTS, SHIP_DELAY_MS } from "../../src/limits.ts";
 import type { RemoteUserLog } from "../../src/user/call-user-log.ts";
 import { anEvent, newUser, requestWith, timelineOf, userLog } from "../tracklog.ts";
 
@@ -51,14 +51,15 @@ describe("a call of a user's object", () => {
 
   it("waits before it tries again, for a random time below a bound that grows", async ({ expect }) => {
     const waits = vi.spyOn(scheduler, "wait").mockResolvedValue();
-    for (const random of [0, 0.5, 0.999]) {
+    for (const random of [0, 0.4, 0.999]) {
       vi.spyOn(Math, "random").mockReturnValue(random);
       await record(failing(fault({ retryable: true }), fault({ retryable: true })).settings, newUser());
     }
-    const bounds = waits.mock.calls.map(([ms]) => ms);
+    // A log that another test has written to waits for its delivery in the same isolate.
+    const bounds = waits.mock.calls.map(([ms]) => ms).filter((ms) => ms !== SHIP_DELAY_MS);
     expect(bounds.slice(0, 2)).toEqual([0, 0]); // full jitter: from nothing on
-    expect(bounds[2]).toBe(0.5 * 2 * CALL_RETRY_DELAY_MS);
-    expect(bounds[3]).toBe(0.5 * 4 * CALL_RETRY_DELAY_MS);
+    expect(bounds[2]).toBe(0.4 * 2 * CALL_RETRY_DELAY_MS);
+    expect(bounds[3]).toBe(0.4 * 4 * CALL_RETRY_DELAY_MS);
     expect(Math.max(...bounds)).toBeLessThan(1_000);
   });
 
