@@ -1,0 +1,92 @@
+import { describe, it } from "vitest";
+import { GroupCommit } from "../../src/d1/group-commit.ts";
+import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../../src/limits.ts";
+
+/** A database whose statements end when the test says so. */
+function heldDatabase() {
+  const statements: { rows: string[]; end: PromiseWithResolvers<void> }[] = [];
+  const commits = new GroupCommit((rows) => {
+    const end = Promise.withResolvers<void>();
+    statements.push({ rows, end });
+    return end.promise;
+  });
+  return { statements, commits, sizes: () => statements.map(({ rows }) => rows.length) };
+}
+
+const settle = () => scheduler.wait(0);
+
+describe("group commit", () => {
+  it("sends the first rows at once, and what comes meanwhile as one statement", async ({ expect }) => {
+    const { statements, commits, sizes } = heldDatabase();
+    const first = commits.add(["a"]);
+    const others = [commits.add(["b"]), commits.add(["c", "d"])];
+    expect(sizes()).toEqual([1]); // one statement at a time
+    statements[0]!.end.resolve();
+    await first;
+    await settle();
+    expect(statements[1]!.rows).toEqual(["b", "c", "d"]);
+    statements[1]!.end.resolve();
+    await Promise.all(others);
+    expect(sizes()).toEqual([1, 3]);
+  });
+
+  it("tells each caller what became of its own statement", async ({ expect }) => {
+    const { statements, commits } = heldDatabase();
+    const outcomes = Promise.allSettled([commits.add(["a"]), commits.add(["b"]), commits.add(["c"])]);
+    statements[0]!.end.resolve();
+    await settle();
+    const late = commits.add(["d"]);
+    statements[1]!.end.reject(new Error("D1 is away"));
+    await settle();
+    statements[2]!.end.resolve();
+    expect((await outcomes).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected"]);
+    await expect(late).resolves.toBeUndefined();
+  });
+
+  it("keeps a statement within its bounds of rows and of bytes", async ({ expect }) => {
+    const { statements, commits, sizes } = heldDatabase();
+    const half = Array.from({ length: MAX_STATEMENT_EVENTS / 2 }, () => "x");
+    const all = Promise.all([
+      commits.add(["first"]),
+      commits.add(half),
+      commits.add(half),
+      commits.add(["one too many"]),
+      commits.add(["é".repeat(MAX_STATEMENT_BYTES / 2 - 20)]), // two bytes a character, and beside the one before
+      commits.add(["y".repeat(40)]),
+    ]);
+    for (let i = 0; i < 5; i++) {
+      statements[i]?.end.resolve();
+      await settle();
+    }
+    await all;
+    expect(sizes()).toEqual([1, MAX_STATEMENT_EVENTS, 2, 1]);
+  });
+
+  it("runs another task after all that came before it and before all that comes after", async ({ expect }) => {
+    const { statements, commits } = heldDatabase();
+    const order: string[] = [];
+    const note = (name: string) => () => order.push(name);
+    const all = Promise.all([
+      commits.add(["a"]).then(note("a")),
+      commits.add(["b"]).then(note("b")),
+      commits.run(async () => void order.push("task")),
+      commits.add(["c"]).then(note("c")),
+    ]);
+    for (let i = 0; i < 3; i++) {
+      statements[i]?.end.resolve();
+      await settle();
+    }
+    await all;
+    expect(order).toEqual(["a", "b", "task", "c"]);
+  });
+
+  it("goes on after a failure with nothing waiting", async ({ expect }) => {
+    const { statements, commits } = heldDatabase();
+    const failed = commits.add(["a"]);
+    statements[0]!.end.reject(new Error("D1 is away"));
+    await expect(failed).rejects.toThrow("D1 is away");
+    const again = commits.add(["a"]);
+    statements[1]!.end.resolve();
+    await expect(again).resolves.toBeUndefined();
+  });
+});

@@ -1,0 +1,80 @@
+import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { afterEach, describe, it, vi } from "vitest";
+import type { LogState } from "../../src/user/log-state.ts";
+import { breakD1, watchD1 } from "../d1-faults.ts";
+import { newUser, rowsOf, tracked, userLog } from "../tracklog.ts";
+
+const soon = { timeout: 5_000 };
+
+function event(number: number, userId: string) {
+  return tracked({ userId, timestamp: 1_700_000_000_000 + number });
+}
+
+function storedState(userId: string): Promise<LogState> {
+  return runInDurableObject(userLog(userId), (_, { storage }) => storage.kv.get<LogState>("log")!);
+}
+
+function alarmOf(userId: string): Promise<number | null> {
+  return runInDurableObject(userLog(userId), (_, { storage }) => storage.getAlarm());
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe("delivery", () => {
+  it("comes before the alarm, which stays set for what a crash would leave", async ({ expect }) => {
+    const user = newUser();
+    await userLog(user).record([event(1, user)], null);
+    const alarm = await alarmOf(user);
+    expect(alarm).not.toBeNull();
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), soon);
+    expect(await alarmOf(user)).toBe(alarm);
+    await userLog(user).record([event(2, user)], null);
+    expect(await alarmOf(user)).toBe(alarm); // one alarm for both
+  });
+
+  it("writes how far D1 has got along with the next event", async ({ expect }) => {
+    const user = newUser();
+    await userLog(user).record([event(1, user)], null);
+    await vi.waitFor(async () => expect((await userLog(user).summary())!.pending).toBe(0), soon);
+    expect((await storedState(user)).shippedSeq).toBe(0);
+    await userLog(user).record([event(2, user)], null);
+    expect((await storedState(user)).shippedSeq).toBe(1);
+  });
+
+  it("writes it from the alarm where no event comes", async ({ expect }) => {
+    const user = newUser();
+    await userLog(user).record([event(1, user)], null);
+    await vi.waitFor(async () => expect((await userLog(user).summary())!.pending).toBe(0), soon);
+    expect(await runDurableObjectAlarm(userLog(user))).toBe(true);
+    expect((await storedState(user)).shippedSeq).toBe(1);
+    expect(await alarmOf(user)).toBeNull(); // nothing is left to do
+  });
+
+  it("is repeated after a crash that lost it, and changes nothing in D1", async ({ expect }) => {
+    const user = newUser();
+    await userLog(user).record([event(1, user)], null);
+    await vi.waitFor(async () => expect((await userLog(user).summary())!.pending).toBe(0), soon);
+    const before = await rowsOf(user);
+    await abortAllDurableObjects();
+    const d1 = watchD1();
+    expect((await userLog(user).summary())!.pending).toBe(1);
+    await runDurableObjectAlarm(userLog(user));
+    expect(d1.parameters).toHaveLength(1);
+    expect(await rowsOf(user)).toEqual(before);
+    expect((await userLog(user).summary())!.pending).toBe(0);
+  });
+
+  it("is armed by a retry whose first try lost its alarm in a crash", async ({ expect }) => {
+    const user = newUser();
+    const d1 = breakD1();
+    await userLog(user).record([event(1, user)], null);
+    await runInDurableObject(userLog(user), (_, { storage }) => storage.deleteAlarm());
+    await abortAllDurableObjects();
+    d1.restore();
+    const { recorded } = (await userLog(user).record([event(1, user)], null)) as { recorded: unknown };
+    expect(recorded).toMatchObject([{ status: "duplicate" }]);
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), soon);
+  });
+});
