@@ -101,3 +101,9 @@ export const MAX_STREAM_QUERIES = 48;
 /** Rows that a statement of the retention looks at, within D1's advice, and statements in one run of the cron. */
 export const RETENTION_CHUNK_EVENTS = 5_000;
 export const MAX_RETENTION_CHUNKS = 100;
+
+/** How long /health waits for a database: D1 has been seen to hang for 80 s, and monitors give up after some seconds. */
+export const HEALTH_TIMEOUT_MS = 2_000;
+
+/** How long /health repeats what it found, so that strangers cannot load D1 through it. */
+export const HEALTH_MEMORY_MS = 5_000;

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { Fault } from "../event/fault.ts";
 import {
   CLOSED_RETRY_AFTER_S,
+  HEALTH_MEMORY_MS,
   KEY_RATE_LIMIT_PERIOD_S,
   KEY_RATE_LIMIT_REQUESTS,
   UNAVAILABLE_RETRY_AFTER_S,
@@ -26,6 +27,8 @@ export type Problem =
   | { reason: "unavailable" }
   /** Of what was stored: it could be neither read nor changed. */
   | { reason: "unreachable" }
+  /** D1 does not take or give events. */
+  | { reason: "unhealthy" }
   | { reason: "internal" };
 
 interface Description {
@@ -144,6 +147,13 @@ function describe(refused: Problem): Description {
         title: "Temporarily unavailable",
         detail: "What is stored cannot be reached right now. Send the request again.",
         headers: { "Retry-After": String(UNAVAILABLE_RETRY_AFTER_S) },
+      };
+    case "unhealthy":
+      return {
+        status: 503,
+        title: "D1 is not available",
+        detail: "Events are still taken, and kept until D1 has them. Reads of all users' events fail meanwhile.",
+        headers: { "Retry-After": String(HEALTH_MEMORY_MS / 1000) },
       };
     case "internal":
       return {

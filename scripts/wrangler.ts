@@ -1,0 +1,14 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+
+const WRANGLER = join(import.meta.dirname, "../node_modules/wrangler/bin/wrangler.js");
+
+/**
+ * Runs wrangler, and ends this process with its status where it fails.
+ *
+ * @param input whom wrangler may ask; nobody, where whoever runs the script has decided already
+ */
+export function wrangler(args: string[], input: "inherit" | "ignore"): void {
+  const { status } = spawnSync(process.execPath, [WRANGLER, ...args], { stdio: [input, "inherit", "inherit"] });
+  if (status !== 0) process.exit(status ?? 1);
+}

@@ -1,0 +1,47 @@
+import { HEALTH_MEMORY_MS, HEALTH_TIMEOUT_MS } from "../limits.ts";
+import { logFailure } from "../log-failure.ts";
+import { databaseNamed, databaseNames } from "./databases.ts";
+
+/** "unmigrated": the database answers, but the table of events is not there yet. */
+export type DatabaseHealth = "ok" | "timeout" | "unmigrated" | "failed";
+
+/** Each bound database by its binding's name. */
+export type DatabasesHealth = Record<string, DatabaseHealth>;
+
+const known = new WeakMap<Env, { at: number; found: DatabasesHealth }>();
+
+/**
+ * Asks every database, all at once, for at most HEALTH_TIMEOUT_MS. What was found is repeated for HEALTH_MEMORY_MS;
+ * it is kept by env, of which an isolate has one.
+ *
+ * @param now epoch milliseconds
+ */
+export async function checkDatabases(env: Env, now: number): Promise<DatabasesHealth> {
+  const last = known.get(env);
+  if (last && now - last.at < HEALTH_MEMORY_MS) return last.found;
+  const checks = databaseNames(env).map(async (name) => [name, await check(env, name)] as const);
+  const found = Object.fromEntries(await Promise.all(checks));
+  known.set(env, { at: now, found });
+  return found;
+}
+
+async function check(env: Env, name: string): Promise<DatabaseHealth> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<"timeout">((resolve) => {
+    timer = setTimeout(resolve, HEALTH_TIMEOUT_MS, "timeout");
+  });
+  const health = await Promise.race([ask(env, name), timeout]);
+  clearTimeout(timer);
+  if (health === "timeout") logFailure("d1_unhealthy", "timeout", { database: name });
+  return health;
+}
+
+async function ask(env: Env, name: string): Promise<DatabaseHealth> {
+  try {
+    await databaseNamed(env, name).prepare("SELECT position FROM events LIMIT 1").run();
+    return "ok";
+  } catch (error) {
+    logFailure("d1_unhealthy", error, { database: name });
+    return /no such table/i.test(String(error)) ? "unmigrated" : "failed";
+  }
+}
