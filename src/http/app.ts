@@ -7,6 +7,7 @@ import type { AppEnv } from "./app-env.ts";
 import { browserAccess } from "./browser-access.ts";
 import { feed } from "./feed.ts";
 import { noStore } from "./no-store.ts";
+import { openapi } from "./openapi/openapi.ts";
 import { problem } from "./problem.ts";
 import { sdkSettings } from "./sdk-settings.ts";
 import { segment } from "./segment.ts";
@@ -43,6 +44,7 @@ app.route("/", segment);
 app.route("/", sdkSettings);
 app.route("/", users);
 app.route("/", feed);
+app.route("/", openapi);
 
 app.notFound((c) => problem(c, { reason: "not_found", detail: "There is nothing at this path." }));
 app.onError((error, c) => {
