@@ -11,6 +11,9 @@ import { userOperations } from "./user-operations.ts";
 
 const DESCRIPTION = `An event-tracking endpoint: exact, ordered, never lost.
 
+Every route but this document's needs a key: a write key to send, a read key to read and erase. A deployment for local
+development, \`npm run dev\`, needs none.
+
 A 2xx is durable. On 429 and 503, send the whole request again: what was stored is not stored twice. Everything that is
 refused is answered with an RFC 9457 problem; an unknown path is 404 and an unknown method 405, as in
 \`components.responses\`.`;

@@ -34,7 +34,7 @@ const tracks = TRACK_PATHS.map((path): Operation => ({
   ...COMMON,
   path,
   operationId: alias("message", path),
-  summary: "Record one `track` message",
+  summary: "Record one track message",
   body: { "application/json": schemaRef("Message") },
   answers: { 200: { description: "The event is safe.", content: { "application/json": schemaRef("Verdict") } } },
   examples: {
