@@ -8,6 +8,7 @@ import { browserAccess } from "./browser-access.ts";
 import { feed } from "./feed.ts";
 import { health } from "./health.ts";
 import { noStore } from "./no-store.ts";
+import { openapi } from "./openapi/openapi.ts";
 import { problem } from "./problem.ts";
 import { sdkSettings } from "./sdk-settings.ts";
 import { segment } from "./segment.ts";
@@ -45,6 +46,7 @@ app.route("/", sdkSettings);
 app.route("/", users);
 app.route("/", feed);
 app.route("/", health);
+app.route("/", openapi);
 
 app.notFound((c) => problem(c, { reason: "not_found", detail: "There is nothing at this path." }));
 app.onError((error, c) => {

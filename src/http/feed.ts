@@ -15,7 +15,7 @@ const position = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
 const START = encodeCursor({});
 
-const feedQuery = v.strictObject({
+export const feedQuery = v.strictObject({
   // Empty is the start, too, so that a loop in a shell needs no special case.
   after: v.optional(
     v.pipe(

@@ -44,11 +44,16 @@ interface Description {
  * Answers with an RFC 9457 problem. `more` adds members of the route's own, such as the results of a batch.
  */
 export function problem(c: Context, refused: Problem, more: Record<string, unknown> = {}): Response {
+  const { status, headers, body } = renderProblem(refused, c.get("requestId"), more);
+  return c.body(JSON.stringify(body), status, { ...headers, "Content-Type": "application/problem+json" });
+}
+
+/** What {@link problem} answers, for the documentation too. */
+export function renderProblem(refused: Problem, requestId: string | undefined, more: Record<string, unknown> = {}) {
   const { status, title, detail, errors = [], members = {}, headers = {} } = describe(refused);
   const type = `urn:tracklog:problem:${refused.reason.replaceAll("_", "-")}`;
-  const requestId = c.get("requestId") as string | undefined;
   const body = { type, title, status, detail, request_id: requestId, success: false, errors, ...members, ...more };
-  return c.body(JSON.stringify(body), status, { ...headers, "Content-Type": "application/problem+json" });
+  return { status, headers, body };
 }
 
 function describe(refused: Problem): Description {

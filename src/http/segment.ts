@@ -11,23 +11,23 @@ import { recordEvents } from "./record-events.ts";
 // Segment's protocol, so that existing SDKs work when their host option is changed. It only translates.
 
 /** A single event. The last one of each list is Dittofeed's path. */
-const TRACK = ["/v1/track", "/v1/t", "/api/public/apps/track"];
-const BATCH = ["/v1/batch", "/v1/b", "/beacon/v1/batch", "/api/public/apps/batch"];
+export const TRACK_PATHS = ["/v1/track", "/v1/t", "/api/public/apps/track"];
+export const BATCH_PATHS = ["/v1/batch", "/v1/b", "/beacon/v1/batch", "/api/public/apps/batch"];
 /** What describes people and pages instead of events. A 4xx would end some customers' processes. */
-const IGNORED = ["identify", "page", "screen", "group", "alias"].flatMap((call) => [
+export const IGNORED_PATHS = ["identify", "page", "screen", "group", "alias"].flatMap((call) => [
   `/v1/${call}`,
   `/v1/${call[0]}`,
   `/api/public/apps/${call}`,
 ]);
 
 export const segment = new Hono<AppEnv>()
-  .on("POST", TRACK, async (c) => {
+  .on("POST", TRACK_PATHS, async (c) => {
     const read = await readKeyedBody(c);
     if (!read.ok) return read.refusal;
     const { body } = read;
     return record(c, "single", [messageParser(isJsonObject(body) ? body : {}, Date.now())(body)]);
   })
-  .on("POST", BATCH, async (c) => {
+  .on("POST", BATCH_PATHS, async (c) => {
     const read = await readKeyedBody(c);
     if (!read.ok) return read.refusal;
     const envelope = isJsonObject(read.body) ? read.body : {};
@@ -40,7 +40,7 @@ export const segment = new Hono<AppEnv>()
     if (refused) return problem(c, refused);
     return record(c, "several", batch.map(messageParser(envelope, Date.now())));
   })
-  .on("POST", IGNORED, async (c) => {
+  .on("POST", IGNORED_PATHS, async (c) => {
     const read = await readKeyedBody(c);
     return read.ok ? record(c, "single", ["ignored"]) : read.refusal;
   })

@@ -13,7 +13,7 @@ import { requireKey } from "./require-key.ts";
 
 const wholeNumber = v.pipe(v.number(), v.safeInteger());
 
-const timelineQuery = v.strictObject({
+export const timelineQuery = v.strictObject({
   from: v.optional(pointInTime),
   to: v.optional(pointInTime),
   event: v.optional(eventFilter),

@@ -1,0 +1,79 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { afterAll, beforeAll, describe, it } from "vitest";
+import { startWorker } from "../sdks/running-worker.ts";
+
+/** The document, as loosely as it is read here. */
+// oxlint-disable-next-line typescript/no-explicit-any -- the validator says whether it is what it should be
+type Loose = Record<string, any>;
+
+interface Content {
+  where: string;
+  name: string;
+  schema: Loose;
+  value: unknown;
+}
+
+let worker: Awaited<ReturnType<typeof startWorker>>;
+let text: string;
+let document: Loose;
+
+beforeAll(async () => {
+  worker = await startWorker();
+  text = await (await fetch(`${worker.url}/openapi.json`)).text();
+  document = JSON.parse(text) as Loose;
+});
+afterAll(() => worker.close());
+
+function examplesOf(where: string, content: Record<string, Loose> = {}): Content[] {
+  return Object.values(content).flatMap(({ schema, examples = {} }) =>
+    Object.entries(examples as Record<string, Loose>).map(([name, { $ref, value }]) => {
+      const shared = typeof $ref === "string" ? document["components"].examples[$ref.split("/").at(-1)!].value : value;
+      return { where: `${where} ${name}`, name, schema: schema as Loose, value: shared as unknown };
+    }),
+  );
+}
+
+/** Says what is wrong with a value, by a schema of the document; null where nothing is. */
+function checker() {
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  ajv.addSchema(JSON.parse(text.replaceAll('"#/components/', '"tracklog#/components/')) as Loose, "tracklog");
+  return (schema: Loose, value: unknown): string | null => {
+    const absolute = JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"tracklog#/components/')) as Loose;
+    return ajv.validate(absolute, value) ? null : ajv.errorsText();
+  };
+}
+
+function operations() {
+  return Object.entries(document["paths"] as Record<string, Loose>).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({ id: `${method} ${path}`, operation: operation as Loose })),
+  );
+}
+
+describe("GET /openapi.json", () => {
+  it("is a valid OpenAPI 3.1 document", async ({ expect }) => {
+    const validator = new Validator();
+    expect(await validator.validate(document)).toEqual({ valid: true });
+    expect(validator.version).toBe("3.1");
+    expect(() => validator.resolveRefs()).not.toThrow();
+  });
+
+  it("has only answers that keep to their schemas", ({ expect }) => {
+    const faultOf = checker();
+    const answers = operations().flatMap(({ id, operation }) =>
+      Object.entries(operation["responses"] as Record<string, Loose>).flatMap(([status, { content }]) =>
+        examplesOf(`${id} ${status}`, content as Record<string, Loose>),
+      ),
+    );
+    expect(answers.length).toBeGreaterThan(100);
+    for (const { where, schema, value } of answers) expect(faultOf(schema, value), where).toBeNull();
+  });
+
+  it("has a schema for events that takes those that are taken, and refuses others", ({ expect }) => {
+    const faultOf = checker();
+    const { track } = Object.fromEntries(operations().map(({ operation }) => [operation["operationId"], operation]));
+    const bodies = examplesOf("track", track!["requestBody"].content as Record<string, Loose>);
+    const refused = bodies.filter(({ schema, value }) => faultOf(schema, value) !== null).map(({ name }) => name);
+    expect(refused.sort()).toEqual(["all_refused", "not_json", "refused", "some_refused"]);
+  });
+});
