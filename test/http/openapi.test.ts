@@ -79,6 +79,14 @@ const CASES = [
   }),
 ];
 
+function allIsAway(): Partial<Env> {
+  breakD1();
+  vi.spyOn(env.USER_LOG, "getByName").mockImplementation(() => {
+    throw new Error("away");
+  });
+  return {};
+}
+
 /** What brings the problem of a name about; returns the settings that it takes. */
 const GIVEN: Record<string, (user: string) => Partial<Env> | Promise<Partial<Env>>> = {
   no_write_key: () => ({ WRITE_KEYS: "site:other" }),
@@ -94,13 +102,9 @@ const GIVEN: Record<string, (user: string) => Partial<Env> | Promise<Partial<Env
     }
     return {};
   },
-  unavailable: () => {
-    breakD1();
-    vi.spyOn(env.USER_LOG, "getByName").mockImplementation(() => {
-      throw new Error("away");
-    });
-    return {};
-  },
+  unavailable: allIsAway,
+  unreachable: allIsAway,
+  unhealthy: allIsAway,
   // A setting that is of no possible type stands for a bug.
   internal: () => ({ READ_KEYS: 1 as unknown as string, WRITE_KEYS: 1 as unknown as string }),
 };

@@ -1,5 +1,6 @@
 import { version } from "../../../package.json";
 import { feedOperation } from "./feed-operation.ts";
+import { healthOperation } from "./health-operation.ts";
 import { openapiOperation } from "./openapi-operation.ts";
 import { type JsonSchema, type Operation, published, publishedExample } from "./operation.ts";
 import { schemas } from "./schemas.ts";
@@ -11,7 +12,7 @@ import { userOperations } from "./user-operations.ts";
 
 const DESCRIPTION = `An event-tracking endpoint: exact, ordered, never lost.
 
-Every route but this document's needs a key: a write key to send, a read key to read and erase. A deployment for local
+Every route but this document's and the health check's needs a key: a write key to send, a read key to read and erase. A deployment for local
 development, \`npm run dev\`, needs none.
 
 A 2xx is durable. On 429 and 503, send the whole request again: what was stored is not stored twice. Everything that is
@@ -26,6 +27,7 @@ export function openapiDocument() {
     feedOperation,
     ...segmentOperations,
     ...sdkSettingsOperations,
+    healthOperation,
     openapiOperation,
   ];
   return {

@@ -38,12 +38,13 @@ export const SHARED_PROBLEMS = {
     retryAfterMs: 10,
   }),
   internal: problemExample("A bug of Tracklog's", { reason: "internal" }),
-  unavailable: problemExample("A user's log, or D1, cannot be reached", { reason: "unavailable" }),
+  unavailable: problemExample("A user's log cannot be reached", { reason: "unavailable" }),
+  unreachable: problemExample("A user's log, or D1, cannot be reached", { reason: "unreachable" }),
   no_write_keys_set: problemExample("No write key is configured", { reason: "closed", secret: "WRITE_KEYS" }),
   no_read_keys_set: problemExample("No read key is configured", { reason: "closed", secret: "READ_KEYS" }),
 } satisfies Record<string, Example>;
 
 /** What every operation that needs a key can answer. */
 export const OF_WRITES = ["no_write_key", "key_rate_limited", "internal", "no_write_keys_set"] as const;
-export const OF_READS = ["no_read_key", "key_rate_limited", "internal", "unavailable", "no_read_keys_set"] as const;
+export const OF_READS = ["no_read_key", "key_rate_limited", "internal", "unreachable", "no_read_keys_set"] as const;
 export const OF_BODIES = ["too_many_bytes", "unsupported_encoding"] as const;
