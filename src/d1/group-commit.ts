@@ -55,7 +55,8 @@ export class GroupCommit {
   async #drain(): Promise<void> {
     this.#running = true;
     for (let group = this.#waiting.shift(); group; group = this.#waiting.shift())
-      await group.run(group.rows).then(group.committed.resolve, group.committed.reject);
+      // Also what throws before there is a promise, or every later caller would wait for ever.
+      await Promise.try(group.run, group.rows).then(group.committed.resolve, group.committed.reject);
     this.#running = false;
   }
 }

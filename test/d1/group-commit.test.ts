@@ -80,6 +80,21 @@ describe("group commit", () => {
     expect(order).toEqual(["a", "b", "task", "c"]);
   });
 
+  it("goes on after what throws at once, before there is a promise", async ({ expect }) => {
+    let isBound = false;
+    const commits = new GroupCommit(() => {
+      if (!isBound) throw new Error("not bound");
+      return Promise.resolve();
+    });
+    await expect(commits.add(["a"])).rejects.toThrow("not bound");
+    const thrown = commits.run(() => {
+      throw new Error("at once");
+    });
+    await expect(thrown).rejects.toThrow("at once");
+    isBound = true;
+    await expect(commits.add(["a"])).resolves.toBeUndefined();
+  });
+
   it("goes on after a failure with nothing waiting", async ({ expect }) => {
     const { statements, commits } = heldDatabase();
     const failed = commits.add(["a"]);
