@@ -64,8 +64,9 @@ export class Delivery {
     const { storage } = this.#ctx;
     this.#isDueSoon = false;
     try {
-      await this.#deliverErasures();
-      await this.#deliverEvents();
+      const failed = await this.#deliverErasures();
+      if (!failed.has(this.#state.current?.database)) await this.#deliverEvents();
+      for (const error of failed.values()) throw error;
       if (this.#failures > 0) storage.kv.delete("ship_failures");
       this.#failures = 0;
       const repetition = nextRepetition(storage);
@@ -78,14 +79,25 @@ export class Delivery {
     }
   }
 
-  /** Before the events, so that what D1 has to forget is gone when a new log's rows arrive. */
-  async #deliverErasures(): Promise<void> {
+  /**
+   * Before the events, so that what D1 has to forget is gone when a new log's rows arrive. A database that fails holds
+   * up no other.
+   *
+   * @returns what the databases that failed have thrown
+   */
+  async #deliverErasures(): Promise<Map<string | undefined, unknown>> {
     const { storage } = this.#ctx;
+    const failed = new Map<string | undefined, unknown>();
     for (const [database, erasure] of Object.entries(readErasure(storage))) {
       if (!isDue(erasure, Date.now())) continue;
-      await written(this.#writer(database).erase(this.#userId, erasure.generation));
-      markErased(storage, database, erasure.generation, Date.now());
+      try {
+        await written(this.#writer(database).erase(this.#userId, erasure.generation));
+        markErased(storage, database, erasure.generation, Date.now());
+      } catch (error) {
+        failed.set(database, error);
+      }
     }
+    return failed;
   }
 
   async #deliverEvents(): Promise<void> {

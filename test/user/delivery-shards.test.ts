@@ -3,7 +3,8 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, it, vi } from "vitest";
 import { chooseDatabase } from "../../src/d1/databases.ts";
 import type { LogState } from "../../src/user/log-state.ts";
-import { newUser, tracked, userLog } from "../tracklog.ts";
+import { breakD1 } from "../d1-faults.ts";
+import { newUser, rowsOf, tracked, userLog } from "../tracklog.ts";
 
 const TWO_DATABASES: Env = Object.assign({}, env, { DB_1: env.SECOND_DB });
 
@@ -21,6 +22,10 @@ async function bind(user: string, bound: Env) {
     await runInDurableObject(stub as DurableObjectStub, (instance) => {
       Object.assign(instance, { env: bound });
     });
+}
+
+function record(user: string, timestamp: number) {
+  return userLog(user).record([tracked({ userId: user, timestamp })], null);
 }
 
 async function countInSecond(user: string): Promise<unknown> {
@@ -50,5 +55,41 @@ describe("with several databases", () => {
     await bind(user, TWO_DATABASES);
     await runDurableObjectAlarm(userLog(user));
     expect(await countInSecond(user)).toBe(1);
+  });
+
+  it("one that is away and has to forget a log does not keep the next log from another", async ({ expect }) => {
+    const user = userForSecond();
+    await record(user, 1);
+    await runDurableObjectAlarm(userLog(user));
+    await bind(user, TWO_DATABASES);
+    const d1 = breakD1(); // the first one only
+    await userLog(user).erase();
+    await record(user, 2);
+    await runDurableObjectAlarm(userLog(user));
+    expect(d1.tries()).toBeGreaterThan(0);
+    expect(await countInSecond(user)).toBe(1);
+    d1.restore();
+    await runDurableObjectAlarm(userLog(user));
+    expect(await rowsOf(user)).toEqual([]);
+    expect(await countInSecond(user)).toBe(1);
+  });
+
+  it("one that is away and has to forget a log does not keep another from forgetting", async ({ expect }) => {
+    const user = userForSecond();
+    await record(user, 1);
+    await runDurableObjectAlarm(userLog(user));
+    await bind(user, TWO_DATABASES);
+    await userLog(user).erase();
+    await record(user, 2);
+    await runDurableObjectAlarm(userLog(user));
+    expect(await countInSecond(user)).toBe(1);
+    const d1 = breakD1();
+    await runInDurableObject(userLog(user), async (log, { storage }) => {
+      storage.kv.put("erasure", { DB: { generation: 1 } }); // due, and before that of the second
+      await log.erase();
+      await log.alarm();
+    });
+    expect(await countInSecond(user)).toBe(0);
+    d1.restore();
   });
 });
