@@ -18,12 +18,14 @@ export function breakD1() {
 
 /**
  * Makes insertions into `events` wait until `release`: "before" D1 gets them, or "after" D1 has them and before the
- * object hears of that. Other statements go through.
+ * object hears of that. Other statements go through, and so do the insertions before number `from`.
  */
-export function holdD1(moment: "before" | "after") {
+export function holdD1(moment: "before" | "after", from = 1) {
   // Flags and no promises: a promise that one object resolves continues the test in that object's place.
   const gate = { reached: false, open: false };
+  let insertions = 0;
   const restore = interceptInsertions(async (run) => {
+    if (++insertions < from) return run();
     const result = moment === "after" ? await run() : undefined;
     gate.reached = true;
     while (!gate.open) await scheduler.wait(5);

@@ -106,6 +106,8 @@ export class Delivery {
     for (let shipment = next(); shipment; shipment = next()) {
       await written(this.#writer(shipment.database).insert(shipment.rows));
       markShipped(storage.sql, shipment, this.#state);
+      // Or a crash in a long backlog would begin it anew, for ever where the run is too long for the platform.
+      if (shipment.isFull) this.#state.save();
     }
   }
 

@@ -16,7 +16,8 @@ const KEY = "log";
 
 /**
  * The state of a user's log, read once. How far D1 has got moves in memory and is written along with the next event,
- * or by the alarm: a write of its own would cost as much as an event. Should it be lost, D1 gets a statement twice and
+ * or by the alarm: a write of its own would cost as much as an event. Only a backlog writes it, statement by statement.
+ * Should it be lost, D1 gets a statement twice and
  * ignores the second.
  */
 export class StoredLogState {
@@ -46,8 +47,8 @@ export class StoredLogState {
     this.#isBehind = true;
   }
 
-  /** Writes what moved, and the user's rate with it. Free where nothing did. */
-  save(bucket: TokenBucket | undefined): void {
+  /** Writes what moved, and the user's rate with it where that is given. Free where nothing did. */
+  save(bucket?: TokenBucket): void {
     if (!this.#state || !this.#isBehind) return;
     this.begin({ ...this.#state, ...(bucket && { bucket }) });
     this.#isBehind = false;

@@ -13,6 +13,8 @@ export interface Shipment {
   throughSeq: number;
   /** What of it are updates, which are marked one by one. */
   updates: { seq: number; revision: number }[];
+  /** Whether the statement could not hold all that D1 lacks. */
+  isFull: boolean;
 }
 
 type PendingRow = Omit<EventRow, "user_id" | "generation"> & Record<string, SqlStorageValue>;
@@ -27,16 +29,17 @@ const CHUNK_ROWS = 50;
 export function nextShipment(sql: SqlStorage, userId: string, state: LogState | undefined): Shipment | null {
   if (!state) return null;
   const { database, generation, shippedSeq } = state;
-  const shipment: Shipment = { database, rows: [], generation, throughSeq: shippedSeq, updates: [] };
+  const shipment: Shipment = { database, rows: [], generation, throughSeq: shippedSeq, updates: [], isFull: false };
   let bytes = 0;
   for (const row of pendingRows(sql, shippedSeq)) {
     const encoded = encodeEventRow({ ...row, user_id: userId, generation });
     bytes += byteLength(encoded) + 1;
-    if (bytes > MAX_STATEMENT_BYTES && shipment.rows.length > 0) break;
+    shipment.isFull =
+      shipment.rows.length === MAX_STATEMENT_EVENTS || (bytes > MAX_STATEMENT_BYTES && shipment.rows.length > 0);
+    if (shipment.isFull) break;
     shipment.rows.push(encoded);
     if (row.revision > 1) shipment.updates.push({ seq: row.seq, revision: row.revision });
     shipment.throughSeq = Math.max(shipment.throughSeq, row.seq);
-    if (shipment.rows.length === MAX_STATEMENT_EVENTS) break;
   }
   return shipment.rows.length > 0 ? shipment : null;
 }

@@ -1,7 +1,8 @@
 import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { afterEach, describe, it, vi } from "vitest";
 import type { LogState } from "../../src/user/log-state.ts";
-import { breakD1, watchD1 } from "../d1-faults.ts";
+import { breakD1, holdD1, watchD1 } from "../d1-faults.ts";
 import { newUser, rowsOf, tracked, userLog } from "../tracklog.ts";
 
 const soon = { timeout: 5_000 };
@@ -64,6 +65,19 @@ describe("delivery", () => {
     expect(d1.parameters).toHaveLength(1);
     expect(await rowsOf(user)).toEqual(before);
     expect((await userLog(user).summary())!.pending).toBe(0);
+  });
+
+  it("of a long backlog goes on after a crash where it stood", async ({ expect }) => {
+    env.RATE_LIMIT_BURST_EVENTS = "100000";
+    const user = newUser();
+    const events = Array.from({ length: 2_500 }, (_, i) => event(i, user));
+    const d1 = holdD1("before", 2);
+    await userLog(user).record(events, null);
+    await d1.reached();
+    await abortAllDurableObjects();
+    d1.release();
+    expect((await storedState(user)).shippedSeq).toBe(1_000);
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(2_500), soon);
   });
 
   it("is armed by a retry whose first try lost its alarm in a crash", async ({ expect }) => {
