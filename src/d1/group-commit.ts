@@ -1,16 +1,25 @@
 import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../limits.ts";
 import { byteLength } from "../event/json.ts";
 
-interface Group {
-  rows: string[];
-  bytes: number;
-  run: (rows: string[]) => Promise<void>;
+interface Part {
+  rows: readonly string[];
   committed: PromiseWithResolvers<void>;
 }
+
+interface Group {
+  parts: Part[];
+  count: number;
+  bytes: number;
+  run: (rows: string[]) => Promise<void>;
+}
+
+/** What D1 says of rows that it will never take; anything else may pass. */
+const REFUSAL = /SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/;
 
 /**
  * Runs one statement at a time. While it is in flight the rows that arrive collect into the next one, so that
  * statements grow with the load. Each caller learns what became of the statement that held its rows, and only of that.
+ * Where D1 refuses one caller's rows, the others' are sent without them.
  */
 export class GroupCommit {
   #waiting: Group[] = [];
@@ -26,41 +35,52 @@ export class GroupCommit {
     const bytes = rows.reduce((sum, row) => sum + byteLength(row) + 1, 0);
     const last = this.#waiting.at(-1);
     const group = last && fits(last, rows.length, bytes) ? last : this.#enqueue(this.#insert);
-    group.rows.push(...rows);
+    group.count += rows.length;
     group.bytes += bytes;
-    return this.#committed(group);
+    return this.#join(group, rows);
   }
 
   /** Runs something else in the same line: after all that came before it, and before all that comes later. */
   run(task: () => Promise<void>): Promise<void> {
     const group = this.#enqueue(task);
     group.bytes = Infinity;
-    return this.#committed(group);
+    return this.#join(group, []);
   }
 
   #enqueue(run: Group["run"]): Group {
-    const group = { rows: [], bytes: 0, run, committed: Promise.withResolvers<void>() };
-    // A caller that is gone by then hears nothing; its failure is no bug here.
-    group.committed.promise.catch(() => {});
+    const group = { parts: [], count: 0, bytes: 0, run };
     this.#waiting.push(group);
     return group;
   }
 
-  #committed(group: Group): Promise<void> {
-    // Handed over: it works for every caller, and each learns its outcome through its own group.
+  #join(group: Group, rows: readonly string[]): Promise<void> {
+    const committed = Promise.withResolvers<void>();
+    // A caller that is gone by then hears nothing; its failure is no bug here.
+    committed.promise.catch(() => {});
+    group.parts.push({ rows, committed });
+    // Handed over: it works for every caller, and each learns its outcome through its own part.
     if (!this.#running) void this.#drain();
-    return group.committed.promise;
+    return committed.promise;
   }
 
   async #drain(): Promise<void> {
     this.#running = true;
-    for (let group = this.#waiting.shift(); group; group = this.#waiting.shift())
-      // Also what throws before there is a promise, or every later caller would wait for ever.
-      await Promise.try(group.run, group.rows).then(group.committed.resolve, group.committed.reject);
+    for (let group = this.#waiting.shift(); group; group = this.#waiting.shift()) await commit(group.run, group.parts);
     this.#running = false;
   }
 }
 
+/** Does not throw: the callers are told. */
+async function commit(run: Group["run"], parts: readonly Part[]): Promise<void> {
+  try {
+    await run(parts.flatMap(({ rows }) => rows));
+    for (const { committed } of parts) committed.resolve();
+  } catch (error) {
+    if (parts.length > 1 && REFUSAL.test(String(error))) for (const part of parts) await commit(run, [part]);
+    else for (const { committed } of parts) committed.reject(error);
+  }
+}
+
 function fits(group: Group, count: number, bytes: number): boolean {
-  return group.rows.length + count <= MAX_STATEMENT_EVENTS && group.bytes + bytes <= MAX_STATEMENT_BYTES;
+  return group.count + count <= MAX_STATEMENT_EVENTS && group.bytes + bytes <= MAX_STATEMENT_BYTES;
 }

@@ -16,9 +16,8 @@ const KEY = "log";
 
 /**
  * The state of a user's log, read once. How far D1 has got moves in memory and is written along with the next event,
- * or by the alarm: a write of its own would cost as much as an event. Only a backlog writes it, statement by statement.
- * Should it be lost, D1 gets a statement twice and
- * ignores the second.
+ * or by the alarm: a write of its own would cost as much as an event. Only a backlog pays for one, with each full
+ * statement. Should it be lost, D1 gets a statement twice and ignores the second.
  */
 export class StoredLogState {
   readonly #storage: DurableObjectStorage;

@@ -43,6 +43,21 @@ describe("group commit", () => {
     await expect(late).resolves.toBeUndefined();
   });
 
+  it("sends the others' rows without those that D1 refuses, and not when D1 is merely away", async ({ expect }) => {
+    const { statements, commits } = heldDatabase();
+    const outcomes = Promise.allSettled([commits.add(["a"]), commits.add(["bad"]), commits.add(["b", "c"])]);
+    statements[0]!.end.resolve();
+    await settle();
+    const refusal = new Error("D1_ERROR: NOT NULL constraint failed: events.event: SQLITE_CONSTRAINT");
+    statements[1]!.end.reject(refusal);
+    await settle();
+    statements[2]!.end.reject(refusal);
+    await settle();
+    statements[3]!.end.resolve();
+    expect((await outcomes).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(statements.map(({ rows }) => rows)).toEqual([["a"], ["bad", "b", "c"], ["bad"], ["b", "c"]]);
+  });
+
   it("keeps a statement within its bounds of rows and of bytes", async ({ expect }) => {
     const { statements, commits, sizes } = heldDatabase();
     const half = Array.from({ length: MAX_STATEMENT_EVENTS / 2 }, () => "x");
