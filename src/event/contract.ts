@@ -75,7 +75,11 @@ export function eventContract(now: number) {
   );
 }
 
-/** The size of an event against {@link MAX_EVENT_BYTES}: its texts, without the field names around them. */
+/**
+ * The size of an event against {@link MAX_EVENT_BYTES}: its texts, without the field names around them.
+ *
+ * @returns bytes of UTF-8, or of an event that is surely within the limit a lower bound of them
+ */
 export function eventBytes(event: {
   event: string;
   userId: string;

@@ -4,7 +4,7 @@ import type { StoredLogState } from "./log-state.ts";
 import { dropSchema } from "./schema.ts";
 
 /** What D1 has still to forget, by database. */
-export type PendingErasure = Record<string, { generation: number; repeatAt?: number }>;
+type PendingErasure = Record<string, { generation: number; repeatAt?: number }>;
 
 /**
  * Erases the log, and notes in the same transaction what D1 has to forget, so that it happens whatever comes.

@@ -11,7 +11,7 @@ export type Recorded =
   | { status: "too_large"; bytes: number };
 
 /** How far the log has come; kept by the caller over the events of one request. */
-export interface LogHead {
+interface LogHead {
   seq: number;
   /** The latest event time, in epoch milliseconds; -1 in an empty log. */
   timestamp: number;
