@@ -49,4 +49,4 @@ export const pageLimit = v.optional(
   String(DEFAULT_PAGE_EVENTS),
 );
 
-export const eventFilter = v.pipe(v.string(), v.nonEmpty("is empty"));
+export const nonEmptyText = v.pipe(v.string(), v.nonEmpty("is empty"));
