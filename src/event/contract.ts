@@ -112,6 +112,7 @@ const id = (maxCharacters: number) =>
   );
 
 const eventName = text(MAX_EVENT_NAME_CHARACTERS);
+/** The id of a user, in an event as in a path. */
 export const userId = v.pipe(
   id(MAX_USER_ID_CHARACTERS),
   // Every URL parser takes such a step out of a path, encoded or not: the user could not be read, nor erased.

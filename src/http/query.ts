@@ -49,4 +49,5 @@ export const pageLimit = v.optional(
   String(DEFAULT_PAGE_EVENTS),
 );
 
+/** A value to compare a column with. It may be one that no event has: the answer is empty then. */
 export const nonEmptyText = v.pipe(v.string(), v.nonEmpty("is empty"));

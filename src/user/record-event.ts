@@ -17,6 +17,7 @@ interface LogHead {
   timestamp: number;
 }
 
+/** Costs the same for any length of the log. */
 export function readHead(sql: SqlStorage): LogHead {
   return sql
     .exec<{ seq: number; timestamp: number }>(

@@ -15,6 +15,7 @@ export interface TimelineQuery {
   /** Only events of this name. */
   event?: string | undefined;
   order: "asc" | "desc";
+  /** How many events the page may hold. */
   limit: number;
   /** Only what comes after this position, in the given order. */
   after?: TimelinePosition;
