@@ -3,10 +3,10 @@ import { logFailure } from "../log-failure.ts";
 import { databaseNamed, databaseNames } from "./databases.ts";
 
 /** "unmigrated": the database answers, but the table of events is not there yet. */
-export type DatabaseHealth = "ok" | "timeout" | "unmigrated" | "failed";
+type DatabaseHealth = "ok" | "timeout" | "unmigrated" | "failed";
 
 /** Each bound database by its binding's name. */
-export type DatabasesHealth = Record<string, DatabaseHealth>;
+type DatabasesHealth = Record<string, DatabaseHealth>;
 
 const known = new WeakMap<Env, { at: number; found: DatabasesHealth }>();
 

@@ -33,6 +33,8 @@ interface Shard {
  * positions rise with the order of commits, and an update moves its row to the end.
  *
  * Throws what D1 throws.
+ *
+ * @param limit how many rows the page may hold; it ends early at MAX_PAGE_BYTES
  */
 export async function readFeed(
   databases: readonly { name: string; database: D1Database }[],

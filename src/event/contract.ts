@@ -75,7 +75,11 @@ export function eventContract(now: number) {
   );
 }
 
-/** The size of an event against {@link MAX_EVENT_BYTES}: its texts, without the field names around them. */
+/**
+ * The size of an event against {@link MAX_EVENT_BYTES}: its texts, without the field names around them.
+ *
+ * @returns bytes of UTF-8, or of an event that is surely within the limit a lower bound of them
+ */
 export function eventBytes(event: {
   event: string;
   userId: string;
@@ -108,6 +112,7 @@ const id = (maxCharacters: number) =>
   );
 
 const eventName = text(MAX_EVENT_NAME_CHARACTERS);
+/** The id of a user, in an event as in a path. */
 export const userId = v.pipe(
   id(MAX_USER_ID_CHARACTERS),
   // Every URL parser takes such a step out of a path, encoded or not: the user could not be read, nor erased.

@@ -2,7 +2,7 @@ import { EPOCH_SECONDS_BELOW, MAX_FUTURE_MS } from "../limits.ts";
 
 // Pure: no I/O, and no clock of its own; `now` is passed in.
 
-export type ParsedTimestamp = { ok: true; timestamp: number } | { ok: false; reason: string };
+type ParsedTimestamp = { ok: true; timestamp: number } | { ok: false; reason: string };
 
 const FORMS = "an ISO-8601 date or date-time, or an epoch number in seconds or milliseconds";
 

@@ -1,7 +1,7 @@
+import type { Context } from "hono";
 import { cors } from "hono/cors";
 import { PREFLIGHT_MAX_AGE_S } from "../limits.ts";
 import type { AppEnv } from "./app-env.ts";
-import type { Context } from "hono";
 
 /**
  * CORS for the endpoints that write. From any page by default, since a write key is public in a page anyway; never

@@ -8,7 +8,7 @@ import type { AppEnv } from "./app-env.ts";
 import { cursorTo, encodeCursor } from "./cursor.ts";
 import { presentEvent } from "./present-event.ts";
 import { problem } from "./problem.ts";
-import { eventFilter, pageLimit, parseQuery } from "./query.ts";
+import { nonEmptyText, pageLimit, parseQuery } from "./query.ts";
 import { requireKey } from "./require-key.ts";
 
 const position = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -25,8 +25,8 @@ export const feedQuery = v.strictObject({
     ),
     START,
   ),
-  event: v.optional(eventFilter),
-  user_id: v.optional(eventFilter),
+  event: v.optional(nonEmptyText),
+  user_id: v.optional(nonEmptyText),
   limit: pageLimit,
 });
 

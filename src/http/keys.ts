@@ -5,7 +5,7 @@ import type { Problem } from "./problem.ts";
 export type KeyKind = "write" | "read";
 
 /** Whom a key belongs to: the name that is recorded with every event. Null where no key is needed. */
-export type KeyCheck = { ok: true; source: string | null } | { ok: false; problem: Problem };
+type KeyCheck = { ok: true; source: string | null } | { ok: false; problem: Problem };
 
 const SECRETS = { write: "WRITE_KEYS", read: "READ_KEYS" } as const;
 

@@ -6,7 +6,7 @@ import type { Problem } from "./problem.ts";
 /** One element of a body, still unchecked, or why it could not even be read. */
 export type Element = { ok: true; input: unknown } | { ok: false; detail: string };
 
-export type ParsedBody =
+type ParsedBody =
   | { ok: true; form: "single"; elements: [Element] }
   /** `pointer` is that of the array in the body. */
   | { ok: true; form: "several"; elements: Element[]; pointer: "" | "/batch" }

@@ -1,7 +1,7 @@
 import { formatTimestamp } from "../event/timestamp.ts";
 
 /** The columns of a stored event, as both the user's log and D1 have them. */
-export interface StoredEvent {
+interface StoredEvent {
   event: string;
   timestamp: number;
   message_id: string | null;

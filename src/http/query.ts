@@ -4,7 +4,7 @@ import { type Fault, faultsOf, jsonPointer } from "../event/fault.ts";
 import { parseTimestamp } from "../event/timestamp.ts";
 import { DEFAULT_PAGE_EVENTS, MAX_PAGE_EVENTS } from "../limits.ts";
 
-export type ParsedQuery<T> = { ok: true; query: T } | { ok: false; faults: Fault[] };
+type ParsedQuery<T> = { ok: true; query: T } | { ok: false; faults: Fault[] };
 
 /** Reads the query of a request. Unknown and repeated parameters are faults: a mistyped one must not be passed over. */
 export function parseQuery<T extends v.StrictObjectSchema<v.ObjectEntries, undefined>>(
@@ -49,4 +49,5 @@ export const pageLimit = v.optional(
   String(DEFAULT_PAGE_EVENTS),
 );
 
-export const eventFilter = v.pipe(v.string(), v.nonEmpty("is empty"));
+/** A value to compare a column with. It may be one that no event has: the answer is empty then. */
+export const nonEmptyText = v.pipe(v.string(), v.nonEmpty("is empty"));

@@ -6,7 +6,7 @@ import { problem } from "./problem.ts";
 import { type BodyText, readBody } from "./read-body.ts";
 import { admit, keyInHeaders, keyInQuery } from "./require-key.ts";
 
-export type KeyedBody = { ok: true; body: unknown } | { ok: false; refusal: Response };
+type KeyedBody = { ok: true; body: unknown } | { ok: false; refusal: Response };
 
 /**
  * Reads a JSON body that may hold the write key itself, whatever its content type says: SDKs send JSON as text/plain

@@ -8,7 +8,7 @@ import type { AppEnv } from "./app-env.ts";
 import { cursorTo, encodeCursor } from "./cursor.ts";
 import { presentEvent } from "./present-event.ts";
 import { problem } from "./problem.ts";
-import { eventFilter, pageLimit, parseQuery, pointInTime } from "./query.ts";
+import { nonEmptyText, pageLimit, parseQuery, pointInTime } from "./query.ts";
 import { requireKey } from "./require-key.ts";
 
 const wholeNumber = v.pipe(v.number(), v.safeInteger());
@@ -16,7 +16,7 @@ const wholeNumber = v.pipe(v.number(), v.safeInteger());
 export const timelineQuery = v.strictObject({
   from: v.optional(pointInTime),
   to: v.optional(pointInTime),
-  event: v.optional(eventFilter),
+  event: v.optional(nonEmptyText),
   order: v.optional(v.picklist(["asc", "desc"], "must be asc or desc"), "asc"),
   limit: pageLimit,
   cursor: v.optional(cursorTo(v.strictTuple([wholeNumber, wholeNumber]))),

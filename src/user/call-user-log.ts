@@ -8,7 +8,7 @@ export type RemoteUserLog = {
   ) => Promise<Awaited<ReturnType<UserLog[Method]>>>;
 };
 
-export type CallOutcome<T> = { ok: true; value: T } | { ok: false; error: unknown };
+type CallOutcome<T> = { ok: true; value: T } | { ok: false; error: unknown };
 
 /**
  * Calls a user's object. A fault that the platform calls retryable is tried again on a fresh stub (a stub may stay

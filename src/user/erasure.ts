@@ -4,7 +4,7 @@ import type { StoredLogState } from "./log-state.ts";
 import { dropSchema } from "./schema.ts";
 
 /** What D1 has still to forget, by database. */
-export type PendingErasure = Record<string, { generation: number; repeatAt?: number }>;
+type PendingErasure = Record<string, { generation: number; repeatAt?: number }>;
 
 /**
  * Erases the log, and notes in the same transaction what D1 has to forget, so that it happens whatever comes.
@@ -24,16 +24,21 @@ export function eraseLog(storage: DurableObjectStorage, state: StoredLogState): 
   });
 }
 
+/** Empty where D1 has nothing to forget. */
 export function readErasure(storage: DurableObjectStorage): PendingErasure {
   return storage.kv.get<PendingErasure>("erasure") ?? {};
 }
 
-/** The generation of a log that is begun now: later than those that D1 has still to forget, whatever the clock says. */
+/**
+ * The generation of a log that is begun now: later than those that D1 has still to forget, whatever the clock says.
+ *
+ * @param now epoch milliseconds
+ */
 export function nextGeneration(storage: DurableObjectStorage, now: number): number {
   return Math.max(now, ...Object.values(readErasure(storage)).map(({ generation }) => generation + 1));
 }
 
-/** Whether a database is to be told now, for the first time or again. */
+/** Whether a database is to be told at `now` (epoch milliseconds), for the first time or again. */
 export function isDue({ repeatAt = 0 }: PendingErasure[string], now: number): boolean {
   return repeatAt <= now;
 }
@@ -48,6 +53,8 @@ export function nextRepetition(storage: DurableObjectStorage): number | undefine
  * Notes that a database has forgotten, unless another erasure came while it was awaited. It is told once more after
  * a while, and only then struck off: where an object was replaced in the middle of a flush, nobody waits any more for
  * the statement that was on its way, and it may have come after the deletion.
+ *
+ * @param now epoch milliseconds
  */
 export function markErased(storage: DurableObjectStorage, database: string, generation: number, now: number): void {
   const { [database]: pending, ...others } = readErasure(storage);

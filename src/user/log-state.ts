@@ -53,7 +53,7 @@ export class StoredLogState {
     this.#isBehind = false;
   }
 
-  /** To be called after an erasure, and after a transaction that was rolled back: memory may be ahead of the disk. */
+  /** To be called after a transaction that was rolled back: memory may be ahead of the disk. */
   reload(): void {
     this.#state = this.#storage.kv.get<LogState>(KEY);
     this.#isBehind = false;

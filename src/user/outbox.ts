@@ -4,7 +4,7 @@ import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../limits.ts";
 import type { LogState, StoredLogState } from "./log-state.ts";
 
 /** The next events for D1, at most a statement's worth, and what to mark once D1 has them. */
-export interface Shipment {
+interface Shipment {
   database: string;
   /** Encoded by `encodeEventRow`. */
   rows: string[];

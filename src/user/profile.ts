@@ -13,7 +13,7 @@ interface ProfileEntry {
   throughSeq: number;
 }
 
-export type Profile = Partial<Record<UserProperty, ProfileEntry>>;
+type Profile = Partial<Record<UserProperty, ProfileEntry>>;
 
 export function readProfile(storage: DurableObjectStorage): Profile {
   return storage.kv.get<Profile>("profile") ?? {};

@@ -11,12 +11,13 @@ export type Recorded =
   | { status: "too_large"; bytes: number };
 
 /** How far the log has come; kept by the caller over the events of one request. */
-export interface LogHead {
+interface LogHead {
   seq: number;
   /** The latest event time, in epoch milliseconds; -1 in an empty log. */
   timestamp: number;
 }
 
+/** Costs the same for any length of the log. */
 export function readHead(sql: SqlStorage): LogHead {
   return sql
     .exec<{ seq: number; timestamp: number }>(

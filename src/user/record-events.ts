@@ -2,7 +2,11 @@ import type { TrackedEvent } from "../event/contract.ts";
 import { noteProperties, readProfile, writeProfile } from "./profile.ts";
 import { readHead, type Recorded, recordEvent } from "./record-event.ts";
 
-/** Records a request's events in their order, all in one transaction. Synchronous: two requests cannot interleave. */
+/**
+ * Records a request's events in their order, all in one transaction. Synchronous: two requests cannot interleave.
+ *
+ * @param now when the request was received, in epoch milliseconds
+ */
 export function recordEvents(
   storage: DurableObjectStorage,
   events: readonly TrackedEvent[],

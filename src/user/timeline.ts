@@ -2,7 +2,7 @@ import { byteLength } from "../event/json.ts";
 import { MAX_PAGE_BYTES, MAX_SCANNED_EVENTS } from "../limits.ts";
 
 /** A place in a user's timeline, which is ordered by (timestamp, seq). */
-export interface TimelinePosition {
+interface TimelinePosition {
   timestamp: number;
   seq: number;
 }
@@ -15,6 +15,7 @@ export interface TimelineQuery {
   /** Only events of this name. */
   event?: string | undefined;
   order: "asc" | "desc";
+  /** How many events the page may hold. */
   limit: number;
   /** Only what comes after this position, in the given order. */
   after?: TimelinePosition;

@@ -14,7 +14,7 @@ export interface RateLimit {
   perSecond: number;
 }
 
-export type Taken = { ok: true; bucket: TokenBucket } | { ok: false; retryAfterMs: number };
+type Taken = { ok: true; bucket: TokenBucket } | { ok: false; retryAfterMs: number };
 
 /** What floating point may lose: who waits as long as was asked must not be refused again for a hair. */
 const ROUNDING_TOKENS = 1e-6;

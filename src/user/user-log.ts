@@ -13,7 +13,7 @@ import { readSummary, type UserSummary } from "./summary.ts";
 import { readTimeline, type TimelinePage, type TimelineQuery } from "./timeline.ts";
 import { type RateLimit, takeTokens, type TokenBucket } from "./token-bucket.ts";
 
-export type RecordAnswer =
+type RecordAnswer =
   | { status: "recorded"; recorded: Recorded[] }
   /** None of the events was recorded. */
   | { status: "rate_limited"; limit: RateLimit; retryAfterMs: number };

@@ -19,7 +19,7 @@ interface Stored {
   fields: Map<string, unknown>;
 }
 
-/** The log as a plain map from identity to event: what DESIGN section 2 says, and nothing of how it is stored. */
+/** The log as a plain map from identity to event: what decision 2 says, and nothing of how it is stored. */
 class LogModel {
   readonly #events = new Map<string, Stored>();
 

@@ -1,7 +1,9 @@
-import { runInDurableObject } from "cloudflare:test";
-import { describe, it } from "vitest";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, it, vi } from "vitest";
+import { enforceRetention } from "../../src/d1/enforce-retention.ts";
 import { MAX_EVENT_BYTES } from "../../src/limits.ts";
-import { anEvent, get, newUser, timelineOf, track, userLog } from "../tracklog.ts";
+import { anEvent, get, newUser, rowsOf, timelineOf, track, userLog } from "../tracklog.ts";
 
 describe("a user's log", () => {
   it("takes one of forty equal events that come at once", async ({ expect }) => {
@@ -10,6 +12,25 @@ describe("a user's log", () => {
     const statuses = answers.map(({ body }) => body["status"] as string).sort();
     expect(statuses).toEqual(["created", ...Array.from({ length: 39 }, () => "duplicate")]);
     expect(answers.every(({ body }) => body["seq"] === 1 && body["revision"] === 1)).toBe(true);
+  });
+
+  it("finds a retry after a year, though D1 has let the event go: there is no time window", async ({ expect }) => {
+    const user = newUser();
+    const event = anEvent({ user_id: user });
+    await track(event);
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), { timeout: 5_000 });
+    await runDurableObjectAlarm(userLog(user));
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 366 * 24 * 60 * 60 * 1000 });
+    try {
+      await enforceRetention({ ...env, RETENTION_DAYS: "30" }, Date.now());
+      await evictDurableObject(userLog(user));
+      expect((await track(event)).body).toMatchObject({ status: "duplicate", seq: 1, revision: 1 });
+      expect(await runDurableObjectAlarm(userLog(user))).toBe(false); // nothing is to be delivered
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(await timelineOf(user)).toHaveLength(1); // the logs keep what leaves D1
+    expect(await rowsOf(user)).toEqual([]);
   });
 
   it("numbers sixty different events that come at once from 1 to 60, without a gap", async ({ expect }) => {

@@ -18,7 +18,7 @@ const number: JsonSchema = { type: "integer", minimum: 1 };
 const orNull = (type: string): JsonSchema => ({ type: [type, "null"] });
 
 /** An object of known fields, all required but those whose names end in "?". */
-export function record(fields: Record<string, JsonSchema>, description?: string): JsonSchema {
+function record(fields: Record<string, JsonSchema>, description?: string): JsonSchema {
   const names = Object.keys(fields);
   return {
     type: "object",

@@ -7,7 +7,7 @@ import { type Problem, renderProblem } from "../problem.ts";
 import type { Example, ExampleRequest } from "./operation.ts";
 
 /** The request id of the examples. */
-export const REQUEST_ID = "3f0c5e9a-6f0b-4d4e-9d0a-2b1c8e7f6a5d";
+const REQUEST_ID = "3f0c5e9a-6f0b-4d4e-9d0a-2b1c8e7f6a5d";
 
 /** A problem as it is answered. */
 export function problemExample(summary: string, refused: Problem, request?: ExampleRequest, more = {}): Example {
