@@ -102,12 +102,15 @@ export class Delivery {
 
   async #deliverEvents(): Promise<void> {
     const { storage } = this.#ctx;
-    const next = () => nextShipment(storage.sql, this.#userId, this.#state.current);
-    for (let shipment = next(); shipment; shipment = next()) {
+    for (;;) {
+      const shipment = nextShipment(storage.sql, this.#userId, this.#state.current);
+      if (!shipment) return;
       await written(this.#writer(shipment.database).insert(shipment.rows));
       markShipped(storage.sql, shipment, this.#state);
+      // What was recorded meanwhile has called for a run of its own.
+      if (!shipment.isFull) return;
       // Or a crash in a long backlog would begin it anew, for ever where the run is too long for the platform.
-      if (shipment.isFull) this.#state.save();
+      this.#state.save();
     }
   }
 

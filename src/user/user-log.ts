@@ -53,8 +53,9 @@ export class UserLog extends DurableObject<Env> {
       throw error;
     }
     this.#bucket = taken.bucket;
-    // Also where all were duplicates: those whose first answer was lost may have lost their alarm with it.
-    if (countPending(storage.sql, this.#state.current!.shippedSeq) > 0) await this.#delivery.expect(now);
+    // Where all were duplicates, too, if D1 lacks some: when their first answer was lost, so may have been their alarm.
+    const isNew = recorded.some(({ status }) => status === "created" || status === "updated");
+    if (isNew || countPending(storage.sql, this.#state.current!.shippedSeq) > 0) await this.#delivery.expect(now);
     return { status: "recorded", recorded };
   }
 
