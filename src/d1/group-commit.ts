@@ -1,4 +1,4 @@
-import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../limits.ts";
+import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS, STATEMENT_TIMEOUT_MS } from "../limits.ts";
 import { byteLength } from "../event/json.ts";
 
 interface Part {
@@ -73,12 +73,18 @@ export class GroupCommit {
 /** Does not throw: the callers are told. */
 async function commit(run: Group["run"], parts: readonly Part[]): Promise<void> {
   try {
-    await run(parts.flatMap(({ rows }) => rows));
+    await inTime(run(parts.flatMap(({ rows }) => rows)));
     for (const { committed } of parts) committed.resolve();
   } catch (error) {
     if (parts.length > 1 && REFUSAL.test(String(error))) for (const part of parts) await commit(run, [part]);
     else for (const { committed } of parts) committed.reject(error);
   }
+}
+
+async function inTime(answer: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(() => late.reject(new Error("D1 did not answer")), STATEMENT_TIMEOUT_MS);
+  await Promise.race([answer, late.promise]).finally(() => clearTimeout(timer));
 }
 
 function fits(group: Group, count: number, bytes: number): boolean {

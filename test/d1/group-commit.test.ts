@@ -1,6 +1,6 @@
-import { describe, it } from "vitest";
+import { describe, it, vi } from "vitest";
 import { GroupCommit } from "../../src/d1/group-commit.ts";
-import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../../src/limits.ts";
+import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS, STATEMENT_TIMEOUT_MS } from "../../src/limits.ts";
 
 /** A database whose statements end when the test says so. */
 function heldDatabase() {
@@ -118,5 +118,23 @@ describe("group commit", () => {
     const again = commits.add(["a"]);
     statements[1]!.end.resolve();
     await expect(again).resolves.toBeUndefined();
+  });
+
+  it("gives up a statement whose answer was lost, and goes on", async ({ expect }) => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const { statements, commits, sizes } = heldDatabase();
+      const lost = commits.add(["a"]);
+      const next = commits.add(["b"]);
+      vi.advanceTimersByTime(STATEMENT_TIMEOUT_MS);
+      await expect(lost).rejects.toThrow("D1 did not answer");
+      await settle();
+      expect(sizes()).toEqual([1, 1]);
+      statements[1]!.end.resolve();
+      await expect(next).resolves.toBeUndefined();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
