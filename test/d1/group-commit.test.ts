@@ -1,6 +1,11 @@
 import { describe, it, vi } from "vitest";
 import { GroupCommit } from "../../src/d1/group-commit.ts";
-import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS, STATEMENT_TIMEOUT_MS } from "../../src/limits.ts";
+import {
+  MAX_STATEMENT_BYTES,
+  MAX_STATEMENT_EVENTS,
+  MAX_WAITING_BYTES,
+  STATEMENT_TIMEOUT_MS,
+} from "../../src/limits.ts";
 
 /** A database whose statements end when the test says so. */
 function heldDatabase() {
@@ -136,5 +141,22 @@ describe("group commit", () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+
+  it("refuses rows while too many wait, never what erases, and takes rows again afterwards", async ({ expect }) => {
+    const { statements, commits } = heldDatabase();
+    const row = "x".repeat(MAX_STATEMENT_BYTES - 1);
+    const count = MAX_WAITING_BYTES / MAX_STATEMENT_BYTES;
+    const taken = [commits.add(["in flight"]), ...Array.from({ length: count }, () => commits.add([row]))];
+    await expect(commits.add(["one too many"])).rejects.toThrow("busy");
+    taken.push(commits.run(async () => {}));
+    for (let i = 0; i <= count; i++) {
+      statements[i]!.end.resolve();
+      await settle();
+    }
+    await Promise.all(taken);
+    const again = commits.add([row]);
+    statements.at(-1)!.end.resolve();
+    await expect(again).resolves.toBeUndefined();
   });
 });
