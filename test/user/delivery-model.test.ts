@@ -31,7 +31,9 @@ function flakyD1() {
   const around = async <T>(run: () => Promise<T>): Promise<T> => {
     const failure = failures.shift();
     if (failure === "fail") throw new Error("D1_ERROR: D1 is away");
+    await scheduler.wait(30); // long enough for something to happen meanwhile, on either side
     const result = await run();
+    await scheduler.wait(30);
     if (failure) throw new Error("D1_ERROR: Network connection lost");
     return result;
   };
