@@ -38,6 +38,18 @@ export const MAX_ECHOED_CHARACTERS = 64;
 export const MAX_STATEMENT_EVENTS = 1_000;
 export const MAX_STATEMENT_BYTES = 1_000_000;
 
+/**
+ * Rows that may wait for a database's writer; beyond that it refuses, and the users' objects wait with them instead.
+ * After an outage everybody comes with up to a statement's worth at once, and an isolate has 128 MB.
+ */
+export const MAX_WAITING_BYTES = 32_000_000;
+
+/**
+ * After which an answer of D1 to a statement is given up, or one that was lost would hold up every user of the database.
+ * D1 itself ends a statement after 30 s; what was done all the same does no harm, since every statement can be repeated.
+ */
+export const STATEMENT_TIMEOUT_MS = 60_000;
+
 /** How long a user's object collects events before it ships them: one call to the writer for a burst. */
 export const SHIP_DELAY_MS = 100;
 

@@ -1,4 +1,4 @@
-import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../limits.ts";
+import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS, MAX_WAITING_BYTES, STATEMENT_TIMEOUT_MS } from "../limits.ts";
 import { byteLength } from "../event/json.ts";
 
 interface Part {
@@ -10,6 +10,8 @@ interface Group {
   parts: Part[];
   count: number;
   bytes: number;
+  /** Nothing may join it. */
+  isClosed: boolean;
   run: (rows: string[]) => Promise<void>;
 }
 
@@ -33,6 +35,8 @@ export class GroupCommit {
   /** Adds rows, at most a statement's worth. Settles with the statement that they went into. */
   add(rows: readonly string[]): Promise<void> {
     const bytes = rows.reduce((sum, row) => sum + byteLength(row) + 1, 0);
+    const waiting = this.#waiting.reduce((sum, group) => sum + group.bytes, bytes);
+    if (this.#waiting.length > 0 && waiting > MAX_WAITING_BYTES) return Promise.reject(new Error("The writer is busy"));
     const last = this.#waiting.at(-1);
     const group = last && fits(last, rows.length, bytes) ? last : this.#enqueue(this.#insert);
     group.count += rows.length;
@@ -43,12 +47,12 @@ export class GroupCommit {
   /** Runs something else in the same line: after all that came before it, and before all that comes later. */
   run(task: () => Promise<void>): Promise<void> {
     const group = this.#enqueue(task);
-    group.bytes = Infinity;
+    group.isClosed = true;
     return this.#join(group, []);
   }
 
   #enqueue(run: Group["run"]): Group {
-    const group = { parts: [], count: 0, bytes: 0, run };
+    const group = { parts: [], count: 0, bytes: 0, isClosed: false, run };
     this.#waiting.push(group);
     return group;
   }
@@ -73,7 +77,7 @@ export class GroupCommit {
 /** Does not throw: the callers are told. */
 async function commit(run: Group["run"], parts: readonly Part[]): Promise<void> {
   try {
-    await run(parts.flatMap(({ rows }) => rows));
+    await inTime(run(parts.flatMap(({ rows }) => rows)));
     for (const { committed } of parts) committed.resolve();
   } catch (error) {
     if (parts.length > 1 && REFUSAL.test(String(error))) for (const part of parts) await commit(run, [part]);
@@ -81,6 +85,12 @@ async function commit(run: Group["run"], parts: readonly Part[]): Promise<void> 
   }
 }
 
+async function inTime(answer: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(() => late.reject(new Error("D1 did not answer")), STATEMENT_TIMEOUT_MS);
+  await Promise.race([answer, late.promise]).finally(() => clearTimeout(timer));
+}
+
 function fits(group: Group, count: number, bytes: number): boolean {
-  return group.count + count <= MAX_STATEMENT_EVENTS && group.bytes + bytes <= MAX_STATEMENT_BYTES;
+  return !group.isClosed && group.count + count <= MAX_STATEMENT_EVENTS && group.bytes + bytes <= MAX_STATEMENT_BYTES;
 }

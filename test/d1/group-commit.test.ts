@@ -1,6 +1,11 @@
-import { describe, it } from "vitest";
+import { describe, it, vi } from "vitest";
 import { GroupCommit } from "../../src/d1/group-commit.ts";
-import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../../src/limits.ts";
+import {
+  MAX_STATEMENT_BYTES,
+  MAX_STATEMENT_EVENTS,
+  MAX_WAITING_BYTES,
+  STATEMENT_TIMEOUT_MS,
+} from "../../src/limits.ts";
 
 /** A database whose statements end when the test says so. */
 function heldDatabase() {
@@ -117,6 +122,41 @@ describe("group commit", () => {
     await expect(failed).rejects.toThrow("D1 is away");
     const again = commits.add(["a"]);
     statements[1]!.end.resolve();
+    await expect(again).resolves.toBeUndefined();
+  });
+
+  it("gives up a statement whose answer was lost, and goes on", async ({ expect }) => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const { statements, commits, sizes } = heldDatabase();
+      const lost = commits.add(["a"]);
+      const next = commits.add(["b"]);
+      vi.advanceTimersByTime(STATEMENT_TIMEOUT_MS);
+      await expect(lost).rejects.toThrow("D1 did not answer");
+      await settle();
+      expect(sizes()).toEqual([1, 1]);
+      statements[1]!.end.resolve();
+      await expect(next).resolves.toBeUndefined();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("refuses rows while too many wait, never what erases, and takes rows again afterwards", async ({ expect }) => {
+    const { statements, commits } = heldDatabase();
+    const row = "x".repeat(MAX_STATEMENT_BYTES - 1);
+    const count = MAX_WAITING_BYTES / MAX_STATEMENT_BYTES;
+    const taken = [commits.add(["in flight"]), ...Array.from({ length: count }, () => commits.add([row]))];
+    await expect(commits.add(["one too many"])).rejects.toThrow("busy");
+    taken.push(commits.run(async () => {}));
+    for (let i = 0; i <= count; i++) {
+      statements[i]!.end.resolve();
+      await settle();
+    }
+    await Promise.all(taken);
+    const again = commits.add([row]);
+    statements.at(-1)!.end.resolve();
     await expect(again).resolves.toBeUndefined();
   });
 });
