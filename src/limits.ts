@@ -60,6 +60,12 @@ export const SHIP_DELAY_MS = 100;
  */
 export const SAFETY_ALARM_MS = 3_000;
 
+/**
+ * Full statements in one run of a delivery; a longer backlog goes on with the next alarm. The platform ends an alarm
+ * after 15 minutes, and counts that as a failure (developers.cloudflare.com/workers/platform/limits).
+ */
+export const MAX_RUN_STATEMENTS = 100;
+
 /** Back-off of the shipping alarm. D1 has been seen away for 80 s at a time; five minutes spares it and us. */
 export const MIN_RETRY_DELAY_MS = 1_000;
 export const MAX_RETRY_DELAY_MS = 5 * 60 * 1000;

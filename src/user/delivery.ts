@@ -1,5 +1,5 @@
 import type { D1Writer, WriteOutcome } from "../d1/d1-writer.ts";
-import { ALARM_OVERDUE_MS, SAFETY_ALARM_MS, SHIP_DELAY_MS } from "../limits.ts";
+import { ALARM_OVERDUE_MS, MAX_RUN_STATEMENTS, SAFETY_ALARM_MS, SHIP_DELAY_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { isDue, markErased, nextRepetition, readErasure } from "./erasure.ts";
 import type { StoredLogState } from "./log-state.ts";
@@ -102,7 +102,7 @@ export class Delivery {
 
   async #deliverEvents(): Promise<void> {
     const { storage } = this.#ctx;
-    for (;;) {
+    for (let statements = 1; ; statements++) {
       const shipment = nextShipment(storage.sql, this.#userId, this.#state.current);
       if (!shipment) return;
       await written(this.#writer(shipment.database).insert(shipment.rows));
@@ -111,6 +111,9 @@ export class Delivery {
       if (!shipment.isFull) return;
       // Or a crash in a long backlog would begin it anew, for ever where the run is too long for the platform.
       this.#state.save();
+      if (statements < MAX_RUN_STATEMENTS) continue;
+      await storage.setAlarm(Date.now());
+      return;
     }
   }
 

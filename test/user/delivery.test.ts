@@ -1,6 +1,7 @@
 import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, it, vi } from "vitest";
+import { MAX_RUN_STATEMENTS, MAX_STATEMENT_EVENTS } from "../../src/limits.ts";
 import type { LogState } from "../../src/user/log-state.ts";
 import { breakD1, holdD1, watchD1 } from "../d1-faults.ts";
 import { newUser, rowsOf, tracked, userLog } from "../tracklog.ts";
@@ -91,4 +92,27 @@ describe("delivery", () => {
     expect(recorded).toMatchObject([{ status: "duplicate" }]);
     await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), soon);
   });
+
+  it("of a very long backlog goes on with another alarm, and ends", async ({ expect }) => {
+    const user = newUser();
+    const backlog = MAX_RUN_STATEMENTS * MAX_STATEMENT_EVENTS + 1;
+    await userLog(user).record([event(0, user)], null);
+    await vi.waitFor(async () => expect((await userLog(user).summary())!.pending).toBe(0), soon);
+    await runDurableObjectAlarm(userLog(user)); // the safeguard, which finds nothing to do
+    const armed = await runInDurableObject(userLog(user), async (log, { storage }) => {
+      storage.sql.exec(
+        `WITH RECURSIVE row(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM row WHERE n <= ?)
+         INSERT INTO events (seq, timestamp, event, message_id, revision, properties, context, received_at)
+         SELECT n, 1700000000000 + n, 'e', '', 1, '{}', '{}', 1700000000000 FROM row`,
+        backlog,
+      );
+      const setAlarm = vi.spyOn(storage, "setAlarm");
+      await log.alarm();
+      return setAlarm.mock.calls.length;
+    });
+    expect(armed).toBe(1);
+    await vi.waitFor(async () => expect((await userLog(user).summary())!.pending).toBe(0), { timeout: 60_000 });
+    const count = await env.DB.prepare("SELECT count(*) AS n FROM events WHERE user_id = ?").bind(user).first("n");
+    expect(count).toBe(backlog + 1);
+  }, 90_000);
 });
