@@ -42,8 +42,9 @@ export async function startWorkerServer({
   mayEvict = false,
 }: WorkerServerOptions): Promise<WorkerServer> {
   process.env["WRANGLER_LOG"] ??= "warn";
-  // Cloudflare counts a key's rate in memory; the local stand-in takes milliseconds of every request for it.
-  const { modulesRules: _, ratelimits: __, ...options } = workerOptionsOf("wrangler.toml").workerOptions;
+  // Cloudflare counts a key's rate in memory and keeps assets apart; the local stand-ins, a database and one more Worker
+  // in the way, would take more of every request than what is measured.
+  const { modulesRules: _, ratelimits: __, assets: ___, ...options } = workerOptionsOf("wrangler.toml").workerOptions;
   const objects: Record<string, V4DurableObject> = {};
   for (const [binding, object] of Object.entries(options["durableObjects"] as Record<string, V4DurableObject>))
     objects[binding] = object;
