@@ -50,7 +50,8 @@ export function watchD1() {
   return { parameters, restore };
 }
 
-function interceptInsertions(through: (run: () => Promise<D1Result>, parameter: string) => Promise<D1Result>) {
+/** Puts something around every insertion into `events`, until the function that is returned is called. */
+export function interceptInsertions(through: (run: () => Promise<D1Result>, parameter: string) => Promise<D1Result>) {
   const prepare = env.DB.prepare.bind(env.DB);
   const spy = vi.spyOn(env.DB, "prepare").mockImplementation((query) => {
     const statement = prepare(query);

@@ -14,7 +14,7 @@ type PendingErasure = Record<string, { generation: number; repeatAt?: number }>;
 export function eraseLog(storage: DurableObjectStorage, state: StoredLogState): number {
   const log = state.current;
   if (!log) return 0;
-  return storage.transactionSync(() => {
+  return state.transaction(() => {
     const erased = readHead(storage.sql).seq;
     storage.kv.put("erasure", { ...readErasure(storage), [log.database]: { generation: log.generation } });
     dropSchema(storage);

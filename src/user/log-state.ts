@@ -53,10 +53,15 @@ export class StoredLogState {
     this.#isBehind = false;
   }
 
-  /** To be called after a transaction that was rolled back: memory may be ahead of the disk. */
-  reload(): void {
-    this.#state = this.#storage.kv.get<LogState>(KEY);
-    this.#isBehind = false;
+  /** Runs a transaction. Where it throws and is rolled back, the state in memory falls back to that on disk. */
+  transaction<T>(run: () => T): T {
+    try {
+      return this.#storage.transactionSync(run);
+    } catch (error) {
+      this.#state = this.#storage.kv.get<LogState>(KEY);
+      this.#isBehind = false;
+      throw error;
+    }
   }
 
   erase(): void {

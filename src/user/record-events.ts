@@ -3,7 +3,8 @@ import { noteProperties, readProfile, writeProfile } from "./profile.ts";
 import { readHead, type Recorded, recordEvent } from "./record-event.ts";
 
 /**
- * Records a request's events in their order, all in one transaction. Synchronous: two requests cannot interleave.
+ * Records a request's events in their order, within the caller's transaction. Synchronous: two requests cannot
+ * interleave.
  *
  * @param now when the request was received, in epoch milliseconds
  */
@@ -13,16 +14,14 @@ export function recordEvents(
   source: string | null,
   now: number,
 ): Recorded[] {
-  return storage.transactionSync(() => {
-    const head = readHead(storage.sql);
-    const profile = readProfile(storage);
-    let profileChanged = false;
-    const recorded = events.map((event) => {
-      const result = recordEvent(storage.sql, head, event, source, now);
-      if (noteProperties(storage.sql, profile, event, result, head.seq)) profileChanged = true;
-      return result;
-    });
-    if (profileChanged) writeProfile(storage, profile);
-    return recorded;
+  const head = readHead(storage.sql);
+  const profile = readProfile(storage);
+  let profileChanged = false;
+  const recorded = events.map((event) => {
+    const result = recordEvent(storage.sql, head, event, source, now);
+    if (noteProperties(storage.sql, profile, event, result, head.seq)) profileChanged = true;
+    return result;
   });
+  if (profileChanged) writeProfile(storage, profile);
+  return recorded;
 }

@@ -41,17 +41,11 @@ export class UserLog extends DurableObject<Env> {
     const taken = takeTokens(this.#bucket, events.length, now, limit);
     if (!taken.ok) return { status: "rate_limited", limit, retryAfterMs: taken.retryAfterMs };
 
-    let recorded: Recorded[];
-    try {
-      recorded = storage.transactionSync(() => {
-        this.#begin(now);
-        this.#state.save(taken.bucket);
-        return recordEvents(storage, events, source, now);
-      });
-    } catch (error) {
-      this.#state.reload();
-      throw error;
-    }
+    const recorded = this.#state.transaction(() => {
+      this.#begin(now);
+      this.#state.save(taken.bucket);
+      return recordEvents(storage, events, source, now);
+    });
     this.#bucket = taken.bucket;
     // Where all were duplicates, too, if D1 lacks some: when their first answer was lost, so may have been their alarm.
     const isNew = recorded.some(({ status }) => status === "created" || status === "updated");

@@ -2,6 +2,7 @@ import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runI
 import { env } from "cloudflare:workers";
 import * as fc from "fast-check";
 import { afterEach, describe, it, vi } from "vitest";
+import { interceptInsertions } from "../d1-faults.ts";
 import { newUser, rowsOf, tracked, userLog } from "../tracklog.ts";
 
 /** What may happen to a log; events by number, so that some are updated, and some while they are on their way. */
@@ -38,19 +39,7 @@ function flakyD1() {
     return result;
   };
   vi.spyOn(console, "error").mockImplementation(() => {});
-  const prepare = env.DB.prepare.bind(env.DB);
-  vi.spyOn(env.DB, "prepare").mockImplementation((query) => {
-    const statement = prepare(query);
-    if (!query.includes("INSERT INTO events")) return statement;
-    const bind = statement.bind.bind(statement);
-    return Object.assign(statement, {
-      bind: (...values: unknown[]) => {
-        const bound = bind(...values);
-        const run = bound.run.bind(bound);
-        return Object.assign(bound, { run: () => around(run) });
-      },
-    });
-  });
+  interceptInsertions(around);
   const batch = env.DB.batch.bind(env.DB);
   vi.spyOn(env.DB, "batch").mockImplementation((statements) => around(() => batch(statements)));
   return failures;
