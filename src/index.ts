@@ -1,5 +1,5 @@
 import { enforceRetention } from "./d1/enforce-retention.ts";
-import { app } from "./http/app.ts";
+import { app } from "./app.ts";
 
 export { D1Writer } from "./d1/d1-writer.ts";
 export { UserLog } from "./user/user-log.ts";

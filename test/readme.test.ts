@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, it, vi } from "vitest";
 import readme from "../README.md?raw";
-import { app } from "../src/http/app.ts";
+import { app } from "../src/app.ts";
 import * as limits from "../src/limits.ts";
 import { rowsOf, track } from "./tracklog.ts";
 

@@ -1,6 +1,6 @@
 import { env, exports } from "cloudflare:workers";
 import type { TrackedEvent } from "../src/event/contract.ts";
-import { app } from "../src/http/app.ts";
+import { app } from "../src/app.ts";
 
 // The Worker as the tests use it: through its own fetch, and through the bindings behind it.
 

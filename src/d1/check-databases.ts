@@ -1,5 +1,6 @@
 import { HEALTH_MEMORY_MS, HEALTH_TIMEOUT_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
+import { orTimeout } from "../or-timeout.ts";
 import { databaseNamed, databaseNames } from "./databases.ts";
 
 /** "unmigrated": the database answers, but the table of events is not there yet. */
@@ -7,6 +8,8 @@ type DatabaseHealth = "ok" | "timeout" | "unmigrated" | "failed";
 
 /** Each bound database by its binding's name. */
 type DatabasesHealth = Record<string, DatabaseHealth>;
+
+const TIMEOUT = "D1 did not answer";
 
 const known = new WeakMap<Env, { at: number; found: DatabasesHealth }>();
 
@@ -25,23 +28,15 @@ export async function checkDatabases(env: Env, now: number): Promise<DatabasesHe
   return found;
 }
 
+/** Never throws: a database that is away is an answer. */
 async function check(env: Env, name: string): Promise<DatabaseHealth> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<"timeout">((resolve) => {
-    timer = setTimeout(resolve, HEALTH_TIMEOUT_MS, "timeout");
-  });
-  const health = await Promise.race([ask(env, name), timeout]);
-  clearTimeout(timer);
-  if (health === "timeout") logFailure("d1_unhealthy", "timeout", { database: name });
-  return health;
-}
-
-async function ask(env: Env, name: string): Promise<DatabaseHealth> {
   try {
-    await databaseNamed(env, name).prepare("SELECT position FROM events LIMIT 1").run();
+    const question = databaseNamed(env, name).prepare("SELECT position FROM events LIMIT 1").run();
+    await orTimeout(question, HEALTH_TIMEOUT_MS, TIMEOUT);
     return "ok";
   } catch (error) {
     logFailure("d1_unhealthy", error, { database: name });
+    if (error instanceof Error && error.message === TIMEOUT) return "timeout";
     return /no such table/i.test(String(error)) ? "unmigrated" : "failed";
   }
 }

@@ -1,5 +1,6 @@
 import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS, MAX_WAITING_BYTES, STATEMENT_TIMEOUT_MS } from "../limits.ts";
 import { byteLength } from "../event/json.ts";
+import { orTimeout } from "../or-timeout.ts";
 
 interface Part {
   rows: readonly string[];
@@ -77,18 +78,12 @@ export class GroupCommit {
 /** Does not throw: the callers are told. */
 async function commit(run: Group["run"], parts: readonly Part[]): Promise<void> {
   try {
-    await inTime(run(parts.flatMap(({ rows }) => rows)));
+    await orTimeout(run(parts.flatMap(({ rows }) => rows)), STATEMENT_TIMEOUT_MS, "D1 did not answer");
     for (const { committed } of parts) committed.resolve();
   } catch (error) {
     if (parts.length > 1 && REFUSAL.test(String(error))) for (const part of parts) await commit(run, [part]);
     else for (const { committed } of parts) committed.reject(error);
   }
-}
-
-async function inTime(answer: Promise<void>): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(() => late.reject(new Error("D1 did not answer")), STATEMENT_TIMEOUT_MS);
-  await Promise.race([answer, late.promise]).finally(() => clearTimeout(timer));
 }
 
 function fits(group: Group, count: number, bytes: number): boolean {

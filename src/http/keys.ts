@@ -1,13 +1,12 @@
 import { logFailure } from "../log-failure.ts";
-import type { Problem } from "./problem.ts";
 
 /** A write key may write only; a read key may read and erase only. */
 export type KeyKind = "write" | "read";
 
 /** Whom a key belongs to: the name that is recorded with every event. Null where no key is needed. */
-type KeyCheck = { ok: true; source: string | null } | { ok: false; problem: Problem };
+type KeyCheck = { ok: true; source: string | null } | { ok: false; reason: "unauthorized" | "closed" };
 
-const SECRETS = { write: "WRITE_KEYS", read: "READ_KEYS" } as const;
+export const SECRETS = { write: "WRITE_KEYS", read: "READ_KEYS" } as const;
 
 interface Key {
   name: string;
@@ -40,20 +39,15 @@ export function parseKeys(
 /** Decides whether a request that presents this key, or none, may pass. */
 export async function checkKey(env: Env, kind: KeyKind, presented: string | undefined): Promise<KeyCheck> {
   const secret = env[SECRETS[kind]];
-  if (!secret?.trim())
-    return env.OPEN === "true"
-      ? { ok: true, source: null }
-      : { ok: false, problem: { reason: "closed", secret: SECRETS[kind] } };
+  if (!secret?.trim()) return env.OPEN === "true" ? { ok: true, source: null } : { ok: false, reason: "closed" };
   const ring = await keyRing(kind, secret);
-  if (!ring.ok) return { ok: false, problem: { reason: "closed", secret: SECRETS[kind] } };
+  if (!ring.ok) return { ok: false, reason: "closed" };
 
   const digest = await digestOf(presented ?? "");
   let source: string | null = null;
   // All are compared, each in constant time: how long it takes says nothing of how close a guess was.
   for (const key of ring.keys) if (crypto.subtle.timingSafeEqual(key.digest, digest)) source = key.name;
-  return source === null || !presented
-    ? { ok: false, problem: { reason: "unauthorized", kind } }
-    : { ok: true, source };
+  return source === null || !presented ? { ok: false, reason: "unauthorized" } : { ok: true, source };
 }
 
 const rings: Record<KeyKind, Map<string, KeyRing>> = { write: new Map(), read: new Map() };

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import type { AppEnv } from "./app-env.ts";
-import { checkKey, type KeyKind } from "./keys.ts";
+import { checkKey, type KeyKind, SECRETS } from "./keys.ts";
 import { problem } from "./problem.ts";
 import { isWithinKeyLimit } from "./key-rate-limit.ts";
 
@@ -24,7 +24,11 @@ export async function admit(
   presented: string | undefined,
 ): Promise<Response | null> {
   const check = await checkKey(c.env, kind, presented);
-  if (!check.ok) return problem(c, check.problem);
+  if (!check.ok)
+    return problem(
+      c,
+      check.reason === "closed" ? { reason: "closed", secret: SECRETS[kind] } : { reason: "unauthorized", kind },
+    );
   if (!(await isWithinKeyLimit(c.env, kind, check.source, c.get("requestId"))))
     return problem(c, { reason: "key_rate_limited" });
   c.set("source", check.source);

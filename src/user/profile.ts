@@ -1,6 +1,6 @@
 import { USER_PROPERTIES, type TrackedEvent } from "../event/contract.ts";
 import type { JsonObject } from "../event/json.ts";
-import type { Recorded } from "./record-event.ts";
+import type { Verdict } from "./record-event.ts";
 
 type UserProperty = (typeof USER_PROPERTIES)[number];
 
@@ -41,7 +41,7 @@ export function noteProperties(
   sql: SqlStorage,
   profile: Profile,
   event: TrackedEvent,
-  recorded: Recorded,
+  recorded: Verdict,
   headSeq: number,
 ): boolean {
   if (recorded.status !== "created" && recorded.status !== "updated") return false;

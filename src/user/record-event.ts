@@ -3,7 +3,7 @@ import { mergeJson } from "../event/merge.ts";
 import { MAX_EVENT_BYTES } from "../limits.ts";
 
 /** What became of one event. */
-export type Recorded =
+export type Verdict =
   | { status: "created"; seq: number; revision: number; late: boolean }
   | { status: "duplicate" | "updated"; seq: number; revision: number }
   | { status: "suppressed" }
@@ -38,7 +38,7 @@ export function recordEvent(
   event: TrackedEvent,
   source: string | null,
   now: number,
-): Recorded {
+): Verdict {
   const seq = head.seq + 1;
   const inserted = sql.exec(
     `INSERT INTO events (seq, timestamp, event, message_id, revision, properties, context, received_at, source)
@@ -60,7 +60,7 @@ export function recordEvent(
   return { status: "created", seq, revision: 1, late };
 }
 
-function updateEvent(sql: SqlStorage, event: TrackedEvent): Recorded {
+function updateEvent(sql: SqlStorage, event: TrackedEvent): Verdict {
   const stored = sql
     .exec<{ seq: number; revision: number; properties: string; context: string }>(
       "SELECT seq, revision, properties, context FROM events WHERE timestamp = ? AND event = ? AND message_id = ?",

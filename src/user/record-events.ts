@@ -1,6 +1,6 @@
 import type { TrackedEvent } from "../event/contract.ts";
 import { noteProperties, readProfile, writeProfile } from "./profile.ts";
-import { readHead, type Recorded, recordEvent } from "./record-event.ts";
+import { readHead, recordEvent, type Verdict } from "./record-event.ts";
 
 /**
  * Records a request's events in their order, within the caller's transaction. Synchronous: two requests cannot
@@ -13,7 +13,7 @@ export function recordEvents(
   events: readonly TrackedEvent[],
   source: string | null,
   now: number,
-): Recorded[] {
+): Verdict[] {
   const head = readHead(storage.sql);
   const profile = readProfile(storage);
   let profileChanged = false;

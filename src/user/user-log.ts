@@ -6,7 +6,7 @@ import { eraseLog, nextGeneration, readErasure } from "./erasure.ts";
 import { StoredLogState } from "./log-state.ts";
 import { countPending } from "./outbox.ts";
 import { userRateLimit } from "./rate-limit.ts";
-import type { Recorded } from "./record-event.ts";
+import type { Verdict } from "./record-event.ts";
 import { recordEvents } from "./record-events.ts";
 import { applySchema } from "./schema.ts";
 import { readSummary, type UserSummary } from "./summary.ts";
@@ -14,7 +14,7 @@ import { readTimeline, type TimelinePage, type TimelineQuery } from "./timeline.
 import { type RateLimit, takeTokens, type TokenBucket } from "./token-bucket.ts";
 
 type RecordAnswer =
-  | { status: "recorded"; recorded: Recorded[] }
+  | { status: "recorded"; recorded: Verdict[] }
   /** None of the events was recorded. */
   | { status: "rate_limited"; limit: RateLimit; retryAfterMs: number };
 

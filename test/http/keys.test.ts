@@ -1,5 +1,5 @@
 import { describe, it, vi } from "vitest";
-import { app } from "../../src/http/app.ts";
+import { app } from "../../src/app.ts";
 import { parseKeys } from "../../src/http/keys.ts";
 import { anEvent, newUser, requestWith, rowsOf, timelineOf, userLog } from "../tracklog.ts";
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, it } from "vitest";
-import type { Recorded } from "../../src/user/record-event.ts";
+import type { Verdict } from "../../src/user/record-event.ts";
 import { newUser, tracked, userLog } from "../tracklog.ts";
 
 interface Sent {
@@ -23,7 +23,7 @@ interface Stored {
 class LogModel {
   readonly #events = new Map<string, Stored>();
 
-  record({ event, timestamp, messageId, properties, context }: Sent): Recorded {
+  record({ event, timestamp, messageId, properties, context }: Sent): Verdict {
     const identity = JSON.stringify([timestamp, event, messageId]);
     const stored = this.#events.get(identity);
     const sent = fieldsOf(properties, context);

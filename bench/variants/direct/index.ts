@@ -1,4 +1,4 @@
-export { app as default } from "../../../src/http/app.ts";
+export { app as default } from "../../../src/app.ts";
 // wrangler.toml binds them; nothing calls them.
 export { D1Writer } from "../../../src/d1/d1-writer.ts";
 export { UserLog } from "../../../src/user/user-log.ts";

@@ -1,4 +1,4 @@
-import { app } from "../../../src/http/app.ts";
+import { app } from "../../../src/app.ts";
 import * as tracklog from "../../../src/index.ts";
 import { counts, countCalls } from "./count-work.ts";
 import type { Meter } from "./meter.ts";

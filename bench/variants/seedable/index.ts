@@ -1,4 +1,4 @@
-import { app } from "../../../src/http/app.ts";
+import { app } from "../../../src/app.ts";
 import { SEEDED, type UserLog } from "./user-log.ts";
 
 export * from "../../../src/index.ts";

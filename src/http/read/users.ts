@@ -1,0 +1,124 @@
+import { type Context, Hono } from "hono";
+import * as v from "valibot";
+import { userId } from "../../event/contract.ts";
+import { formatTimestamp } from "../../event/timestamp.ts";
+import { logFailure } from "../../log-failure.ts";
+import { callUserLog, type RemoteUserLog } from "../../user/call-user-log.ts";
+import type { AppEnv } from "../app-env.ts";
+import { cursorTo, encodeCursor } from "./cursor.ts";
+import { presentEvent } from "./present-event.ts";
+import { problem } from "../problem.ts";
+import { nonEmptyText, pageLimit, parseQuery, pointInTime } from "./query.ts";
+import { requireKey } from "../require-key.ts";
+
+const wholeNumber = v.pipe(v.number(), v.safeInteger());
+
+export const timelineQuery = v.strictObject({
+  from: v.optional(pointInTime),
+  to: v.optional(pointInTime),
+  event: v.optional(nonEmptyText),
+  order: v.optional(v.picklist(["asc", "desc"], "must be asc or desc"), "asc"),
+  limit: pageLimit,
+  cursor: v.optional(cursorTo(v.strictTuple([wholeNumber, wholeNumber]))),
+});
+
+export const users = new Hono<AppEnv>()
+  .use("/users/:user_id/*", requireKey("read"))
+
+  .get("/users/:user_id/events", async (c) => {
+    const parsed = parseQuery(c, timelineQuery);
+    if (!parsed.ok) return problem(c, { reason: "invalid_request", faults: parsed.faults });
+    const { cursor, ...query } = parsed.query;
+    if (query.from !== undefined && query.to !== undefined && query.from > query.to)
+      return problem(c, { reason: "invalid_request", faults: [{ pointer: "/from", detail: "is after to" }] });
+    const after = cursor && { timestamp: cursor[0], seq: cursor[1] };
+    return askUser(
+      c,
+      (log) => log.timeline({ ...query, ...(after && { after }) }),
+      (page, user_id) =>
+        page
+          ? c.json({
+              user_id,
+              events: page.events.map(presentEvent),
+              next_cursor: page.next && encodeCursor([page.next.timestamp, page.next.seq]),
+            })
+          : unknownUser(c),
+    );
+  })
+
+  .get("/users/:user_id", (c) =>
+    ask(
+      c,
+      (log) => log.summary(),
+      (summary, user_id) =>
+        summary
+          ? c.json({
+              user_id,
+              properties: summary.properties,
+              events: summary.events,
+              first_seen: formatTimestamp(summary.firstSeen),
+              last_seen: formatTimestamp(summary.lastSeen),
+              pending: summary.pending,
+            })
+          : unknownUser(c),
+    ),
+  )
+
+  .delete("/users/:user_id", (c) =>
+    ask(
+      c,
+      (log) => log.erase(),
+      (erased) => c.json({ erased }),
+    ),
+  )
+
+  .get("/users/:user_id/suppression", (c) =>
+    ask(
+      c,
+      (log) => log.isSuppressed(),
+      (suppressed, user_id) => c.json({ user_id, suppressed }),
+    ),
+  )
+  .put("/users/:user_id/suppression", (c) => suppress(c, true))
+  .delete("/users/:user_id/suppression", (c) => suppress(c, false));
+
+function suppress(c: Context<AppEnv>, suppressed: boolean): Promise<Response> {
+  return ask(
+    c,
+    (log) => log.setSuppressed(suppressed),
+    (_, user_id) => c.json({ user_id, suppressed }),
+  );
+}
+
+/** For paths without parameters: what was meant by one, such as a period to erase, must not be passed over. */
+async function ask<T>(
+  c: Context<AppEnv>,
+  call: (log: RemoteUserLog) => Promise<T>,
+  answer: (value: T, userId: string) => Response,
+): Promise<Response> {
+  const parsed = parseQuery(c, v.strictObject({}));
+  return parsed.ok ? askUser(c, call, answer) : problem(c, { reason: "invalid_request", faults: parsed.faults });
+}
+
+/** Calls the object of the user in the path, and answers with what it says. */
+async function askUser<T>(
+  c: Context<AppEnv>,
+  call: (log: RemoteUserLog) => Promise<T>,
+  answer: (value: T, userId: string) => Response,
+): Promise<Response> {
+  // An object that is addressed exists: only ids that an event could have had may get that far.
+  const id = v.safeParse(userId, c.req.param("user_id"));
+  if (!id.success)
+    return problem(c, {
+      reason: "invalid_request",
+      faults: [{ pointer: "/user_id", detail: id.issues[0].message }],
+    });
+  const called = await callUserLog(c.env, id.output, call);
+  if (called.ok) return answer(called.value, id.output);
+  logFailure("user_log_unreachable", called.error, { request_id: c.get("requestId") });
+  return problem(c, { reason: "unreachable" });
+}
+
+function unknownUser(c: Context<AppEnv>): Response {
+  return problem(c, { reason: "not_found", detail: "Nothing is stored of this user." });
+}

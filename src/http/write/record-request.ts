@@ -1,0 +1,92 @@
+import type { TrackedEvent } from "../../event/contract.ts";
+import type { Fault } from "../../event/fault.ts";
+import type { ParsedMessage } from "../../event/segment-message.ts";
+import { MAX_EVENT_BYTES } from "../../limits.ts";
+import { logFailure } from "../../log-failure.ts";
+import { callUserLog } from "../../user/call-user-log.ts";
+import type { Verdict } from "../../user/record-event.ts";
+import type { RateLimit } from "../../user/token-bucket.ts";
+
+/** What became of one event of a request. */
+export type EventResult =
+  | { status: "created" | "updated" | "duplicate"; event: TrackedEvent; seq: number; revision: number; late: boolean }
+  | { status: "suppressed"; event: TrackedEvent }
+  /** A Segment message that is no event. */
+  | { status: "ignored" }
+  | { status: "rejected"; faults: Fault[] };
+
+/** What became of a request's events. Unless it is "done", the request as a whole is to be sent again. */
+export type RequestOutcome =
+  | { outcome: "done"; results: EventResult[] }
+  /** A user's events were refused, all of them; those of other users were recorded. */
+  | { outcome: "rate_limited"; results: EventResult[]; limit: RateLimit; retryAfterMs: number }
+  /** A user's object could not be reached. */
+  | { outcome: "unavailable" };
+
+/**
+ * Records a request's events: one call for each user, all at once; results in the request's order.
+ *
+ * @param source the name of the write key, null where none is needed
+ */
+export async function recordRequest(
+  env: Env,
+  parsed: readonly ParsedMessage[],
+  source: string | null,
+  requestId: string,
+): Promise<RequestOutcome> {
+  const results: EventResult[] = parsed.map((item) =>
+    item === "ignored" ? { status: "ignored" } : { status: "rejected", faults: item.ok ? [] : item.faults },
+  );
+  let refused: { limit: RateLimit; retryAfterMs: number } | undefined;
+  const calls = [...groupByUser(parsed)].map(async ([userId, group]) => {
+    const events = group.map(({ event }) => event);
+    const call = await callUserLog(env, userId, (log) => log.record(events, source));
+    if (!call.ok) {
+      logFailure("user_log_unreachable", call.error, { request_id: requestId });
+      return false;
+    }
+    const answer = call.value;
+    if (answer.status === "rate_limited" && answer.retryAfterMs >= (refused?.retryAfterMs ?? 0)) refused = answer;
+    group.forEach(({ index, event }, i) => {
+      results[index] = answer.status === "recorded" ? resultOf(event, answer.recorded[i]!) : rateLimited(answer.limit);
+    });
+    return true;
+  });
+  if (!(await Promise.all(calls)).every(Boolean)) return { outcome: "unavailable" };
+  return refused ? { outcome: "rate_limited", results, ...refused } : { outcome: "done", results };
+}
+
+function rateLimited({ perSecond, burst }: RateLimit): EventResult {
+  const detail = `is refused, with all of its user in this request: at most ${perSecond} events a second, ${burst} at once`;
+  return { status: "rejected", faults: [{ pointer: "", detail }] };
+}
+
+function groupByUser(parsed: readonly ParsedMessage[]): Map<string, { index: number; event: TrackedEvent }[]> {
+  const users = new Map<string, { index: number; event: TrackedEvent }[]>();
+  parsed.forEach((item, index) => {
+    if (item === "ignored" || !item.ok) return;
+    const group = users.get(item.event.userId) ?? [];
+    group.push({ index, event: item.event });
+    users.set(item.event.userId, group);
+  });
+  return users;
+}
+
+function resultOf(event: TrackedEvent, recorded: Verdict): EventResult {
+  switch (recorded.status) {
+    case "created":
+      return { ...recorded, event };
+    case "duplicate":
+    case "updated":
+      return { ...recorded, event, late: false };
+    case "suppressed":
+      return { status: "suppressed", event };
+    case "too_large": {
+      const detail = `would be too large after the update: ${recorded.bytes} bytes, at most ${MAX_EVENT_BYTES}`;
+      return {
+        status: "rejected",
+        faults: [{ pointer: "", detail, limit: MAX_EVENT_BYTES, actual: recorded.bytes }],
+      };
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import { feedQuery } from "../../http/read/feed.ts";
+import type { Operation } from "../operation.ts";
+import { queryParameters } from "../query-parameters.ts";
+import { schemaRef } from "../schemas.ts";
+import { OF_READS, problemExample } from "../shared-problems.ts";
+
+const EVENT = {
+  user_id: "user123",
+  event: "event_name",
+  timestamp: "2020-11-23T22:28:55.111Z",
+  properties: { property1: "value1", property2: "value2" },
+  context: {},
+  message_id: null,
+  seq: 1,
+  revision: 1,
+  received_at: "2026-01-02T03:04:05.678Z",
+  source: null,
+};
+const CURSOR = "eyJEQiI6MX0";
+
+export const feedOperation: Operation = {
+  method: "get",
+  path: "/events",
+  operationId: "feed",
+  tag: "All users",
+  summary: "The feed of all users",
+  description:
+    "In the order in which D1 got the rows; an update shows up again. A cursor neither misses nor repeats a row. With " +
+    "`Accept: application/x-ndjson` the whole rest is streamed, unless a limit is given, and each line has its `cursor`.",
+  key: "read",
+  parameters: queryParameters(feedQuery, {
+    after: "The `next_cursor` of the page before, or the `cursor` of a line. Empty: from the start.",
+    event: "Only events of this name.",
+    user_id: "Only events of this user.",
+    limit: "How many events the page may hold.",
+  }),
+  answers: {
+    200: {
+      description: "A page, or the lines.",
+      content: {
+        "application/json": schemaRef("FeedPage"),
+        "application/x-ndjson": { type: "string", description: "A `FeedLine` a line." },
+      },
+    },
+  },
+  examples: {
+    page: {
+      summary: "A user's events",
+      request: { path: "/events?user_id=user123" },
+      after: ["track/sample"],
+      status: 200,
+      answer: { events: [EVENT], next_cursor: CURSOR },
+    },
+    lines: {
+      summary: "A user's events as lines",
+      request: { path: "/events?user_id=user123", headers: { Accept: "application/x-ndjson" } },
+      after: ["track/sample"],
+      status: 200,
+      answer: `${JSON.stringify({ ...EVENT, cursor: CURSOR })}\n`,
+    },
+    invalid: problemExample(
+      "A query with faults",
+      {
+        reason: "invalid_request",
+        faults: [
+          { pointer: "/after", detail: "is not a cursor of this list" },
+          { pointer: "/limit", detail: "must be a whole number from 1 to 500" },
+        ],
+      },
+      { path: "/events?limit=0&after=x" },
+    ),
+  },
+  problems: [...OF_READS],
+};

@@ -1,0 +1,55 @@
+import type { Operation } from "../operation.ts";
+import { OF_WRITES } from "../shared-problems.ts";
+
+const COMMON = { method: "get", tag: "Segment's protocol" } as const;
+
+const SOURCE_CONFIG = {
+  source: {
+    id: "tracklog",
+    name: "Tracklog",
+    workspaceId: "tracklog",
+    enabled: true,
+    config: { statsCollection: { errors: { enabled: false }, metrics: { enabled: false } } },
+    destinations: [],
+  },
+};
+
+const projectSettings: Operation = {
+  ...COMMON,
+  path: "/v1/projects/{key}/settings",
+  operationId: "projectSettings",
+  summary: "What Segment's browser SDK fetches to start",
+  description: "The key is the one in the path.",
+  key: null,
+  parameters: [
+    { name: "key", in: "path", required: true, description: "A write key.", schema: { type: "string" }, example: "k1" },
+  ],
+  answers: { 200: { description: "The settings.", content: { "application/json": { type: "object" } } } },
+  examples: {
+    settings: {
+      summary: "Settings",
+      status: 200,
+      answer: {
+        integrations: {
+          "Segment.io": { apiKey: "k1", apiHost: "tracklog.example.com/v1", protocol: "https" },
+        },
+        plan: { track: { __default: { enabled: true, integrations: {} } } },
+        metrics: { sampleRate: 0, host: "tracklog.example.com/v1" },
+      },
+    },
+  },
+  problems: [...OF_WRITES],
+};
+
+const sourceConfigs = (["/sourceConfig", "/sourceConfig/"] as const).map((path): Operation => ({
+  ...COMMON,
+  path,
+  operationId: path === "/sourceConfig/" ? "sourceConfigSlash" : "sourceConfig",
+  summary: "What RudderStack's browser SDK fetches to start",
+  key: "write",
+  answers: { 200: { description: "The configuration.", content: { "application/json": { type: "object" } } } },
+  examples: { config: { summary: "Configuration", status: 200, answer: SOURCE_CONFIG } },
+  problems: [...OF_WRITES],
+}));
+
+export const sdkSettingsOperations = [projectSettings, ...sourceConfigs];

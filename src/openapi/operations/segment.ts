@@ -1,0 +1,175 @@
+import { BATCH_PATHS, IGNORED_PATHS, TRACK_PATHS } from "../../http/write/segment.ts";
+import type { Operation } from "../operation.ts";
+import { schemaRef } from "../schemas.ts";
+import { OF_BODIES, OF_WRITES, problemExample } from "../shared-problems.ts";
+
+const MESSAGE = {
+  type: "track",
+  event: "clicked",
+  userId: "user123",
+  properties: { button: "buy" },
+  timestamp: "2026-01-02T03:04:05.678Z",
+  messageId: "m-1",
+};
+const { event: _, ...NAMELESS } = MESSAGE;
+const IDENTIFY = { type: "identify", userId: "user123", traits: { plan: "pro" } };
+const NAME_MISSING = [{ pointer: "/event", detail: "is required" }];
+const IGNORED = { success: true, status: "ignored" };
+const CREATED = { index: 0, status: "created", seq: 1, revision: 1 };
+
+const COMMON = { method: "post", tag: "Segment's protocol", key: "write" } as const;
+
+const notJson = problemExample(
+  "A body that is not JSON",
+  { reason: "malformed_body", detail: "is not valid JSON: see character 17" },
+  { body: '{"type": "track",}' },
+);
+
+/** The same path in other SDKs' spelling is the same operation under another id. */
+function alias(operationId: string, path: string): string {
+  return `${operationId}${path.replaceAll(/\/(.)/g, (__, letter: string) => letter.toUpperCase())}`;
+}
+
+const tracks = TRACK_PATHS.map((path): Operation => ({
+  ...COMMON,
+  path,
+  operationId: alias("message", path),
+  summary: "Record one track message",
+  body: { "application/json": schemaRef("Message") },
+  answers: { 200: { description: "The event is safe.", content: { "application/json": schemaRef("Verdict") } } },
+  examples: {
+    message: {
+      summary: "A message",
+      request: { body: MESSAGE },
+      status: 200,
+      answer: {
+        success: true,
+        status: "created",
+        event: "clicked",
+        user_id: "user123",
+        timestamp: "2026-01-02T03:04:05.678Z",
+        seq: 1,
+        revision: 1,
+      },
+    },
+    refused: problemExample(
+      "A message without a name",
+      { reason: "invalid_request", faults: NAME_MISSING },
+      { body: NAMELESS },
+    ),
+    not_json: notJson,
+  },
+  problems: [...OF_BODIES, ...OF_WRITES, "user_rate_limited", "unavailable"],
+}));
+
+const batches = BATCH_PATHS.map((path): Operation => ({
+  ...COMMON,
+  path,
+  operationId: alias("messages", path),
+  summary: "Record a batch of messages",
+  description: "Messages that are no events are `ignored`. One bad message costs no other its place.",
+  body: { "application/json": schemaRef("MessageBatch") },
+  answers: {
+    200: { description: "All is safe.", content: { "application/json": schemaRef("BatchVerdict") } },
+    207: {
+      description: "Some messages are safe, others were refused: each has its result.",
+      content: { "application/json": schemaRef("BatchVerdict") },
+    },
+  },
+  examples: {
+    batch: {
+      summary: "A batch",
+      request: { body: { batch: [MESSAGE, IDENTIFY] } },
+      status: 200,
+      answer: {
+        success: true,
+        created: 1,
+        duplicates: 0,
+        updated: 0,
+        rejected: 0,
+        ignored: 1,
+        results: [CREATED, { index: 1, status: "ignored" }],
+      },
+    },
+    some_refused: {
+      summary: "A batch with a bad message",
+      request: { body: { batch: [MESSAGE, NAMELESS] } },
+      status: 207,
+      answer: {
+        success: false,
+        created: 1,
+        duplicates: 0,
+        updated: 0,
+        rejected: 1,
+        results: [CREATED, { index: 1, status: "rejected", errors: NAME_MISSING }],
+      },
+    },
+    all_refused: problemExample(
+      "A batch without a good message",
+      { reason: "invalid_request", faults: [{ ...NAME_MISSING[0]!, pointer: "/batch/0/event" }] },
+      { body: { batch: [NAMELESS] } },
+      {
+        created: 0,
+        duplicates: 0,
+        updated: 0,
+        rejected: 1,
+        results: [{ index: 0, status: "rejected", errors: NAME_MISSING }],
+      },
+    ),
+    no_batch: problemExample(
+      "A body without a batch",
+      { reason: "invalid_request", faults: [{ pointer: "/batch", detail: "must be an array of messages" }] },
+      { body: MESSAGE },
+    ),
+    not_json: notJson,
+    user_rate_limited: userRateLimited(),
+  },
+  problems: [...OF_BODIES, ...OF_WRITES, "unavailable"],
+}));
+
+const ignored = IGNORED_PATHS.map((path): Operation => ({
+  ...COMMON,
+  path,
+  operationId: alias("ignored", path),
+  summary: "Take a message that is no event, and store nothing",
+  body: { "application/json": schemaRef("Message") },
+  answers: { 200: { description: "Taken.", content: { "application/json": schemaRef("Ignored") } } },
+  examples: {
+    ignored: { summary: "A message", request: { body: IDENTIFY }, status: 200, answer: IGNORED },
+    not_json: notJson,
+  },
+  problems: [...OF_BODIES, ...OF_WRITES],
+}));
+
+const metrics: Operation = {
+  ...COMMON,
+  path: "/v1/m",
+  operationId: "sdkMetrics",
+  summary: "Take a browser SDK's own metrics, and store nothing",
+  key: null,
+  answers: { 200: { description: "Taken.", content: { "application/json": schemaRef("Ignored") } } },
+  examples: { ignored: { summary: "Metrics", request: { body: { series: [] } }, status: 200, answer: IGNORED } },
+  problems: [],
+};
+
+export const segmentOperations = [...tracks, ...batches, ...ignored, metrics];
+
+function userRateLimited() {
+  const detail = "is refused, with all of its user in this request: at most 100 events a second, 1000 at once";
+  return problemExample(
+    "Too many events of one user",
+    { reason: "user_rate_limited", limit: { perSecond: 100, burst: 1000 }, retryAfterMs: 10 },
+    { body: { batch: [MESSAGE, IDENTIFY] } },
+    {
+      created: 0,
+      duplicates: 0,
+      updated: 0,
+      rejected: 1,
+      ignored: 1,
+      results: [
+        { index: 0, status: "rejected", errors: [{ pointer: "", detail }] },
+        { index: 1, status: "ignored" },
+      ],
+    },
+  );
+}

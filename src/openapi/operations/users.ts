@@ -1,0 +1,210 @@
+import { userId } from "../../event/contract.ts";
+import { timelineQuery } from "../../http/read/users.ts";
+import type { Example } from "../example.ts";
+import type { JsonSchema, Operation } from "../operation.ts";
+import { publishedSchema } from "../published-schema.ts";
+import { queryParameters } from "../query-parameters.ts";
+import { schemaRef } from "../schemas.ts";
+import { OF_READS, problemExample } from "../shared-problems.ts";
+
+const COMMON = { tag: "Users", key: "read", problems: [...OF_READS] } as const;
+
+const ID: JsonSchema = {
+  name: "user_id",
+  in: "path",
+  required: true,
+  description: "The user's id, percent-encoded.",
+  schema: publishedSchema(userId),
+  example: "user123",
+};
+
+/** What the user whose only event is the documentation's sample looks like. */
+const SAMPLE = {
+  event: "event_name",
+  timestamp: "2020-11-23T22:28:55.111Z",
+  properties: { property1: "value1", property2: "value2" },
+  context: {},
+  message_id: null,
+  seq: 1,
+  revision: 1,
+  received_at: "2026-01-02T03:04:05.678Z",
+  source: null,
+};
+const BOTH = [
+  {
+    event: "signed_up",
+    timestamp: "2026-01-02T03:04:05.000Z",
+    properties: { email: "ann@example.com", first_name: "Ann", plan: "pro" },
+    context: { page: "/pricing" },
+    message_id: "m-1",
+    seq: 2,
+    revision: 1,
+    received_at: "2026-01-02T03:04:05.678Z",
+    source: null,
+  },
+];
+
+function answerWith(description: string, schema: Parameters<typeof schemaRef>[0]): Operation["answers"] {
+  return { 200: { description, content: { "application/json": schemaRef(schema) } } };
+}
+
+/** A path with an id that can be no user's. */
+function impossibleId(rest: string): Example {
+  const detail = "is a placeholder that only a bug produces, not an id";
+  const path = `/users/undefined${rest}`;
+  return problemExample(
+    "An id that no user can have",
+    { reason: "invalid_request", faults: [{ pointer: "/user_id", detail }] },
+    { path },
+  );
+}
+
+function unknownUser(rest: string): Example {
+  const path = `/users/user123-unknown${rest}`;
+  return problemExample(
+    "A user of whom nothing is stored",
+    { reason: "not_found", detail: "Nothing is stored of this user." },
+    { path },
+  );
+}
+
+const timeline: Operation = {
+  ...COMMON,
+  method: "get",
+  path: "/users/{user_id}/events",
+  operationId: "timeline",
+  summary: "A user's timeline",
+  description:
+    "Ordered by (timestamp, seq), out of the user's own log: what was answered is there. Go on with `next_cursor` until " +
+    "it is null; a page filtered by `event` may be short, even empty, before that.",
+  parameters: [
+    ID,
+    ...queryParameters(timelineQuery, {
+      from: "Events from this time on, in every form of a timestamp.",
+      to: "Events before this time.",
+      event: "Only events of this name.",
+      order: "Oldest or newest first.",
+      limit: "How many events the page may hold.",
+      cursor: "The `next_cursor` of the page before.",
+    }),
+  ],
+  answers: answerWith("A page.", "Timeline"),
+  examples: {
+    timeline: {
+      summary: "The whole timeline",
+      request: { path: "/users/user123/events" },
+      after: ["track/sample"],
+      status: 200,
+      answer: { user_id: "user123", events: [SAMPLE], next_cursor: null },
+    },
+    page: {
+      summary: "The newest event",
+      request: { path: "/users/user123/events?order=desc&limit=1&from=2020-01-01" },
+      after: ["track/array"],
+      status: 200,
+      answer: { user_id: "user123", events: BOTH, next_cursor: "WzE3NjczMjMwNDUwMDAsMl0" },
+    },
+    invalid: problemExample(
+      "A query with faults",
+      {
+        reason: "invalid_request",
+        faults: [
+          { pointer: "/form", detail: "is not a parameter of this path" },
+          { pointer: "/order", detail: "must be asc or desc" },
+        ],
+      },
+      { path: "/users/user123/events?form=2026-01-01&order=up" },
+    ),
+    impossible_id: impossibleId("/events"),
+    unknown: unknownUser("/events"),
+  },
+};
+
+const summary: Operation = {
+  ...COMMON,
+  method: "get",
+  path: "/users/{user_id}",
+  operationId: "summary",
+  summary: "A user at a glance",
+  parameters: [ID],
+  answers: answerWith("The user.", "UserSummary"),
+  examples: {
+    summary: {
+      summary: "A user",
+      request: { path: "/users/user123" },
+      after: ["track/array"],
+      status: 200,
+      answer: {
+        user_id: "user123",
+        properties: { email: "ann@example.com", first_name: "Ann" },
+        events: 2,
+        first_seen: "2020-11-23T22:28:55.111Z",
+        last_seen: "2026-01-02T03:04:05.000Z",
+        pending: 0,
+      },
+    },
+    impossible_id: impossibleId(""),
+    unknown: unknownUser(""),
+  },
+};
+
+const erase: Operation = {
+  ...COMMON,
+  method: "delete",
+  path: "/users/{user_id}",
+  operationId: "eraseUser",
+  summary: "Erase a user",
+  description: "From the log at once, from D1 right after. A suppression stays.",
+  parameters: [ID],
+  answers: answerWith("Erased.", "Erasure"),
+  examples: {
+    erased: {
+      summary: "A user with one event",
+      request: { path: "/users/user123" },
+      after: ["track/sample"],
+      status: 200,
+      answer: { erased: 1 },
+    },
+    nothing: {
+      summary: "A user of whom nothing is stored",
+      request: { path: "/users/user123-unknown" },
+      status: 200,
+      answer: { erased: 0 },
+    },
+    impossible_id: impossibleId(""),
+  },
+};
+
+function suppression(method: "get" | "put" | "delete", operationId: string, name: string, title: string): Operation {
+  const suppressed = method === "put";
+  return {
+    ...COMMON,
+    method,
+    path: "/users/{user_id}/suppression",
+    operationId,
+    summary: title,
+    parameters: [ID],
+    answers: answerWith("Whether the user's events are kept from being stored.", "Suppression"),
+    examples: {
+      [name]: { summary: title, status: 200, answer: { user_id: "user123", suppressed } },
+      ...(method === "get" && {
+        suppressed: {
+          summary: "A user whose events are not stored",
+          after: ["suppressUser/suppress"],
+          status: 200,
+          answer: { user_id: "user123", suppressed: true },
+        },
+      }),
+      impossible_id: impossibleId("/suppression"),
+    },
+  };
+}
+
+export const userOperations = [
+  timeline,
+  summary,
+  erase,
+  suppression("get", "isUserSuppressed", "recorded", "Whether a user's events are kept from being stored"),
+  suppression("put", "suppressUser", "suppress", "Stop recording a user"),
+  suppression("delete", "resumeUser", "resume", "Resume recording a user"),
+];

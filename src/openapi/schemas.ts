@@ -1,0 +1,150 @@
+import { USER_PROPERTIES } from "../event/contract.ts";
+import { MAX_REPORTED_FAULTS, MAX_REQUEST_EVENTS } from "../limits.ts";
+import { eventSchema } from "./event-schema.ts";
+import type { JsonSchema } from "./operation.ts";
+
+export function schemaRef(name: keyof ReturnType<typeof schemas>): JsonSchema {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+export function listOf(items: JsonSchema, maxItems?: number): JsonSchema {
+  return { type: "array", items, ...(maxItems && { maxItems }) };
+}
+
+const text: JsonSchema = { type: "string" };
+const time: JsonSchema = { type: "string", format: "date-time", description: "UTC, with milliseconds." };
+const count: JsonSchema = { type: "integer", minimum: 0 };
+const number: JsonSchema = { type: "integer", minimum: 1 };
+const orNull = (type: string): JsonSchema => ({ type: [type, "null"] });
+
+/** An object of known fields, all required but those whose names end in "?". */
+function record(fields: Record<string, JsonSchema>, description?: string): JsonSchema {
+  const names = Object.keys(fields);
+  return {
+    type: "object",
+    ...(description && { description }),
+    properties: Object.fromEntries(names.map((name) => [name.replace("?", ""), fields[name]])),
+    required: names.filter((name) => !name.endsWith("?")),
+    additionalProperties: false,
+  };
+}
+
+const verdict = {
+  "seq?": { ...number, description: "The event's number in the user's log." },
+  "revision?": { ...number, description: "1, and one more with every update." },
+  "late?": { const: true, description: "There where the event happened before one that was stored already." },
+};
+
+const batchVerdict = {
+  created: count,
+  duplicates: count,
+  updated: count,
+  rejected: count,
+  "suppressed?": count,
+  "ignored?": count,
+  results: listOf({ $ref: "#/components/schemas/Result" }, MAX_REQUEST_EVENTS),
+};
+
+const storedEvent = {
+  event: text,
+  timestamp: time,
+  properties: { type: "object" },
+  context: { type: "object" },
+  message_id: orNull("string"),
+  seq: number,
+  revision: number,
+  received_at: time,
+  source: { ...orNull("string"), description: "The name of the write key that it came with." },
+};
+
+const errors = listOf({ $ref: "#/components/schemas/Fault" }, MAX_REPORTED_FAULTS);
+
+export function schemas() {
+  return {
+    Event: eventSchema(),
+    Batch: record({ batch: { ...listOf({ $ref: "#/components/schemas/Event" }, MAX_REQUEST_EVENTS), minItems: 1 } }),
+    Verdict: record(
+      {
+        success: { const: true },
+        status: { enum: ["created", "duplicate", "updated", "suppressed"] },
+        event: text,
+        user_id: text,
+        timestamp: time,
+        ...verdict,
+      },
+      "What became of an event. One of a user who is suppressed is not stored and has no `seq`.",
+    ),
+    BatchVerdict: record({ success: { type: "boolean" }, ...batchVerdict }, "Results are in the request's order."),
+    Result: record({
+      index: count,
+      status: { enum: ["created", "duplicate", "updated", "suppressed", "ignored", "rejected"] },
+      ...verdict,
+      "errors?": errors,
+    }),
+    Ignored: record({ success: { const: true }, status: { const: "ignored" } }, "Taken, and not stored."),
+    Fault: record({
+      pointer: { ...text, description: "RFC 6901 JSON pointer to what is wrong." },
+      detail: { ...text, description: "What is wrong with it, as in “is required”." },
+      "limit?": { type: "integer" },
+      "actual?": { type: "integer" },
+    }),
+    Problem: problemSchema(),
+    StoredEvent: record(storedEvent),
+    FeedEvent: record({ user_id: text, ...storedEvent }),
+    FeedLine: record({ user_id: text, ...storedEvent, cursor: text }),
+    Timeline: record({
+      user_id: text,
+      events: listOf({ $ref: "#/components/schemas/StoredEvent" }),
+      next_cursor: { ...orNull("string"), description: "Null at the end." },
+    }),
+    FeedPage: record({
+      events: listOf({ $ref: "#/components/schemas/FeedEvent" }),
+      next_cursor: { ...text, description: "Where to go on, also once more events have come." },
+    }),
+    UserSummary: record({
+      user_id: text,
+      properties: record(Object.fromEntries(USER_PROPERTIES.map((name) => [`${name}?`, text])), "The latest known."),
+      events: number,
+      first_seen: time,
+      last_seen: time,
+      pending: { ...count, description: "Events that D1 has not got yet." },
+    }),
+    Erasure: record({ erased: { ...count, description: "How many events were erased." } }),
+    Suppression: record({ user_id: text, suppressed: { type: "boolean" } }),
+    Message: {
+      type: "object",
+      description:
+        "A message of Segment's protocol. Of a `track` message, `event`, `properties`, `context`, `userId` (or " +
+        "`anonymousId`), `timestamp` and `messageId` are read, under the limits of an event; others are ignored.",
+      properties: { type: text, event: text, properties: { type: "object" }, context: { type: "object" } },
+    },
+    MessageBatch: {
+      type: "object",
+      required: ["batch"],
+      properties: {
+        batch: { ...listOf({ $ref: "#/components/schemas/Message" }, MAX_REQUEST_EVENTS), minItems: 1 },
+        writeKey: { ...text, description: "The key, for clients that cannot send headers." },
+      },
+    },
+  };
+}
+
+/** RFC 9457. Not closed: a batch that was refused has its results, too. */
+function problemSchema(): JsonSchema {
+  const { additionalProperties: _, ...schema } = record(
+    {
+      type: { ...text, format: "uri", description: "urn:tracklog:problem: and the reason." },
+      title: text,
+      status: { type: "integer" },
+      detail: text,
+      request_id: { ...text, description: "Also in the header X-Request-Id, and in the logs." },
+      success: { const: false },
+      errors,
+      "limit?": { type: "integer" },
+      "actual?": { type: "integer" },
+      ...Object.fromEntries(Object.entries(batchVerdict).map(([name, field]) => [`${name.replace("?", "")}?`, field])),
+    },
+    "An RFC 9457 problem.",
+  );
+  return schema;
+}

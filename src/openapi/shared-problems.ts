@@ -1,0 +1,46 @@
+import { DEFAULT_RATE_LIMIT_BURST_EVENTS, DEFAULT_RATE_LIMIT_EVENTS_PER_SECOND, MAX_REQUEST_BYTES } from "../limits.ts";
+import { type Problem, renderProblem } from "../http/problem.ts";
+import type { Example, ExampleRequest } from "./example.ts";
+
+/** The request id of the examples. */
+const REQUEST_ID = "3f0c5e9a-6f0b-4d4e-9d0a-2b1c8e7f6a5d";
+
+/** A problem as it is answered. */
+export function problemExample(summary: string, refused: Problem, request?: ExampleRequest, more = {}): Example {
+  const { status, body } = renderProblem(refused, REQUEST_ID, more);
+  return { summary, status, answer: body, ...(request && { request }) };
+}
+
+export type SharedProblem = keyof typeof SHARED_PROBLEMS;
+
+/** What many operations can answer, whatever was asked. */
+export const SHARED_PROBLEMS = {
+  no_write_key: problemExample("No key, or none that may write", { reason: "unauthorized", kind: "write" }),
+  no_read_key: problemExample("No key, or none that may read", { reason: "unauthorized", kind: "read" }),
+  too_many_bytes: problemExample(
+    "A body of more than 1 MiB, after it was inflated",
+    { reason: "body_too_large", limit: MAX_REQUEST_BYTES, actual: MAX_REQUEST_BYTES + 1, unit: "bytes" },
+    { repeat: { text: " ", times: MAX_REQUEST_BYTES + 1 } },
+  ),
+  unsupported_encoding: problemExample(
+    "A body in an encoding that is not undone",
+    { reason: "unsupported_encoding", supported: ["gzip", "deflate", "identity"] },
+    { headers: { "Content-Encoding": "br" } },
+  ),
+  key_rate_limited: problemExample("Too many requests with one key", { reason: "key_rate_limited" }),
+  user_rate_limited: problemExample("Too many events of one user", {
+    reason: "user_rate_limited",
+    limit: { perSecond: DEFAULT_RATE_LIMIT_EVENTS_PER_SECOND, burst: DEFAULT_RATE_LIMIT_BURST_EVENTS },
+    retryAfterMs: 10,
+  }),
+  internal: problemExample("A bug of Tracklog's", { reason: "internal" }),
+  unavailable: problemExample("A user's log cannot be reached", { reason: "unavailable" }),
+  unreachable: problemExample("A user's log, or D1, cannot be reached", { reason: "unreachable" }),
+  no_write_keys_set: problemExample("No write key is configured", { reason: "closed", secret: "WRITE_KEYS" }),
+  no_read_keys_set: problemExample("No read key is configured", { reason: "closed", secret: "READ_KEYS" }),
+} satisfies Record<string, Example>;
+
+/** What every operation that needs a key can answer. */
+export const OF_WRITES = ["no_write_key", "key_rate_limited", "internal", "no_write_keys_set"] as const;
+export const OF_READS = ["no_read_key", "key_rate_limited", "internal", "unreachable", "no_read_keys_set"] as const;
+export const OF_BODIES = ["too_many_bytes", "unsupported_encoding"] as const;

@@ -1,0 +1,198 @@
+import * as fc from "fast-check";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, it, vi } from "vitest";
+import { app } from "../src/app.ts";
+import { type Answer, anEvent, newUser, userLog } from "./tracklog.ts";
+
+// Where a run fails, fast-check names its seed and path: put both beside numRuns to see it again.
+const RUNS = { numRuns: 150 };
+const KEYS = { WRITE_KEYS: "web:w1", READ_KEYS: "analyst:r1" };
+
+const ROUTES = [...new Set(app.routes.filter(({ method }) => method !== "ALL").map(({ path }) => path))];
+
+const text = fc.oneof(
+  fc.string({ unit: "binary", maxLength: 40 }),
+  fc.string({ unit: "grapheme-ascii", maxLength: 400 }),
+  fc.constantFrom(
+    "",
+    ".",
+    "..",
+    "%",
+    "%00",
+    "%E0%A4%A",
+    "%2F",
+    "\0",
+    "__proto__",
+    "constructor",
+    "null",
+    "a".repeat(9_000),
+  ),
+);
+
+const headerValue = fc.oneof(
+  fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)), maxLength: 200 }),
+  fc.constantFrom("Bearer w1", "Bearer r1", "Basic dzE6", "w1", "gzip", "deflate", "br", "application/x-ndjson"),
+  fc.constantFrom("0", "-1", "9".repeat(400), "https://shop.example", "bytes=0-1", "*/*", "chunked"),
+);
+
+const headers = fc.dictionary(
+  fc.oneof(
+    fc.constantFrom("Authorization", "X-Api-Key", "Content-Type", "Content-Encoding", "Content-Length", "X-Request-Id"),
+    fc.constantFrom("Origin", "Access-Control-Request-Headers", "Cookie", "Range", "If-None-Match", "Host", "Accept"),
+    fc.string({ unit: fc.constantFrom("a", "X", "-", "_", "!", "#", "*"), minLength: 1, maxLength: 20 }),
+  ),
+  headerValue,
+  { maxKeys: 6, noNullPrototype: true },
+);
+
+const body = fc.oneof(
+  fc.uint8Array({ maxLength: 2_000 }),
+  fc.string({ unit: "binary", maxLength: 500 }),
+  fc.json({ noUnicodeString: false }),
+  fc.array(fc.json(), { maxLength: 5 }).map((lines) => lines.join("\n")),
+  fc.jsonValue().map((value) => JSON.stringify({ batch: value })),
+  fc.constant(undefined),
+);
+
+const method = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom("GET", "POST", "PUT", "DELETE") },
+  { weight: 1, arbitrary: fc.constantFrom("HEAD", "OPTIONS", "PATCH", "QUERY", "PROPFIND", "post") },
+);
+
+/** A field of an event, or of something like it. */
+const field = fc.constantFrom(
+  "event",
+  "event_name",
+  "user_id",
+  "properties",
+  "timestamp",
+  "context",
+  "message_id",
+  "userId",
+  "batch",
+  "__proto__",
+  "constructor",
+  "",
+);
+
+const value: fc.Arbitrary<unknown> = fc.oneof(
+  fc.jsonValue({ maxDepth: 4 }),
+  fc.string({ unit: "binary", maxLength: 300 }),
+  fc.constantFrom("2026-02-30", "20-11-23T22:28:55.111Z", -1, 1e308, 1e11, 8.64e15, 8.64e15 + 1, "\ud800", "\0", " "),
+  fc.constantFrom(
+    { email: 1 },
+    { name: null },
+    { first_name: "\ud800" },
+    { a: [[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]] },
+  ),
+);
+
+/** A valid event with some of its fields changed or taken away. */
+const nearlyValid = fc
+  .array(fc.tuple(field, fc.option(value, { nil: undefined })), { maxLength: 3 })
+  .map((changes) => (user: string) => {
+    const event = Object.entries(anEvent({ user_id: user })).filter(([key]) => !changes.some(([name]) => name === key));
+    return Object.fromEntries([...event, ...changes.filter(([, changed]) => changed !== undefined)]);
+  });
+
+async function send(path: string, init: RequestInit, settings: Partial<Env> = {}) {
+  let request;
+  try {
+    request = new Request(`https://tracklog.test${path}`, init);
+  } catch {
+    return fc.pre(false) as never; // no such request can be made
+  }
+  const response = await app.fetch(request, { ...env, ...settings });
+  return {
+    status: response.status,
+    headers: response.headers,
+    text: new TextDecoder().decode(await response.arrayBuffer()),
+  };
+}
+
+let log: ReturnType<typeof vi.spyOn>;
+beforeEach(() => {
+  log = vi.spyOn(console, "error").mockImplementation(() => {});
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe("whatever comes", () => {
+  it.for(ROUTES)(
+    "to %s is answered: never with a fault of ours, and with a reason where refused",
+    async (route, { expect }) => {
+      const settings = fc.constantFrom({}, KEYS);
+      const query = fc.array(fc.tuple(text, text), { maxLength: 3 });
+      const param = fc.oneof(text.map(encodeURIComponentSafely), text);
+      await fc.assert(
+        fc.asyncProperty(
+          method,
+          param,
+          query,
+          headers,
+          body,
+          settings,
+          async (verb, id, search, sent, content, keys) => {
+            const path = `${route.replace(/:\w+/, () => id)}?${new URLSearchParams(search).toString()}`;
+            const hasBody = content !== undefined && verb !== "GET" && verb !== "HEAD";
+            const init = { method: verb, headers: sent, ...(hasBody && { body: content as BodyInit }) };
+            const answer = await send(path, init, keys);
+            expect(log.mock.calls).toEqual([]);
+            expect(answer.status).toBeLessThan(500);
+            if (answer.status < 400) return;
+            expect(answer.headers.get("Content-Type")).toBe("application/problem+json");
+            if (verb !== "HEAD")
+              expect(JSON.parse(answer.text)).toMatchObject({ success: false, status: answer.status });
+            expect(answer.text.length).toBeLessThan(20_000); // nothing long is echoed
+          },
+        ),
+        RUNS,
+      );
+    },
+  );
+
+  it("as nearly an event is stored if its answer says so, and else not", async ({ expect }) => {
+    const outcomes = { stored: 0, refused: 0 };
+    await fc.assert(
+      fc.asyncProperty(nearlyValid, async (make) => {
+        const user = newUser();
+        const event = make(user);
+        const answer = await send("/track", { method: "POST", body: JSON.stringify(event) });
+        expect(log.mock.calls).toEqual([]);
+        expect([200, 207, 400, 413]).toContain(answer.status);
+        const said = JSON.parse(answer.text) as Answer;
+        expect(said["success"]).toBe(answer.status === 200);
+        const stored = (await userLog(user).summary())?.events ?? 0;
+        expect(stored).toBe(said["user_id"] === user ? 1 : 0);
+        outcomes[stored ? "stored" : "refused"]++;
+      }),
+      RUNS,
+    );
+    expect(Math.min(outcomes.stored, outcomes.refused)).toBeGreaterThan(10); // both were tried
+  });
+
+  it("as nearly a batch is stored event by event as its answer says", async ({ expect }) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(nearlyValid, { minLength: 1, maxLength: 8 }), async (makers) => {
+        const users = makers.map(() => newUser());
+        const batch = makers.map((make, i) => make(users[i]!));
+        const answer = await send("/track", { method: "POST", body: JSON.stringify(batch) });
+        expect(log.mock.calls).toEqual([]);
+        const said = JSON.parse(answer.text) as Answer;
+        const taken = (said["results"] as { status: string }[]).map(({ status }) => status !== "rejected");
+        expect(answer.status).toBe(taken.every(Boolean) ? 200 : taken.some(Boolean) ? 207 : 400);
+        for (const [i, user] of users.entries()) {
+          const isOwn = batch[i]!["user_id"] === user; // else it is another's event
+          expect((await userLog(user).summary())?.events ?? 0).toBe(taken[i] && isOwn ? 1 : 0);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+/** Lone surrogates have no encoding. */
+function encodeURIComponentSafely(part: string): string {
+  return encodeURIComponent(part.toWellFormed());
+}

@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, describe, it, vi } from "vitest";
+import { SDK_REQUESTS } from "../../fixtures/sdk-requests.ts";
+import { aMessage, post, withWriteKeys } from "../../segment.ts";
+import { get, newUser, rowsOf, timelineOf } from "../../tracklog.ts";
+
+describe("a request of", () => {
+  let closeAgain: () => void;
+  beforeEach(() => {
+    closeAgain = withWriteKeys("site:k1");
+  });
+  afterEach(() => closeAgain());
+
+  it.for(SDK_REQUESTS)("$client is taken, and its retry is a duplicate", async (request, { expect }) => {
+    const { path, headers, expected } = request;
+    // The recorded requests share their users, and clients without a time of their own cannot be deduplicated.
+    const messageId = `${expected.messageId}-${crypto.randomUUID()}`;
+    const send = (sentAt: string) => {
+      const changes = { sentAt, ...(expected.timestamp === null ? { timestamp: "2026-11-20T10:11:12Z" } : {}) };
+      const json = JSON.stringify({ ...request.body, ...changes }).replaceAll(expected.messageId, messageId);
+      return post(path, headers["content-encoding"] ? gzip(json) : json, headers);
+    };
+
+    const first = await send("2026-11-20T10:11:13.000Z");
+    expect(first.status).toBe(200);
+    const { results = [first.body] } = first.body as { results?: object[] };
+    expect(results).toMatchObject([{ status: "created" }]);
+
+    const retry = await send("2026-11-20T10:12:55.000Z");
+    expect(retry.status).toBe(200);
+    expect((retry.body["results"] as object[] | undefined) ?? [retry.body]).toMatchObject([{ status: "duplicate" }]);
+  });
+});
+
+describe("POST /v1/track", () => {
+  it.for(["/v1/track", "/v1/t", "/api/public/apps/track"])("%s takes one event", async (path, { expect }) => {
+    const user = newUser();
+    const { status, body } = await post(path, aMessage({ type: undefined, userId: user, messageId: "m1" }));
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      success: true,
+      status: "created",
+      event: "clicked",
+      user_id: user,
+      timestamp: "2026-01-02T03:04:05.678Z",
+      seq: 1,
+      revision: 1,
+    });
+    expect(await timelineOf(user)).toMatchObject([{ event: "clicked", message_id: "m1", properties: {}, context: {} }]);
+  });
+
+  it("stores the same as /track: in the user's log at once, in D1 soon", async ({ expect }) => {
+    const user = newUser();
+    await post("/v1/track", aMessage({ userId: user, anonymousId: "a1", properties: { plan: "pro" } }));
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), { timeout: 5_000 });
+    expect(await rowsOf(user)).toMatchObject([{ properties: '{"plan":"pro"}', context: '{"anonymousId":"a1"}' }]);
+  });
+
+  it("refuses with the names of the message's own fields, and repeats no value", async ({ expect }) => {
+    const { status, headers, body } = await post("/v1/track", { userId: "", originalTimestamp: "secret" });
+    expect(status).toBe(400);
+    expect(headers.get("content-type")).toBe("application/problem+json");
+    const pointers = (body["errors"] as { pointer: string }[]).map(({ pointer }) => pointer);
+    expect(pointers.sort()).toEqual(["/event", "/originalTimestamp", "/userId"]);
+    expect(JSON.stringify(body)).not.toContain("secret");
+  });
+
+  it.for([
+    ["", "is empty"],
+    ["{", "is not valid JSON"],
+    ["[]", "must be a JSON object"],
+  ])("refuses the body %j", async ([text, detail], { expect }) => {
+    const { status, body } = await post("/v1/track", text);
+    expect(status).toBe(400);
+    expect(body).toMatchObject({ success: false, errors: [{ pointer: "" }] });
+    expect(JSON.stringify(body["errors"])).toContain(detail);
+  });
+
+  it("answers 405 to what is no POST, and never redirects", async ({ expect }) => {
+    for (const path of ["/v1/track", "/v1/batch", "/v1/m", "/beacon/v1/batch"]) {
+      const { status, headers } = await get(path);
+      expect(status).toBe(405);
+      expect(headers.get("allow")).toBe("POST");
+    }
+    expect((await post("/v1/nothing", {})).status).toBe(404);
+  });
+});
+
+const IGNORED = ["identify", "page", "screen", "group", "alias"];
+
+describe("what is no event", () => {
+  it.for([
+    ...IGNORED.map((call) => `/v1/${call}`),
+    ...["i", "p", "s", "g", "a", "m"].map((call) => `/v1/${call}`),
+    ...IGNORED.map((call) => `/api/public/apps/${call}`),
+  ])("%s is taken and not stored", async (path, { expect }) => {
+    const user = newUser();
+    const { status, body } = await post(path, { userId: user, traits: {}, event: "no", timestamp: "2026-01-02" });
+    expect(status).toBe(200);
+    expect(body).toEqual({ success: true, status: "ignored" });
+    expect((await get(`/users/${user}/events`)).status).toBe(404);
+  });
+});
+
+function gzip(text: string): ReadableStream {
+  return new Response(text).body!.pipeThrough(new CompressionStream("gzip"));
+}

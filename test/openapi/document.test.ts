@@ -1,0 +1,212 @@
+import { env } from "cloudflare:workers";
+import { afterEach, describe, it, vi } from "vitest";
+import { app } from "../../src/app.ts";
+import { openapiDocument } from "../../src/openapi/document.ts";
+import { breakD1 } from "../d1-faults.ts";
+import { anEvent, type Answer, newUser, requestWith, track } from "../tracklog.ts";
+
+const ORIGIN = "https://tracklog.example.com";
+
+/** What another run answers otherwise: such a field is compared by its type. */
+const VARYING = new Set(["request_id", "received_at", "pending"]);
+/** The position in the feed is that of the database, so the feed's cursors vary; a timeline's do not. */
+const VARYING_OF_FEED = new Set([...VARYING, "next_cursor", "cursor"]);
+
+/** What is published, as loosely as a client reads it. */
+const document: Answer = JSON.parse(JSON.stringify(openapiDocument())) as Answer;
+
+interface Case {
+  operationId: string;
+  name: string;
+  status: number;
+  mediaType: string;
+  headers: string[];
+  request: { method: string; path: string; headers: Record<string, string>; body?: unknown; repeat?: Repeat };
+  after: string[];
+  answer: unknown;
+}
+
+interface Repeat {
+  text: string;
+  times: number;
+}
+
+function casesOf(operationId: string, method: string, path: string, operation: Answer): Case[] {
+  const bodies: Record<string, { mediaType: string; value: unknown }> = {};
+  for (const [mediaType, { examples = {} }] of Object.entries<Answer>(operation["requestBody"]?.content ?? {}))
+    for (const [name, { value }] of Object.entries<Answer>(examples)) bodies[name] = { mediaType, value };
+
+  const cases: Case[] = [];
+  for (const [status, { content, headers = {} }] of Object.entries<Answer>(operation["responses"]))
+    for (const [mediaType, { examples = {} }] of Object.entries<Answer>(content))
+      for (const [name, example] of Object.entries<Answer>(examples)) {
+        const { value, ...extensions } = resolve(example);
+        const { "x-request": request = {}, "x-after": after = [] } = extensions;
+        const sent = bodies[name] ?? Object.values(bodies)[0];
+        cases.push({
+          operationId,
+          name,
+          status: Number(status),
+          mediaType,
+          headers: Object.keys(headers),
+          request: {
+            method: method.toUpperCase(),
+            path: path.replace("{user_id}", "user123").replace("{key}", "k1"),
+            body: sent?.value,
+            ...request,
+            headers: { ...(sent && { "Content-Type": sent.mediaType }), ...request.headers },
+          },
+          after,
+          answer: value,
+        });
+      }
+  return cases;
+}
+
+function resolve(example: Answer): Answer {
+  const { $ref } = example;
+  return typeof $ref === "string" ? document["components"].examples[$ref.split("/").at(-1)!] : example;
+}
+
+const OPERATIONS = Object.entries<Answer>(document["paths"]).flatMap(([path, item]) =>
+  Object.entries<Answer>(item).map(([method, operation]) => ({ method, path, operation })),
+);
+const CASES = [
+  ...OPERATIONS.flatMap(({ method, path, operation }) => casesOf(operation["operationId"], method, path, operation)),
+  ...Object.entries<Answer>(document["components"].responses).flatMap(([name, response]) => {
+    const status = (Object.values<Answer>(response["content"])[0]!["examples"].example as Answer)["value"].status;
+    return casesOf(name, "get", "/", { responses: { [status]: response } });
+  }),
+];
+
+function allIsAway(): Partial<Env> {
+  breakD1();
+  vi.spyOn(env.USER_LOG, "getByName").mockImplementation(() => {
+    throw new Error("away");
+  });
+  return {};
+}
+
+/** What brings the problem of a name about; returns the settings that it takes. */
+const GIVEN: Record<string, (user: string) => Partial<Env> | Promise<Partial<Env>>> = {
+  no_write_key: () => ({ WRITE_KEYS: "site:other" }),
+  no_read_key: () => ({ READ_KEYS: "team:other" }),
+  no_write_keys_set: () => ({ OPEN: "false" }),
+  no_read_keys_set: () => ({ OPEN: "false" }),
+  key_rate_limited: () => ({ KEY_RATE_LIMIT: { limit: async () => ({ success: false }) } }),
+  user_rate_limited: async (user) => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2026, 5, 1, 12) });
+    for (const half of [0, 1]) {
+      const ids = Array.from({ length: 500 }, (_, i) => `${half}-${i}`);
+      await track(ids.map((message_id) => anEvent({ user_id: user, message_id })));
+    }
+    return {};
+  },
+  unavailable: allIsAway,
+  unreachable: allIsAway,
+  unhealthy: allIsAway,
+  // A setting that is of no possible type stands for a bug.
+  internal: () => ({ READ_KEYS: 1 as unknown as string, WRITE_KEYS: 1 as unknown as string }),
+};
+
+async function run({ request, name }: Case, user: string) {
+  vi.spyOn(console, "error").mockImplementation(() => {});
+  const settings = (await GIVEN[name]?.(user)) ?? {};
+  const { method, path, headers, body, repeat } = request;
+  const sent = repeat ? repeat.text.repeat(repeat.times) : typeof body === "string" ? body : JSON.stringify(body);
+  const init = { method, headers, ...(method === "POST" && { body: renamed(sent, user) }) };
+  const response = await app.request(ORIGIN + renamed(path, user), init, { ...env, ...settings });
+  return { status: response.status, headers: response.headers, text: await response.text() };
+}
+
+/** The user of the examples becomes one that no other example has. */
+function renamed(text: string, user: string): string {
+  return text?.replaceAll("user123", user);
+}
+
+function parsed(text: string, mediaType: string): unknown {
+  return mediaType === "application/x-ndjson"
+    ? text
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as unknown)
+    : JSON.parse(text);
+}
+
+/** Replaces what varies by its type. */
+function comparable(value: unknown, varying: Set<string>): unknown {
+  const replacer = (key: string, field: unknown) => (varying.has(key) && field !== null ? typeof field : field);
+  return JSON.parse(JSON.stringify(value, replacer));
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+describe("every documented example", () => {
+  it.for(CASES)("$operationId: $status $name", async (example, { expect }) => {
+    const user = newUser();
+    for (const id of example.after) {
+      const earlier = CASES.find(({ operationId, name }) => id === `${operationId}/${name}`);
+      expect((await run(earlier!, user)).status).toBe(200);
+    }
+    const { operationId, mediaType, answer, headers } = example;
+    const varying = operationId === "feed" ? VARYING_OF_FEED : VARYING;
+    const documented = typeof answer === "string" ? parsed(answer, mediaType) : answer;
+    const expected = comparable(JSON.parse(renamed(JSON.stringify(documented), user)), varying);
+    const compare = async () => {
+      const response = await run(example, user);
+      expect(response.status).toBe(example.status);
+      expect(response.headers.get("Content-Type")).toBe(mediaType);
+      for (const header of headers) expect(response.headers.get(header)).not.toBeNull();
+      expect(comparable(parsed(response.text, mediaType), varying)).toEqual(expected);
+    };
+    // D1 gets to know an event a moment after its user's log.
+    await (operationId === "feed" ? vi.waitFor(compare, { timeout: 10_000, interval: 200 }) : compare());
+  });
+});
+
+describe("GET /openapi.json", () => {
+  it("documents every route, and no other", ({ expect }) => {
+    const routes = app.routes.filter(({ method }) => method !== "ALL");
+    const registered = new Set(routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`));
+    const documented = OPERATIONS.map(({ method, path }) => `${method.toUpperCase()} ${path}`);
+    expect(documented.sort()).toEqual([...registered].sort());
+  });
+
+  it("has an example of every answer, but of itself", ({ expect }) => {
+    const without = OPERATIONS.filter(({ operation }) =>
+      Object.values<Answer>(operation["responses"]).some(({ content }) =>
+        Object.values<Answer>(content).some(({ examples }) => Object.keys(examples).length === 0),
+      ),
+    );
+    expect(without.map(({ path }) => path)).toEqual(["/openapi.json"]);
+  });
+
+  it("needs no key, and is JSON", async ({ expect }) => {
+    const { status, headers, body } = await requestWith({ OPEN: "false" }, "/openapi.json");
+    expect(status).toBe(200);
+    expect(headers.get("Content-Type")).toBe("application/json");
+    expect(body).toEqual(document);
+  });
+
+  it("says the contract's own bounds", ({ expect }) => {
+    const { Event } = document["components"].schemas;
+    expect(Event).toMatchObject({
+      type: "object",
+      additionalProperties: false,
+      required: ["user_id", "properties", "timestamp"],
+      anyOf: [{ required: ["event"] }, { required: ["event_name"] }],
+      properties: {
+        event: { type: "string", minLength: 1, maxLength: 200 },
+        event_name: { type: "string", minLength: 1, maxLength: 200 },
+        user_id: { type: "string", minLength: 1, maxLength: 256 },
+        message_id: { type: "string", minLength: 1, maxLength: 128 },
+        properties: { type: "object", properties: { email: { type: "string" } } },
+        timestamp: { anyOf: [{ type: "string" }, { type: "number" }] },
+        context: { type: "object", default: {} },
+      },
+    });
+  });
+});
