@@ -6,5 +6,5 @@ export { UserLog } from "./user/user-log.ts";
 
 export default {
   fetch: app.fetch,
-  scheduled: (_, env) => enforceRetention(env, Date.now()),
+  scheduled: (_, env) => enforceRetention(env, Date.now),
 } satisfies ExportedHandler<Env>;

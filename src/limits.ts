@@ -19,7 +19,7 @@ export const EPOCH_SECONDS_BELOW = 1e11;
 export const MAX_REQUEST_BYTES = 1024 * 1024;
 export const MAX_REQUEST_EVENTS = 500;
 
-/** An event as JSON. Twice what Segment allows; thirty of them still fit one statement to D1. */
+/** An event as JSON. Twice what Segment allows; fifteen of them still fit one statement to D1. */
 export const MAX_EVENT_BYTES = 64 * 1024;
 
 /** Levels of nesting in an event, its own object being the first. Keeps every recursion over an event shallow. */
@@ -31,6 +31,9 @@ export const MAX_REPORTED_FAULTS = 50;
 /** How much of a client's own field name an answer repeats. */
 export const MAX_ECHOED_CHARACTERS = 64;
 
+/** Versions of one event that are told from each other when they are sent again late. 11 bytes each. */
+export const MAX_REMEMBERED_VERSIONS = 1_000;
+
 /**
  * One statement to D1. A JSON parameter may have 2,000,000 bytes in production, though workerd lets 4 MiB pass
  * (developers.cloudflare.com/d1/platform/limits), and D1 advises about 1,000 rows a mutation.
@@ -38,40 +41,61 @@ export const MAX_ECHOED_CHARACTERS = 64;
 export const MAX_STATEMENT_EVENTS = 1_000;
 export const MAX_STATEMENT_BYTES = 1_000_000;
 
+/** How long a statement waits for more rows. D1 runs one at a time, so it does more with few large ones. */
+export const LINGER_MS = 25;
+
 /**
  * Rows that may wait for a database's writer; beyond that it refuses, and the users' objects wait with them instead.
- * After an outage everybody comes with up to a statement's worth at once, and an isolate has 128 MB.
+ * After an outage everybody comes at once, and all objects of a class in one place share an isolate of 128 MB.
  */
-export const MAX_WAITING_BYTES = 32_000_000;
+export const MAX_WAITING_BYTES = 16_000_000;
+
+/** Statements to find the rows that D1 refuses: enough for several bad ones among a thousand. */
+export const MAX_BISECTION_STATEMENTS = 64;
 
 /**
- * After which an answer of D1 to a statement is given up, or one that was lost would hold up every user of the database.
- * D1 itself ends a statement after 30 s; what was done all the same does no harm, since every statement can be repeated.
+ * How long to wait for D1. Without this bound one lost answer would block every user of the database. D1 itself ends a
+ * statement after 30 s, and a late one does no harm: every statement can be repeated.
  */
-export const STATEMENT_TIMEOUT_MS = 60_000;
+export const STATEMENT_TIMEOUT_MS = 30_000;
 
-/** How long a user's object collects events before it ships them: one call to the writer for a burst. */
-export const SHIP_DELAY_MS = 100;
+/** How long a user's object waits for the writer, which may have to wait for a statement before it. */
+export const WRITER_CALL_TIMEOUT_MS = 60_000;
+
+/** A delivery begins nothing new after this; a longer backlog goes on with the next alarm. */
+export const MAX_DELIVERY_RUN_MS = 120_000;
+
+/** The platform ends an alarm after this, and counts it as failed (developers.cloudflare.com/workers/platform/limits). */
+export const ALARM_LIMIT_MS = 15 * 60 * 1000;
 
 /**
- * When the alarm goes off that delivers what a crash kept from being delivered. Before an idle object is put to sleep,
- * which is after ten seconds (developers.cloudflare.com/durable-objects/concepts/durable-object-lifecycle), or the
- * alarm would wake it and deliver a second time.
+ * When the alarm goes off that delivers what a crash kept from being delivered. One serves all events until then, so a
+ * later one costs less; but until then nobody knows of a new user whose object crashed.
  */
-export const SAFETY_ALARM_MS = 3_000;
+export const SAFEGUARD_DELAY_MS = 45_000;
 
-/**
- * Full statements in one run of a delivery; a longer backlog goes on with the next alarm. The platform ends an alarm
- * after 15 minutes, and counts that as a failure (developers.cloudflare.com/workers/platform/limits).
- */
-export const MAX_RUN_STATEMENTS = 100;
+/** Keys in a log's state of what D1 lacks: some hundred events. It is written with every request. */
+export const MAX_BACKLOG_STATE_BYTES = 32_000;
 
-/** Back-off of the shipping alarm. D1 has been seen away for 80 s at a time; five minutes spares it and us. */
+/** Rows that an object keeps in memory until D1 has them; it reads others from its storage. */
+export const MAX_BACKLOG_ROW_BYTES = 1_000_000;
+
+/** Rows in a shipment after a failure, when all objects that waited come at once. */
+export const MAX_RETRY_ROWS = 100;
+
+/** Back-off while D1 is away. It has been seen away for 80 s at a time; five minutes spares it and us. */
 export const MIN_RETRY_DELAY_MS = 1_000;
-export const MAX_RETRY_DELAY_MS = 5 * 60 * 1000;
+export const MAX_AWAY_DELAY_MS = 5 * 60 * 1000;
 
-/** After an erasure D1 is told again: later than any statement on its way, of which D1 lets none take more than 30 s. */
-export const ERASURE_REPEAT_DELAY_MS = 5 * 60 * 1000;
+/** Back-off in the minutes of a deploy, when tables or code are not there yet. */
+export const MAX_DEPLOY_DELAY_MS = 60 * 1000;
+
+/** Back-off from what only a person or midnight can change: a full database, the free plan's rows, a refused row. */
+export const MIN_LASTING_DELAY_MS = 5 * 60 * 1000;
+export const MAX_LASTING_DELAY_MS = 60 * 60 * 1000;
+
+/** Events that one statement erases: hundreds of thousands can exceed D1's CPU and reset it. */
+export const MAX_ERASED_KEYS = 5_000;
 
 /** An alarm that is this late will not fire any more (cloudflare-docs#18324): the next event sets it anew. */
 export const ALARM_OVERDUE_MS = 60 * 1000;
@@ -111,14 +135,21 @@ export const PREFLIGHT_MAX_AGE_S = 86_400;
 export const CLOSED_RETRY_AFTER_S = 60;
 
 /**
- * Queries to D1 for one stream of the feed, of which a page takes two of each database; the reader then goes on from
- * its last line. An invocation may make 50 on Cloudflare's free plan, and 1,000 on the paid one.
+ * Queries to D1 for one stream of the feed; the reader then goes on from its last line. An invocation may make 1,000 on
+ * Cloudflare's paid plan (developers.cloudflare.com/d1/platform/limits). On the free one D1 fails after 50, and the
+ * stream ends with its last line all the same.
  */
-export const MAX_STREAM_QUERIES = 48;
+export const MAX_STREAM_QUERIES = 900;
 
-/** Rows that a statement of the retention looks at, within D1's advice, and statements in one run of the cron. */
+/** Keys that one query of the feed looks at, whatever it filters by. Each is a row to read. */
+export const FEED_WINDOW_KEYS = 5_000;
+
+/** Rows that one statement of the retention removes, and how long one run of the cron goes on; it may take 15 minutes. */
 export const RETENTION_CHUNK_EVENTS = 5_000;
-export const MAX_RETENTION_CHUNKS = 100;
+export const MAX_RETENTION_RUN_MS = 10 * 60 * 1000;
+
+/** How long a tombstone keeps rows of an erased log out of D1: longer than any statement or retry is on its way. */
+export const TOMBSTONE_DAYS = 35;
 
 /** How long /health waits for a database: D1 has been seen to hang for 80 s, and monitors give up after some seconds. */
 export const HEALTH_TIMEOUT_MS = 2_000;

@@ -31,8 +31,8 @@ export async function checkDatabases(env: Env, now: number): Promise<DatabasesHe
 /** Never throws: a database that is away is an answer. */
 async function check(env: Env, name: string): Promise<DatabaseHealth> {
   try {
-    const question = databaseNamed(env, name).prepare("SELECT position FROM events LIMIT 1").run();
-    await orTimeout(question, HEALTH_TIMEOUT_MS, TIMEOUT);
+    const question = databaseNamed(env, name).prepare("SELECT position FROM feed LIMIT 1").run();
+    await orTimeout(question, HEALTH_TIMEOUT_MS, () => new Error(TIMEOUT));
     return "ok";
   } catch (error) {
     logFailure("d1_unhealthy", error, { database: name });

@@ -24,12 +24,15 @@ export function databaseNamed(env: Env, name: string): D1Database {
  */
 export function chooseDatabase(env: Env, userId: string): string {
   const names = databaseNames(env);
-  return names[hash(userId) % names.length]!;
+  return names[placeOf(userId, names.length)]!;
 }
 
-/** FNV-1a over UTF-16 units: quick, without state, and even enough to spread users. Any other would do as well. */
-function hash(text: string): number {
+/**
+ * Spreads texts over `count` places, from 0 on. FNV-1a over UTF-16 units: quick, without state, and even enough. Any
+ * other hash would do, but a user's place must never change while rows are on their way.
+ */
+export function placeOf(text: string, count: number): number {
   let hashed = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hashed = Math.imul(hashed ^ text.charCodeAt(i), 0x01000193);
-  return hashed >>> 0;
+  return (hashed >>> 0) % count;
 }

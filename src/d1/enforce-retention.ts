@@ -1,22 +1,27 @@
+import { TOMBSTONE_DAYS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { databaseNamed, databaseNames } from "./databases.ts";
 import { removeExpired } from "./remove-expired.ts";
-
-const DAY_MS = 24 * 60 * 60 * 1000;
+import { DAY_MS, retentionCutoff } from "./retention.ts";
 
 /**
- * Keeps D1 within `RETENTION_DAYS`, in every bound database. Does nothing unless that is a positive number.
+ * Removes what D1 need not keep any longer, in every bound database: events past `RETENTION_DAYS`, and old tombstones.
+ * Never throws: the next run goes on, and the other databases need not wait for one that fails.
  *
- * @param now epoch milliseconds
+ * @param clock epoch milliseconds
  */
-export async function enforceRetention(env: Env, now: number): Promise<void> {
-  const days = Number(env.RETENTION_DAYS);
-  if (!(days > 0)) return;
+export async function enforceRetention(env: Env, clock: () => number): Promise<void> {
+  const now = clock();
+  const cutoff = retentionCutoff(env, now);
   for (const name of databaseNames(env)) {
     try {
-      await removeExpired(databaseNamed(env, name), now - days * DAY_MS);
+      const database = databaseNamed(env, name);
+      if (cutoff > 0) await removeExpired(database, cutoff, clock);
+      await database
+        .prepare("DELETE FROM erased WHERE erased_at < ?1")
+        .bind(now - TOMBSTONE_DAYS * DAY_MS)
+        .run();
     } catch (error) {
-      // The next run goes on; the other databases need not wait for it.
       logFailure("retention_failed", error, { database: name });
     }
   }

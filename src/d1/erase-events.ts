@@ -1,17 +1,35 @@
-/**
- * Removes a user's rows from D1, up to a generation of the user's log: events of a log that was begun after the
- * erasure stay, even where this deletion comes late.
- */
-export async function eraseEvents(database: D1Database, userId: string, generation: number): Promise<void> {
-  await database.batch([
-    raiseFeedFloor(database),
-    database.prepare("DELETE FROM events WHERE user_id = ?1 AND generation <= ?2").bind(userId, generation),
-  ]);
-}
+/** One event of an erased log, as D1 knows it: its time in epoch milliseconds, and its number in the log. */
+export type ErasedKey = [timestamp: number, seq: number];
 
-/** To be run with every removal, and before it: a position that was given out once must not be given out again. */
-export function raiseFeedFloor(database: D1Database): D1PreparedStatement {
-  return database.prepare(
-    "UPDATE feed_floor SET position = max(position, coalesce((SELECT max(position) FROM events), 0))",
-  );
+/**
+ * Removes some events of an erased log from D1, and leaves a tombstone that keeps its late rows out. Idempotent.
+ * Goes by the keys that the log knows: `events` has no index by user. Rejects with what D1 throws.
+ *
+ * @param keys at most MAX_ERASED_KEYS
+ * @param now epoch milliseconds
+ */
+export async function eraseEvents(
+  database: D1Database,
+  userId: string,
+  generation: number,
+  keys: readonly ErasedKey[],
+  now: number,
+): Promise<void> {
+  await database.batch([
+    database
+      .prepare(
+        `INSERT INTO feed (written_at, events, keys, erased) SELECT ?1, 0, '[]', ?2
+         WHERE NOT EXISTS (SELECT 1 FROM erased WHERE generation = ?2 AND user_id = ?3)`,
+      )
+      .bind(now, generation, userId),
+    database
+      .prepare("INSERT OR IGNORE INTO erased (generation, user_id, erased_at) VALUES (?1, ?2, ?3)")
+      .bind(generation, userId, now),
+    database
+      .prepare(
+        `DELETE FROM events WHERE (timestamp, generation, seq, user_id) IN
+           (SELECT value ->> 0, ?1, value ->> 1, ?2 FROM json_each(?3))`,
+      )
+      .bind(generation, userId, JSON.stringify(keys)),
+  ]);
 }

@@ -1,33 +1,22 @@
-/** A row of the D1 table `events` as a user's object sends it; D1 adds the position. */
-export interface EventRow {
+import { STORED_EVENT_COLUMNS, type StoredEvent } from "../event/stored-event.ts";
+
+/** A row of the D1 table `events`. */
+export interface EventRow extends StoredEvent {
   user_id: string;
+  /** Which of the user's logs the event is in: another one after an erasure. */
   generation: number;
-  seq: number;
-  revision: number;
-  event: string;
-  timestamp: number;
-  message_id: string | null;
-  /** JSON text of an object. */
-  properties: string;
-  /** JSON text of an object. */
-  context: string;
-  received_at: number;
-  source: string | null;
 }
 
-/** A row as one element of the statement's JSON parameter, in the order of the statement's columns. */
+/** The columns of a row, in the order of an encoded one. */
+export const EVENT_ROW_COLUMNS = ["user_id", "generation", ...STORED_EVENT_COLUMNS] as const;
+
+/**
+ * The form of an encoded row. Old and new code run side by side for minutes during a deploy, so a writer refuses rows
+ * in a form that it does not know, and the log that sent them tries again later.
+ */
+export const EVENT_ROW_VERSION = 1;
+
+/** Encodes a row as one element of the statement's JSON parameter. */
 export function encodeEventRow(row: EventRow): string {
-  return JSON.stringify([
-    row.user_id,
-    row.generation,
-    row.seq,
-    row.revision,
-    row.event,
-    row.timestamp,
-    row.message_id,
-    row.properties,
-    row.context,
-    row.received_at,
-    row.source,
-  ]);
+  return JSON.stringify(EVENT_ROW_COLUMNS.map((column) => row[column]));
 }

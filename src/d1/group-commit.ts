@@ -1,32 +1,53 @@
-import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS, MAX_WAITING_BYTES, STATEMENT_TIMEOUT_MS } from "../limits.ts";
+import {
+  LINGER_MS,
+  MAX_BISECTION_STATEMENTS,
+  MAX_STATEMENT_BYTES,
+  MAX_STATEMENT_EVENTS,
+  MAX_WAITING_BYTES,
+  STATEMENT_TIMEOUT_MS,
+} from "../limits.ts";
 import { byteLength } from "../event/json.ts";
 import { orTimeout } from "../or-timeout.ts";
+import { isRefusal } from "./d1-failure.ts";
+
+/** What became of one caller's rows. */
+export interface Committed {
+  /** The indexes of the rows that D1 will never take; all others are in D1. */
+  refused: number[];
+}
 
 interface Part {
   rows: readonly string[];
-  committed: PromiseWithResolvers<void>;
+  committed: PromiseWithResolvers<Committed>;
 }
 
 interface Group {
   parts: Part[];
   count: number;
   bytes: number;
-  /** Nothing may join it. */
-  isClosed: boolean;
-  run: (rows: string[]) => Promise<void>;
+  /** When its first part came, in epoch milliseconds. */
+  begunAt: number;
+  /** Resolves when nothing more fits. */
+  filled: PromiseWithResolvers<void>;
+  /** What is run in place of an insertion. Nothing may join such a group. */
+  task?: () => Promise<void>;
 }
 
-/** What D1 says of rows that it will never take; anything else may pass. */
-const REFUSAL = /SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/;
+/** What the line rejects with when it takes no more. */
+export class LineFullError extends Error {}
+
+class D1Timeout extends Error {}
 
 /**
- * Runs one statement at a time. While it is in flight the rows that arrive collect into the next one, so that
- * statements grow with the load. Each caller learns what became of the statement that held its rows, and only of that.
- * Where D1 refuses one caller's rows, the others' are sent without them.
+ * Runs one statement at a time, for many callers. A statement waits LINGER_MS for company, and while it is in flight
+ * the next one collects, so that statements grow with the load. Each caller learns what became of its own rows.
+ *
+ * Where D1 refuses a row, it is found by bisection and costs nobody else. Where D1 does not answer, everybody in the
+ * line is told at once: each would otherwise wait for a timeout of its own, in turn.
  */
 export class GroupCommit {
   #waiting: Group[] = [];
-  #running = false;
+  #isRunning = false;
   readonly #insert: (rows: string[]) => Promise<void>;
 
   constructor(insert: (rows: string[]) => Promise<void>) {
@@ -34,58 +55,108 @@ export class GroupCommit {
   }
 
   /** Adds rows, at most a statement's worth. Settles with the statement that they went into. */
-  add(rows: readonly string[]): Promise<void> {
+  add(rows: readonly string[]): Promise<Committed> {
     const bytes = rows.reduce((sum, row) => sum + byteLength(row) + 1, 0);
     const waiting = this.#waiting.reduce((sum, group) => sum + group.bytes, bytes);
-    if (this.#waiting.length > 0 && waiting > MAX_WAITING_BYTES) return Promise.reject(new Error("The writer is busy"));
+    if (this.#waiting.length > 0 && waiting > MAX_WAITING_BYTES)
+      return Promise.reject(new LineFullError("The writer's line is full"));
     const last = this.#waiting.at(-1);
-    const group = last && fits(last, rows.length, bytes) ? last : this.#enqueue(this.#insert);
+    const group = last && fits(last, rows.length, bytes) ? last : this.#enqueue();
     group.count += rows.length;
     group.bytes += bytes;
+    if (group.count === MAX_STATEMENT_EVENTS) group.filled.resolve();
     return this.#join(group, rows);
   }
 
   /** Runs something else in the same line: after all that came before it, and before all that comes later. */
-  run(task: () => Promise<void>): Promise<void> {
-    const group = this.#enqueue(task);
-    group.isClosed = true;
-    return this.#join(group, []);
+  async run(task: () => Promise<void>): Promise<void> {
+    const group = this.#enqueue();
+    group.task = task;
+    group.filled.resolve();
+    await this.#join(group, []);
   }
 
-  #enqueue(run: Group["run"]): Group {
-    const group = { parts: [], count: 0, bytes: 0, isClosed: false, run };
+  #enqueue(): Group {
+    // Nothing joins the group before this one any more.
+    this.#waiting.at(-1)?.filled.resolve();
+    const group = { parts: [], count: 0, bytes: 0, begunAt: Date.now(), filled: Promise.withResolvers<void>() };
     this.#waiting.push(group);
     return group;
   }
 
-  #join(group: Group, rows: readonly string[]): Promise<void> {
-    const committed = Promise.withResolvers<void>();
+  #join(group: Group, rows: readonly string[]): Promise<Committed> {
+    const committed = Promise.withResolvers<Committed>();
     // A caller that is gone by then hears nothing; its failure is no bug here.
     committed.promise.catch(() => {});
     group.parts.push({ rows, committed });
     // Handed over: it works for every caller, and each learns its outcome through its own part.
-    if (!this.#running) void this.#drain();
+    if (!this.#isRunning) void this.#drain();
     return committed.promise;
   }
 
   async #drain(): Promise<void> {
-    this.#running = true;
-    for (let group = this.#waiting.shift(); group; group = this.#waiting.shift()) await commit(group.run, group.parts);
-    this.#running = false;
+    this.#isRunning = true;
+    for (let group = this.#waiting[0]; group; group = this.#waiting[0]) {
+      await linger(group);
+      this.#waiting.shift();
+      await this.#commit(group);
+    }
+    this.#isRunning = false;
+  }
+
+  /** Does not throw: the callers are told. */
+  async #commit({ parts, task }: Group): Promise<void> {
+    try {
+      const refused = new Set(
+        task ? await inTime(task()).then(() => []) : await this.#insertAll(parts.flatMap(({ rows }) => rows)),
+      );
+      let first = 0;
+      for (const { rows, committed } of parts) {
+        const own = rows.flatMap((_, index) => (refused.has(first + index) ? [index] : []));
+        committed.resolve({ refused: own });
+        first += rows.length;
+      }
+    } catch (error) {
+      const isHanging = error instanceof D1Timeout;
+      const failed = isHanging ? this.#waiting.splice(0).flatMap((group) => group.parts) : [];
+      for (const { committed } of [...parts, ...failed]) committed.reject(error);
+    }
+  }
+
+  /** Inserts rows, and returns the indexes of those that D1 refuses. Rejects where D1 fails on another account. */
+  async #insertAll(rows: string[]): Promise<number[]> {
+    let statements = 0;
+    const insertRange = async (start: number, end: number): Promise<number[]> => {
+      try {
+        // Where most rows are refused, it is not the rows: the rest counts as refused and is sent again later.
+        if (++statements > MAX_BISECTION_STATEMENTS) return range(start, end);
+        await inTime(this.#insert(rows.slice(start, end)));
+        return [];
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        if (end - start === 1) return [start];
+        const middle = (start + end) >> 1;
+        return [...(await insertRange(start, middle)), ...(await insertRange(middle, end))];
+      }
+    };
+    return insertRange(0, rows.length);
   }
 }
 
-/** Does not throw: the callers are told. */
-async function commit(run: Group["run"], parts: readonly Part[]): Promise<void> {
-  try {
-    await orTimeout(run(parts.flatMap(({ rows }) => rows)), STATEMENT_TIMEOUT_MS, "D1 did not answer");
-    for (const { committed } of parts) committed.resolve();
-  } catch (error) {
-    if (parts.length > 1 && REFUSAL.test(String(error))) for (const part of parts) await commit(run, [part]);
-    else for (const { committed } of parts) committed.reject(error);
-  }
+/** Waits until the group has had its time to collect, or nothing more fits. */
+async function linger(group: Group): Promise<void> {
+  const rest = Math.min(LINGER_MS, group.begunAt + LINGER_MS - Date.now());
+  if (rest > 0) await Promise.race([group.filled.promise, scheduler.wait(rest)]);
+}
+
+function inTime(answer: Promise<void>): Promise<void> {
+  return orTimeout(answer, STATEMENT_TIMEOUT_MS, () => new D1Timeout("D1 did not answer"));
 }
 
 function fits(group: Group, count: number, bytes: number): boolean {
-  return !group.isClosed && group.count + count <= MAX_STATEMENT_EVENTS && group.bytes + bytes <= MAX_STATEMENT_BYTES;
+  return !group.task && group.count + count <= MAX_STATEMENT_EVENTS && group.bytes + bytes <= MAX_STATEMENT_BYTES;
+}
+
+function range(start: number, end: number): number[] {
+  return Array.from({ length: end - start }, (_, index) => start + index);
 }

@@ -1,34 +1,50 @@
-/**
- * One statement for any number of rows: D1 allows 100 bound parameters, so the rows come as one JSON array.
- *
- * Idempotent: a row that is there in the same or a newer revision stays untouched, so a statement may be sent again
- * after a failure that left its outcome open. D1 runs one statement at a time, hence the positions that the
- * statement gives out are in the order in which readers can see the rows.
- */
+import { EVENT_ROW_COLUMNS } from "./event-row.ts";
+
+// D1 allows 100 bound parameters, so the rows come as one JSON array.
+const SENT = `SELECT ${EVENT_ROW_COLUMNS.map((column, index) => `value ->> ${index} AS ${column}`).join(", ")}
+  FROM json_each(?1)`;
+
+/** Rows of an erased log stay out, and so do rows that retention would remove again. */
+const IS_WANTED = `sent.timestamp >= ?2 AND NOT EXISTS
+  (SELECT 1 FROM erased WHERE erased.generation = sent.generation AND erased.user_id = sent.user_id)`;
+
+/** Runs before the insertion, while `events` still tells which of the rows are new. */
+const APPEND_TO_FEED = `
+INSERT INTO feed (written_at, events, keys)
+SELECT ?3, count(*), json_group_array(json_array(sent.timestamp, sent.generation, sent.seq, sent.revision))
+FROM (${SENT}) AS sent
+LEFT JOIN events AS known ON known.timestamp = sent.timestamp AND known.generation = sent.generation
+  AND known.seq = sent.seq AND known.user_id = sent.user_id
+WHERE sent.revision > coalesce(known.revision, 0) AND ${IS_WANTED}
+HAVING count(*) > 0`;
+
 const INSERT_EVENTS = `
-INSERT INTO events
-  (position, user_id, generation, seq, revision, event, timestamp, message_id, properties, context, received_at, source)
-SELECT
-  max((SELECT position FROM feed_floor), coalesce((SELECT max(position) FROM events), 0)) + 1 + key,
-  value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
-  value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10
-FROM json_each(?1)
-WHERE true
-ON CONFLICT (user_id, generation, seq) DO UPDATE SET
-  position = excluded.position,
+INSERT INTO events (${EVENT_ROW_COLUMNS.join(", ")})
+SELECT * FROM (${SENT}) AS sent WHERE ${IS_WANTED}
+ON CONFLICT (timestamp, generation, seq, user_id) DO UPDATE SET
   revision = excluded.revision,
   properties = excluded.properties,
   context = excluded.context
 WHERE excluded.revision > events.revision`;
 
 /**
- * Appends rows to D1. Throws what D1 throws; the caller keeps the rows and sends them again.
+ * Appends rows to D1, in one transaction. Idempotent: a row that is there in the same or a newer revision stays
+ * untouched and is not told to the feed again, so a statement may be repeated after a failure that left its outcome
+ * open. Rejects with what D1 throws; the caller keeps the rows and sends them again.
  *
  * @param rows encoded by `encodeEventRow`, together at most MAX_STATEMENT_EVENTS and MAX_STATEMENT_BYTES
+ * @param oldest rows that happened before this time (epoch milliseconds) are left out
+ * @param now epoch milliseconds
  */
-export async function insertEvents(database: D1Database, rows: readonly string[]): Promise<void> {
-  await database
-    .prepare(INSERT_EVENTS)
-    .bind(`[${rows.join(",")}]`)
-    .run();
+export async function insertEvents(
+  database: D1Database,
+  rows: readonly string[],
+  oldest: number,
+  now: number,
+): Promise<void> {
+  const json = `[${rows.join(",")}]`;
+  await database.batch([
+    database.prepare(APPEND_TO_FEED).bind(json, oldest, now),
+    database.prepare(INSERT_EVENTS).bind(json, oldest),
+  ]);
 }

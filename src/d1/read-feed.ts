@@ -1,101 +1,109 @@
-import { MAX_PAGE_BYTES } from "../limits.ts";
+import { FEED_WINDOW_KEYS, MAX_PAGE_BYTES } from "../limits.ts";
 import type { EventRow } from "./event-row.ts";
 
-/** A row as the feed has it. */
-export type FeedRow = Omit<EventRow, "generation"> & { position: number };
+/**
+ * A place in the feed of one database: a statement's position, and how many of its keys lie on the side that was read.
+ * In ascending order these are the first ones, in descending order the key itself and all after it are read.
+ */
+export type FeedPlace = [position: number, keys: number];
 
-export interface FeedFilter {
-  event?: string;
-  user_id?: string;
+/** A line of the feed: an event in its latest revision, or the erasure of a log. */
+export type FeedLine =
+  | { kind: "event"; row: EventRow; place: FeedPlace }
+  | { kind: "erasure"; user_id: string; generation: number; place: FeedPlace };
+
+export interface FeedQuery {
+  event?: string | undefined;
+  user_id?: string | undefined;
+  order: "asc" | "desc";
+  /** How many lines the page may hold; it ends early at MAX_PAGE_BYTES and after FEED_WINDOW_KEYS. */
+  limit: number;
 }
 
-/** For each database, by its binding's name, the position up to which a reader has read. Missing: nothing yet. */
-export type FeedCursor = Record<string, number>;
-
 export interface FeedPage {
-  rows: FeedRow[];
-  /** After each row, in the same order, where a reader stands who has read up to it. */
-  cursors: FeedCursor[];
-  next: FeedCursor;
-  /** Whether there was more than the page could hold. */
+  lines: FeedLine[];
+  /** Where the next page begins. A page may be short, even empty, before the end. */
+  next: FeedPlace;
+  /** Whether the feed has more than was looked at. */
   more: boolean;
 }
 
-interface Shard {
-  name: string;
-  rows: FeedRow[];
-  /** The position up to which the database was read; null where there was more than fits a page. */
-  end: number | null;
-}
+/** Where a reader begins who has read nothing. */
+export const FEED_START: Record<FeedQuery["order"], FeedPlace> = { asc: [0, 0], desc: [Number.MAX_SAFE_INTEGER, 0] };
+
+/** Statements that one query looks at besides: a small one is a row to read as well. */
+const WINDOW_STATEMENTS = 500;
 
 /**
- * Reads the events of all users, in the order in which each database got them. A cursor misses and repeats nothing:
- * positions rise with the order of commits, and an update moves its row to the end.
+ * Reads a page of one database's feed, in the order of its statements. A place misses and repeats nothing: positions
+ * rise with the commits, and an update is told anew. An event that was updated later is told there only.
  *
- * Throws what D1 throws.
- *
- * @param limit how many rows the page may hold; it ends early at MAX_PAGE_BYTES
+ * Two queries, of bounded cost whatever is filtered. Rejects with what D1 throws.
  */
-export async function readFeed(
-  databases: readonly { name: string; database: D1Database }[],
-  after: FeedCursor,
-  filter: FeedFilter,
-  limit: number,
-): Promise<FeedPage> {
-  const shards = await Promise.all(
-    databases.map(({ name, database }) => readShard(name, database, after[name] ?? 0, filter, limit)),
-  );
-  return mergeShards(shards, after, limit);
-}
-
-async function readShard(
-  name: string,
-  database: D1Database,
-  after: number,
-  filter: FeedFilter,
-  limit: number,
-): Promise<Shard> {
-  const conditions = Object.keys(filter).map((column) => `AND ${column} = ?`);
-  // In one transaction: the end must be that of the rows that were read, or a row in between would be missed.
-  const [rows, end] = await database.batch<never>([
-    database
-      .prepare(
-        `SELECT position, user_id, event, timestamp, message_id, seq, revision, properties, context, received_at, source,
-                found
-         FROM (SELECT *, count(*) OVER () AS found,
-                      sum(octet_length(properties) + octet_length(context))
-                        OVER (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
-               FROM (SELECT * FROM events WHERE position > ? ${conditions.join(" ")} ORDER BY position LIMIT ?))
-         WHERE coalesce(bytes_before, 0) < ${MAX_PAGE_BYTES} ORDER BY position`,
-      )
-      .bind(after, ...Object.values(filter), limit + 1),
-    database.prepare("SELECT coalesce(max(position), 0) AS position FROM events"),
+export async function readFeed(database: D1Database, after: FeedPlace, query: FeedQuery): Promise<FeedPage> {
+  const { lines, window } = statementsOf(query);
+  const filter = [query.event ?? null, query.user_id ?? null];
+  // In one transaction: the end must be that of the lines that were read, or one in between would be missed.
+  const [found, ends] = await database.batch<never>([
+    database.prepare(lines).bind(...after, ...filter, query.limit + 1),
+    database.prepare(window).bind(after[0]),
   ]);
-  const read = rows!.results as (FeedRow & { found: number })[];
-  const last = (end!.results as { position: number }[])[0]!.position;
-  const isCut = read.length > 0 && (read[0]!.found > limit || read[0]!.found > read.length);
-  return { name, rows: read, end: isCut ? null : Math.max(after, last) };
+  const rows = found!.results as FoundRow[];
+  const [end] = ends!.results as { position: number; keys: number; more: number }[];
+  const kept = rows
+    .slice(0, query.limit)
+    .filter(({ bytes_before }, index) => index === 0 || bytes_before < MAX_PAGE_BYTES);
+  const page = kept.map((row) => lineOf(row, query.order));
+  if (kept.length < rows.length) return { lines: page, next: page.at(-1)!.place, more: true };
+  if (!end) return { lines: page, next: after, more: false };
+  const next: FeedPlace = query.order === "asc" ? [end.position, end.keys] : [end.position, 0];
+  return { lines: page, next, more: end.more === 1 };
 }
 
-/** Takes the row received first from the head of each database, so that the whole comes nearly in time's order. */
-function mergeShards(shards: Shard[], after: FeedCursor, limit: number): FeedPage {
-  const heads = new Map(shards.map((shard) => [shard, 0]));
-  const page: FeedPage = { rows: [], cursors: [], next: { ...after }, more: false };
-  while (page.rows.length < limit) {
-    const [first] = [...heads]
-      .filter(([shard, index]) => index < shard.rows.length)
-      .sort(([a, i], [b, j]) => a.rows[i]!.received_at - b.rows[j]!.received_at);
-    if (!first) break;
-    const [shard, index] = first;
-    const row = shard.rows[index]!;
-    heads.set(shard, index + 1);
-    page.next = { ...page.next, [shard.name]: row.position };
-    page.rows.push(row);
-    page.cursors.push(page.next);
-  }
-  for (const [shard, index] of heads) {
-    if (index < shard.rows.length || shard.end === null) page.more = true;
-    else page.next = { ...page.next, [shard.name]: shard.end };
-  }
-  return page;
+interface FoundRow extends EventRow {
+  position: number;
+  key: number;
+  erased: number | null;
+  erased_user_id: string | null;
+  bytes_before: number;
+}
+
+function lineOf(found: FoundRow, order: FeedQuery["order"]): FeedLine {
+  const { position, key, erased, erased_user_id, bytes_before: _, ...row } = found;
+  const place: FeedPlace = [position, order === "asc" ? key + 1 : key];
+  return erased === null
+    ? { kind: "event", row, place }
+    : { kind: "erasure", user_id: erased_user_id!, generation: erased, place };
+}
+
+/** An erasure has no keys and counts as one. */
+const KEYS = "max(events, 1)";
+
+function statementsOf({ order }: FeedQuery): { lines: string; window: string } {
+  const [from, past, direction] = order === "asc" ? [">=", ">", ""] : ["<=", "<", "DESC"];
+  const isLeft = order === "asc" ? "coalesce(sent.key, 0) >= ?2" : "coalesce(sent.key, 0) < ?2";
+  const looked = `SELECT position, events, keys, erased FROM (
+    SELECT *, sum(${KEYS}) OVER (ORDER BY position ${direction}) - ${KEYS} AS before
+    FROM (SELECT * FROM feed WHERE position ${from} ?1 ORDER BY position ${direction} LIMIT ${WINDOW_STATEMENTS}))
+  WHERE before < ${FEED_WINDOW_KEYS}`;
+  const lines = `
+SELECT *, sum(coalesce(octet_length(properties) + octet_length(context), 0))
+            OVER (ORDER BY position ${direction}, key ${direction} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+            - coalesce(octet_length(properties) + octet_length(context), 0) AS bytes_before
+FROM (
+  SELECT looked.position, coalesce(sent.key, 0) AS key, looked.erased, tombstone.user_id AS erased_user_id, events.*
+  FROM (${looked}) AS looked
+  LEFT JOIN json_each(looked.keys) AS sent
+  LEFT JOIN events ON events.timestamp = sent.value ->> 0 AND events.generation = sent.value ->> 1
+    AND events.seq = sent.value ->> 2 AND events.revision = sent.value ->> 3
+  LEFT JOIN erased AS tombstone ON tombstone.generation = looked.erased
+  WHERE (looked.position ${past} ?1 OR ${isLeft})
+    AND (tombstone.user_id IS NOT NULL OR (events.seq IS NOT NULL AND events.event = coalesce(?3, events.event)))
+    AND coalesce(tombstone.user_id, events.user_id) = coalesce(?4, tombstone.user_id, events.user_id)
+  ORDER BY looked.position ${direction}, key ${direction} LIMIT ?5)`;
+  const window = `
+SELECT position, ${KEYS} AS keys,
+  EXISTS (SELECT 1 FROM feed WHERE feed.position ${past} looked.position) AS more
+FROM (${looked}) AS looked ORDER BY position ${order === "asc" ? "DESC" : ""} LIMIT 1`;
+  return { lines, window };
 }

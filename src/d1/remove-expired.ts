@@ -1,30 +1,34 @@
-import { MAX_RETENTION_CHUNKS, RETENTION_CHUNK_EVENTS } from "../limits.ts";
-import { raiseFeedFloor } from "./erase-events.ts";
+import { MAX_FUTURE_MS, MAX_RETENTION_RUN_MS, RETENTION_CHUNK_EVENTS } from "../limits.ts";
 
-/** The window of rows that a chunk looks at, after a position. */
-const WINDOW = `SELECT position FROM events WHERE position > ?1 ORDER BY position LIMIT ${RETENTION_CHUNK_EVENTS}`;
+const REMOVE_EVENTS = `DELETE FROM events WHERE (timestamp, generation, seq, user_id) IN
+  (SELECT timestamp, generation, seq, user_id FROM events WHERE timestamp < ?1
+   ORDER BY timestamp, generation, seq, user_id LIMIT ${RETENTION_CHUNK_EVENTS})`;
+
+// The newest row stays in any case: a position that was given out must not be given out again.
+const REMOVE_FEED = `DELETE FROM feed WHERE written_at < ?1 AND position < (SELECT max(position) FROM feed)
+  AND position IN (SELECT position FROM feed ORDER BY position LIMIT ${RETENTION_CHUNK_EVENTS})`;
 
 /**
- * Removes events that happened before `cutoff` (epoch milliseconds) from D1; the users' logs keep them.
+ * Removes events that happened before `cutoff` (epoch milliseconds) from D1, oldest first, a chunk a statement. Goes on
+ * until all are gone or MAX_RETENTION_RUN_MS are over; the next run takes the rest. Rejects with what D1 throws.
  *
- * Goes by the order of arrival, in chunks, as long as there is something to remove: an index on the time would cost a
- * written row for every event. So what was imported late with an old time may stay until it has been here that long.
- *
- * @returns how many rows were removed
+ * @param clock epoch milliseconds, asked after each statement
+ * @returns how many events were removed
  */
-export async function removeExpired(database: D1Database, cutoff: number): Promise<number> {
+export async function removeExpired(database: D1Database, cutoff: number, clock: () => number): Promise<number> {
+  const until = clock() + MAX_RETENTION_RUN_MS;
+  const removed = await removeInChunks(database.prepare(REMOVE_EVENTS).bind(cutoff), until, clock);
+  // An event may be dated ahead, so a row of the feed names expired events only when it is older by that much.
+  await removeInChunks(database.prepare(REMOVE_FEED).bind(cutoff - MAX_FUTURE_MS), until, clock);
+  return removed;
+}
+
+async function removeInChunks(statement: D1PreparedStatement, until: number, clock: () => number): Promise<number> {
   let removed = 0;
-  let after = 0;
-  for (let chunk = 0; chunk < MAX_RETENTION_CHUNKS; chunk++) {
-    const [, window, deletion] = await database.batch<{ position: number | null }>([
-      raiseFeedFloor(database),
-      database.prepare(`SELECT max(position) AS position FROM (${WINDOW})`).bind(after),
-      database.prepare(`DELETE FROM events WHERE position IN (${WINDOW}) AND timestamp < ?2`).bind(after, cutoff),
-    ]);
-    const end = window!.results[0]!.position;
-    if (end === null || deletion!.meta.changes === 0) break;
-    removed += deletion!.meta.changes;
-    after = end;
+  while (clock() < until) {
+    const { meta } = await statement.run();
+    removed += meta.changes;
+    if (meta.changes < RETENTION_CHUNK_EVENTS) break;
   }
   return removed;
 }

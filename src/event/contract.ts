@@ -61,6 +61,13 @@ export function eventContract(now: number) {
       /** JSON text, as it is stored: it crosses to the user's object and to D1 without being read again. */
       properties: JSON.stringify(sent.properties),
       context: JSON.stringify(sent.context),
+      /** What the edge adds to the context: JSON text of an object, or empty. No part of what makes a duplicate. */
+      enrichment: "",
+      /** The documented properties that describe the user. */
+      profile: profileOf(sent.properties),
+      /** Whether the client gave the event's time, and its id. */
+      hasOwnTime: true,
+      hasOwnId: sent.message_id !== undefined,
     })),
     v.rawCheck(({ dataset, addIssue }) => {
       if (!dataset.typed) return;
@@ -72,6 +79,14 @@ export function eventContract(now: number) {
           received: `${bytes}`,
         });
     }),
+  );
+}
+
+function profileOf(sent: JsonObject): Partial<Record<(typeof USER_PROPERTIES)[number], string>> {
+  return Object.fromEntries(
+    USER_PROPERTIES.flatMap((key) =>
+      Object.hasOwn(sent, key) && typeof sent[key] === "string" ? [[key, sent[key]]] : [],
+    ),
   );
 }
 

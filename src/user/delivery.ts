@@ -1,128 +1,204 @@
-import type { D1Writer, WriteOutcome } from "../d1/d1-writer.ts";
-import { ALARM_OVERDUE_MS, MAX_RUN_STATEMENTS, SAFETY_ALARM_MS, SHIP_DELAY_MS } from "../limits.ts";
+import type { D1Failure } from "../d1/d1-failure.ts";
+import type { WriteOutcome } from "../d1/d1-writer.ts";
+import { EVENT_ROW_VERSION } from "../d1/event-row.ts";
+import { writerOf } from "../d1/writer-of.ts";
+import {
+  ALARM_OVERDUE_MS,
+  MAX_DELIVERY_RUN_MS,
+  MAX_LASTING_DELAY_MS,
+  SAFEGUARD_DELAY_MS,
+  WRITER_CALL_TIMEOUT_MS,
+} from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
-import { isDue, markErased, nextRepetition, readErasure } from "./erasure.ts";
-import type { StoredLogState } from "./log-state.ts";
-import { markShipped, nextShipment } from "./outbox.ts";
+import { orTimeout } from "../or-timeout.ts";
+import type { EventLog } from "./event-log.ts";
 import { retryDelay } from "./retry-delay.ts";
+import type { ValueStore } from "./stored-values.ts";
+
+/** What a part of a run came to: all done, time up with more to do, or D1's trouble. */
+type Progress = { kind: "done" } | { kind: "more" } | { kind: "failed"; failure: D1Failure; error: string };
+
+const DONE: Progress = { kind: "done" };
 
 /**
- * Brings D1 up to date with one user's log. The alarm is what makes it certain: wherever D1 lacks something, one is
- * set. While the object is awake it does not wait for that and delivers soon after an event, so that an active user
- * needs one alarm in a while instead of one for every event.
+ * Delivers one user's log to D1, and erasures with it. While the object is awake it delivers right after an event; the
+ * alarm guards against a crash in between, and carries the retries while D1 is away.
  */
 export class Delivery {
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
-  readonly #userId: string;
-  readonly #state: StoredLogState;
+  readonly #log: EventLog;
+  readonly #values: ValueStore;
   /** One run after the other: what one has sent must have settled before the next begins. */
   #running: Promise<void> = Promise.resolve();
   #isDueSoon = false;
+  /** When the alarm is set to, in epoch milliseconds; null for none, undefined where that was not asked yet. */
+  #alarmAt: number | null | undefined;
   /** In a row; on disk as well, since the object may sleep while it waits for D1. */
   #failures: number;
+  /** When rows that D1 has refused are tried again, in epoch milliseconds. */
+  #refusedUntil = 0;
+  readonly #afterRun: () => Promise<void>;
 
-  constructor(ctx: DurableObjectState, env: Env, userId: string, state: StoredLogState) {
+  /** @param afterRun called after each run, when D1 may have forgotten all that it had to forget */
+  constructor(ctx: DurableObjectState, env: Env, log: EventLog, values: ValueStore, afterRun: () => Promise<void>) {
     this.#ctx = ctx;
     this.#env = env;
-    this.#userId = userId;
-    this.#state = state;
-    this.#failures = ctx.storage.kv.get("ship_failures") ?? 0;
+    this.#log = log;
+    this.#values = values;
+    this.#failures = values.get("failures") ?? 0;
+    this.#afterRun = afterRun;
   }
 
   /**
-   * Makes sure that what was just recorded will be delivered. To be awaited before it is answered: an alarm is on
-   * disk then. One that is set stays, or a busy user would push it away for ever; only one that is set for the
-   * repetition of an erasure is brought forward.
+   * Makes sure that what was just recorded is delivered. To be awaited before it is answered: an alarm is on disk then.
+   * One alarm serves all events until it goes off; one that is set is never moved, or a busy user would push it away
+   * for ever.
    *
    * @param now epoch milliseconds
    */
   async expect(now: number): Promise<void> {
-    const { storage } = this.#ctx;
-    const isFailing = this.#failures > 0;
-    const alarm = await storage.getAlarm();
-    const isFarOff = alarm !== null && alarm > now + SAFETY_ALARM_MS && !isFailing;
-    if (alarm === null || alarm < now - ALARM_OVERDUE_MS || isFarOff) await storage.setAlarm(now + SAFETY_ALARM_MS);
+    const alarmAt = await this.#alarm();
+    if (alarmAt === null || alarmAt < now - ALARM_OVERDUE_MS) await this.#setAlarm(now + SAFEGUARD_DELAY_MS);
     // While D1 is away, the alarm's back-off holds for new events, too.
-    if (!isFailing) this.#runSoon();
+    if (this.#failures === 0) this.#runSoon();
   }
 
-  /** Runs after those that are under way. Does not throw on D1's account: it sets the alarm again, for ever. */
-  run(): Promise<void> {
-    // Where the run before failed on the object's own storage, this one is tried all the same.
-    this.#running = this.#running.catch(() => {}).then(() => this.#deliver());
-    return this.#running;
+  /** Delivers now, after an erasure. The alarm is on disk first. */
+  async begin(now: number): Promise<void> {
+    await this.#setAlarm(now + SAFEGUARD_DELAY_MS);
+    this.#runSoon();
+  }
+
+  /**
+   * Carries on where a crash or D1's absence left off. Throws only where storage can set no alarm: the platform then
+   * repeats it.
+   *
+   * @param isRetry whether an alarm before this one broke off
+   */
+  async alarm(isRetry: boolean): Promise<void> {
+    this.#alarmAt = null;
+    // The platform drops an alarm that broke off six times. Another one is set before that can happen again.
+    if (isRetry) await this.#setAlarm(Date.now() + SAFEGUARD_DELAY_MS);
+    await this.#run();
   }
 
   #runSoon(): void {
     if (this.#isDueSoon) return;
     this.#isDueSoon = true;
-    this.#ctx.waitUntil(scheduler.wait(SHIP_DELAY_MS).then(() => this.run()));
+    // Handed over: whatever this run does not do, the alarm does.
+    this.#ctx.waitUntil(this.#run().catch((error: unknown) => logFailure("delivery_broke_off", error)));
+  }
+
+  /** Runs after those that are under way. Each is bounded in time, so that nothing stops for good. */
+  #run(): Promise<void> {
+    this.#running = this.#running.catch(() => {}).then(() => this.#deliver());
+    return this.#running;
   }
 
   async #deliver(): Promise<void> {
-    const { storage } = this.#ctx;
     this.#isDueSoon = false;
+    if (Date.now() >= this.#refusedUntil) this.#log.backlog.retryRefused();
+    const until = Date.now() + MAX_DELIVERY_RUN_MS;
+    let progress: Progress[];
     try {
-      const failed = await this.#deliverErasures();
-      if (!failed.has(this.#state.current?.database)) await this.#deliverEvents();
-      for (const error of failed.values()) throw error;
-      if (this.#failures > 0) storage.kv.delete("ship_failures");
-      this.#failures = 0;
-      const repetition = nextRepetition(storage);
-      if (repetition !== undefined && (await storage.getAlarm()) === null) await storage.setAlarm(repetition);
+      // Both are tried: they may be about two databases, of which only one fails.
+      progress = [await this.#deliverErasures(until), await this.#deliverEvents(until)];
     } catch (error) {
-      storage.kv.put("ship_failures", ++this.#failures);
-      logFailure("ship_failed", error, { failures: this.#failures });
-      // Over an alarm that an event may have set meanwhile: that D1 is away holds for this event, too.
-      await storage.setAlarm(Date.now() + retryDelay(this.#failures, Math.random()));
+      // The object's own storage. D1 had its answers in time, or none was sent.
+      progress = [{ kind: "failed", failure: "away", error: String(error) }];
+    }
+    const failed = progress.find((part) => part.kind === "failed");
+    if (failed) return this.#retryLater(failed.failure, failed.error);
+    if (progress.some(({ kind }) => kind === "more")) await this.#setAlarm(Date.now());
+    else if (this.#log.backlog.size > 0 && (await this.#alarm()) === null) await this.#setAlarm(this.#refusedUntil);
+    if (this.#failures > 0) this.#values.delete("failures");
+    this.#failures = 0;
+    await this.#afterRun();
+  }
+
+  /** The alarm comes first: what is only bookkeeping may fail. */
+  async #retryLater(failure: D1Failure, error: string): Promise<void> {
+    this.#failures++;
+    await this.#setAlarm(Date.now() + retryDelay(failure, this.#failures, Math.random()));
+    this.#log.backlog.releaseRows();
+    logFailure(`d1_${failure}`, error, { failures: this.#failures });
+    try {
+      this.#values.put("failures", this.#failures);
+    } catch (cause) {
+      logFailure("failures_not_stored", cause);
     }
   }
 
-  /**
-   * Before the events, so that what D1 has to forget is gone when a new log's rows arrive. A database that fails holds
-   * up no other.
-   *
-   * @returns what the databases that failed have thrown
-   */
-  async #deliverErasures(): Promise<Map<string | undefined, unknown>> {
-    const { storage } = this.#ctx;
-    const failed = new Map<string | undefined, unknown>();
-    for (const [database, erasure] of Object.entries(readErasure(storage))) {
-      if (!isDue(erasure, Date.now())) continue;
-      try {
-        await written(this.#writer(database).erase(this.#userId, erasure.generation));
-        markErased(storage, database, erasure.generation, Date.now());
-      } catch (error) {
-        failed.set(database, error);
+  async #deliverErasures(until: number): Promise<Progress> {
+    let failed: Progress | undefined;
+    for (const [generation, erasure] of this.#values.erasures()) {
+      const { userId, database, next } = erasure;
+      for (let { first } = erasure; first < next; first++) {
+        if (Date.now() >= until) return { kind: "more" };
+        const keys = this.#values.get(`erased:${generation}:${first}`) ?? [];
+        const version = EVENT_ROW_VERSION;
+        const outcome = await this.#call(database, userId, (to) => to.erase({ version, userId, generation, keys }));
+        if (!outcome.ok) {
+          failed = { kind: "failed", failure: outcome.failure, error: outcome.error };
+          break;
+        }
+        this.#values.delete(`erased:${generation}:${first}`);
+        if (first + 1 < next) this.#values.put(`erasure:${generation}`, { ...erasure, first: first + 1 });
+        else this.#values.delete(`erasure:${generation}`);
       }
     }
-    return failed;
+    return failed ?? DONE;
   }
 
-  async #deliverEvents(): Promise<void> {
-    const { storage } = this.#ctx;
-    for (let statements = 1; ; statements++) {
-      const shipment = nextShipment(storage.sql, this.#userId, this.#state.current);
-      if (!shipment) return;
-      await written(this.#writer(shipment.database).insert(shipment.rows));
-      markShipped(storage.sql, shipment, this.#state);
-      // What was recorded meanwhile has called for a run of its own.
-      if (!shipment.isFull) return;
-      // Or a crash in a long backlog would begin it anew, for ever where the run is too long for the platform.
-      this.#state.save();
-      if (statements < MAX_RUN_STATEMENTS) continue;
-      await storage.setAlarm(Date.now());
-      return;
+  async #deliverEvents(until: number): Promise<Progress> {
+    for (;;) {
+      const { state, backlog } = this.#log;
+      const shipment = this.#log.nextShipment(this.#failures > 0);
+      if (!state || !shipment) return DONE;
+      if (Date.now() >= until) return { kind: "more" };
+      const { userId, database } = state;
+      const { rows } = shipment;
+      const outcome = await this.#call(database, userId, (to) =>
+        to.insert({ version: EVENT_ROW_VERSION, userId, rows }),
+      );
+      if (!outcome.ok) return { kind: "failed", failure: outcome.failure, error: outcome.error };
+      this.#log.settle(backlog, shipment, outcome.refused);
+      if (outcome.refused.length > 0) this.#refusedUntil = Date.now() + MAX_LASTING_DELAY_MS;
     }
   }
 
-  #writer(database: string): DurableObjectStub<D1Writer> {
-    return this.#env.D1_WRITER.getByName(database);
+  /** Never rejects. A call that does not settle in time may still do its work, which is why it can be repeated. */
+  async #call(
+    database: string,
+    userId: string,
+    call: (writer: ReturnType<typeof writerOf>) => Promise<WriteOutcome>,
+  ): Promise<WriteOutcome> {
+    try {
+      const answer = call(writerOf(this.#env, database, userId));
+      return await orTimeout(answer, WRITER_CALL_TIMEOUT_MS, () => new Error("The writer did not answer"));
+    } catch (error) {
+      return { ok: false, failure: "away", error: String(error) };
+    }
   }
-}
 
-async function written(outcome: Promise<WriteOutcome>): Promise<void> {
-  const result = await outcome;
-  if (!result.ok) throw new Error(result.error);
+  /** When the alarm goes off, in epoch milliseconds; null where none is set. Asks storage once. */
+  async #alarm(): Promise<number | null> {
+    if (this.#alarmAt === undefined) {
+      const found = await this.#ctx.storage.getAlarm();
+      this.#alarmAt ??= found;
+    }
+    return this.#alarmAt;
+  }
+
+  async #setAlarm(at: number): Promise<void> {
+    // Before it is awaited, so that no other request sets one as well.
+    this.#alarmAt = at;
+    try {
+      await this.#ctx.storage.setAlarm(at);
+    } catch (error) {
+      this.#alarmAt = undefined;
+      throw error;
+    }
+  }
 }

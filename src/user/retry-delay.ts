@@ -1,11 +1,31 @@
-import { MAX_RETRY_DELAY_MS, MIN_RETRY_DELAY_MS } from "../limits.ts";
+import type { D1Failure } from "../d1/d1-failure.ts";
+import {
+  MAX_AWAY_DELAY_MS,
+  MAX_DEPLOY_DELAY_MS,
+  MAX_LASTING_DELAY_MS,
+  MIN_LASTING_DELAY_MS,
+  MIN_RETRY_DELAY_MS,
+} from "../limits.ts";
+
+/** The first wait and the longest one, in milliseconds. */
+const BOUNDS: Record<D1Failure, [first: number, longest: number]> = {
+  away: [MIN_RETRY_DELAY_MS, MAX_AWAY_DELAY_MS],
+  busy: [MIN_RETRY_DELAY_MS, MAX_AWAY_DELAY_MS],
+  // Somebody is at work: it will be over in a moment.
+  unmigrated: [MIN_RETRY_DELAY_MS, MAX_DEPLOY_DELAY_MS],
+  unknown_version: [MIN_RETRY_DELAY_MS, MAX_DEPLOY_DELAY_MS],
+  // Nothing will change by itself soon, and every try of every user costs.
+  full: [MIN_LASTING_DELAY_MS, MAX_LASTING_DELAY_MS],
+  exhausted: [MIN_LASTING_DELAY_MS, MAX_LASTING_DELAY_MS],
+};
 
 /**
  * How long to wait after so many failures in a row: exponential with jitter, in milliseconds.
  *
- * @param random from 0 to 1; spreads the users' objects over half of the wait when D1 comes back
+ * @param random from 0 to 1; spreads the users' objects over half of the wait, for when D1 comes back
  */
-export function retryDelay(failures: number, random: number): number {
-  const ceiling = Math.min(MAX_RETRY_DELAY_MS, MIN_RETRY_DELAY_MS * 2 ** (failures - 1));
+export function retryDelay(failure: D1Failure, failures: number, random: number): number {
+  const [first, longest] = BOUNDS[failure];
+  const ceiling = Math.min(longest, first * 2 ** (failures - 1));
   return Math.round(ceiling * (0.5 + 0.5 * random));
 }

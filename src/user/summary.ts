@@ -1,5 +1,5 @@
-import { countPending } from "./outbox.ts";
-import { profileValues, readProfile } from "./profile.ts";
+import { profileValues } from "./profile.ts";
+import type { LogState } from "./stored-values.ts";
 
 /** A user at a glance. Times are those of the events, in epoch milliseconds. */
 export interface UserSummary {
@@ -7,27 +7,17 @@ export interface UserSummary {
   events: number;
   firstSeen: number;
   lastSeen: number;
-  /** What D1 has not got yet. */
+  /** How many events D1 has not got yet, as far as the object knows. */
   pending: number;
 }
 
-/**
- * Costs the same for any length of the log: seq has no gaps, so the last one is the number of events.
- *
- * @param shippedSeq up to which seq D1 has the log
- */
-export function readSummary(storage: DurableObjectStorage, shippedSeq: number): UserSummary {
-  const { events, firstSeen, lastSeen } = storage.sql
-    .exec<{ events: number; firstSeen: number; lastSeen: number }>(
-      `SELECT (SELECT max(seq) FROM events) AS events, (SELECT min(timestamp) FROM events) AS firstSeen,
-              (SELECT max(timestamp) FROM events) AS lastSeen`,
-    )
-    .one();
-  return {
-    properties: profileValues(readProfile(storage)),
-    events,
-    firstSeen,
-    lastSeen,
-    pending: countPending(storage.sql, shippedSeq),
-  };
+/** Costs the same for any length of the log. */
+export function readSummary(sql: SqlStorage, state: LogState, pending: number): UserSummary {
+  const { profile, headSeq, headTimestamp, only } = state;
+  const firstSeen = only ? only.timestamp : firstTimestamp(sql);
+  return { properties: profileValues(profile), events: headSeq, firstSeen, lastSeen: headTimestamp, pending };
+}
+
+function firstTimestamp(sql: SqlStorage): number {
+  return sql.exec<{ timestamp: number }>("SELECT min(timestamp) AS timestamp FROM events").one().timestamp;
 }

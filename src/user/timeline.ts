@@ -1,5 +1,8 @@
 import { byteLength } from "../event/json.ts";
+import type { StoredEvent } from "../event/stored-event.ts";
 import { MAX_PAGE_BYTES, MAX_SCANNED_EVENTS } from "../limits.ts";
+import { type LogRow, readRow, storedEventOf } from "./event-table.ts";
+import type { LogState } from "./stored-values.ts";
 
 /** A place in a user's timeline, which is ordered by (timestamp, seq). */
 interface TimelinePosition {
@@ -21,78 +24,70 @@ export interface TimelineQuery {
   after?: TimelinePosition;
 }
 
-export interface TimelineEvent extends TimelinePosition {
-  event: string;
-  message_id: string | null;
-  revision: number;
-  /** JSON text of an object. */
-  properties: string;
-  /** JSON text of an object. */
-  context: string;
-  received_at: number;
-  source: string | null;
-}
-
 export interface TimelinePage {
-  events: TimelineEvent[];
+  events: StoredEvent[];
   /** Where the next page begins, or null at the end. A page may be short, even empty, before that. */
   next: TimelinePosition | null;
 }
 
-const COLUMNS =
-  "event, timestamp, nullif(message_id, '') AS message_id, seq, revision, properties, context, received_at, source";
+/** A found event: its place, and what else makes its key. */
+interface Found extends TimelinePosition {
+  event: string;
+  message_id: string;
+}
 
 /**
  * Reads one page. Its cost grows with the page and not with the history: a filter by name looks at no more than
- * MAX_SCANNED_EVENTS events and then hands back the position it got to. Only events of the very same millisecond are
- * read all, to be put in order: an index that has them in order would cost a written row for every event.
+ * MAX_SCANNED_EVENTS events and then hands back the position it got to. Only the events of the very same millisecond
+ * are all looked at, to put them in order.
  */
-export function readTimeline(sql: SqlStorage, query: TimelineQuery): TimelinePage {
-  const { found, end } = findPositions(sql, query);
-  const events: TimelineEvent[] = [];
+export function readTimeline(sql: SqlStorage, { only }: LogState, query: TimelineQuery): TimelinePage {
+  if (only) return { events: isWithin(only, query) ? [storedEventOf(only)] : [], next: null };
+  const { found, end } = findEvents(sql, query);
+  const events: StoredEvent[] = [];
   let bytes = 0;
-  for (const { seq } of found.slice(0, query.limit)) {
-    const event = readEvent(sql, seq);
-    bytes += byteLength(event.properties) + byteLength(event.context);
+  for (const { timestamp, event, message_id } of found.slice(0, query.limit)) {
+    const stored = storedEventOf(readRow(sql, [timestamp, event, message_id])!);
+    bytes += byteLength(stored.properties) + byteLength(stored.context);
     if (bytes > MAX_PAGE_BYTES && events.length > 0) break;
-    events.push(event);
+    events.push(stored);
   }
   return { events, next: events.length < found.length ? positionOf(events) : end };
 }
 
-/** Reads an event by its number. */
-function readEvent(sql: SqlStorage, seq: number): TimelineEvent {
-  return sql
-    .exec<TimelineEvent & Record<string, SqlStorageValue>>(`SELECT ${COLUMNS} FROM events WHERE seq = ?`, seq)
-    .one();
+/** Whether a page would show an event that has no table yet: the only one there is. */
+function isWithin(row: LogRow, { from = 0, to = Infinity, event = row.event, order, after }: TimelineQuery): boolean {
+  const { timestamp, seq } = row;
+  const distance = after ? timestamp - after.timestamp || seq - after.seq : 0;
+  const isPast = !after || (order === "asc" ? distance > 0 : distance < 0);
+  return timestamp >= from && timestamp < to && event === row.event && isPast;
 }
 
 /**
- * Finds one event more than the page may hold, if there is one, out of the index alone. Where a filter had to stop
+ * Finds one event more than the page may hold, if there is one, by keys alone. Where a filter had to stop
  * before that, `end` is how far it got.
  */
-function findPositions(
-  sql: SqlStorage,
-  query: TimelineQuery,
-): { found: TimelinePosition[]; end: TimelinePosition | null } {
+function findEvents(sql: SqlStorage, query: TimelineQuery): { found: Found[]; end: TimelinePosition | null } {
   const { where, bindings, orderBy } = rangeOf(query);
   const inOrder = `FROM events WHERE ${where} ORDER BY ${orderBy}`;
   const select = (statement: string, ...values: SqlStorageValue[]) =>
-    sql.exec<TimelinePosition & Record<string, SqlStorageValue>>(statement, ...bindings, ...values).toArray();
+    sql.exec<Found & Record<string, SqlStorageValue>>(statement, ...bindings, ...values).toArray();
   if (query.event === undefined)
-    return { found: select(`SELECT timestamp, seq ${inOrder} LIMIT ?`, query.limit + 1), end: null };
+    return { found: select(`SELECT ${FOUND} ${inOrder} LIMIT ?`, query.limit + 1), end: null };
 
   // The inner statement is run only as far as the outer one asks for rows.
   const found = select(
-    `SELECT timestamp, seq FROM (SELECT timestamp, seq, event ${inOrder} LIMIT ${MAX_SCANNED_EVENTS})
+    `SELECT ${FOUND} FROM (SELECT ${FOUND} ${inOrder} LIMIT ${MAX_SCANNED_EVENTS})
      WHERE event = ? LIMIT ?`,
     query.event,
     query.limit + 1,
   );
   if (found.length > query.limit) return { found, end: null };
-  const [end] = select(`SELECT timestamp, seq ${inOrder} LIMIT 1 OFFSET ${MAX_SCANNED_EVENTS - 1}`);
-  return { found, end: end ?? null };
+  const [end] = select(`SELECT ${FOUND} ${inOrder} LIMIT 1 OFFSET ${MAX_SCANNED_EVENTS - 1}`);
+  return { found, end: end ? { timestamp: end.timestamp, seq: end.seq } : null };
 }
+
+const FOUND = "timestamp, seq, event, message_id";
 
 interface Range {
   where: string;
@@ -100,7 +95,7 @@ interface Range {
   orderBy: string;
 }
 
-/** The timestamps' bounds take the cursor in, so that the index is entered where the page begins. */
+/** The timestamps' bounds take the cursor in, so that the scan begins where the page begins. */
 function rangeOf({ order, after, from = 0, to = Number.MAX_SAFE_INTEGER }: TimelineQuery): Range {
   const ascending = order === "asc";
   const low = ascending && after ? Math.max(from, after.timestamp) : from;

@@ -83,7 +83,7 @@ describe("a user's log", () => {
             events.map((event) => tracked({ ...event, userId: user })),
             null,
           );
-          expect(recorded).toEqual({ status: "recorded", recorded: events.map((event) => model.record(event)) });
+          expect(recorded).toEqual({ status: "recorded", verdicts: events.map((event) => model.record(event)) });
         }
         const { events } = (await log.timeline({ order: "asc", limit: 500 }))!;
         const stored = events.map(({ event, timestamp, seq, revision, properties, context }) => {

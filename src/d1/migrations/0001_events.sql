@@ -1,27 +1,41 @@
--- What a team queries: a row per event of every user. The user's Durable Object is the log of record, this its copy.
+-- What a team queries: a row for each event of every user. The user's Durable Object is the log of record, this its copy.
+-- The rows are ordered by time, so that a question about a day reads a day, and so that new rows go to the table's end.
 CREATE TABLE events (
-  -- The place in the feed: higher than any that a reader can have seen. An update moves its row to the end.
-  position    INTEGER PRIMARY KEY,
-  user_id     TEXT    NOT NULL,
-  -- When the user's log was begun, in epoch milliseconds; another one after the user was erased.
+  -- When it happened, in epoch milliseconds.
+  timestamp   INTEGER NOT NULL,
+  -- Which log of the user the event is in: a random number, another one after the user was erased.
   generation  INTEGER NOT NULL,
   seq         INTEGER NOT NULL,
+  user_id     TEXT    NOT NULL,
   revision    INTEGER NOT NULL,
   event       TEXT    NOT NULL,
-  timestamp   INTEGER NOT NULL,
   message_id  TEXT,
   properties  TEXT    NOT NULL,
   context     TEXT    NOT NULL,
   received_at INTEGER NOT NULL,
   source      TEXT,
-  UNIQUE (user_id, generation, seq)
+  -- The user stands in the key so that two logs that drew the same number would still have rows of their own.
+  PRIMARY KEY (timestamp, generation, seq, user_id)
+) WITHOUT ROWID;
+
+-- What was written to `events`, in the order of the statements: a row for each statement, and one for each erasure.
+CREATE TABLE feed (
+  position   INTEGER PRIMARY KEY,
+  -- By the writer's clock, in epoch milliseconds.
+  written_at INTEGER NOT NULL,
+  -- How many keys there are.
+  events     INTEGER NOT NULL,
+  -- JSON: [[timestamp, generation, seq, revision], …]. No user's id, so that nothing here has to be erased.
+  keys       TEXT    NOT NULL,
+  -- The generation that was erased; null for events.
+  erased     INTEGER
 );
 
--- The highest position that removed rows may have had. Without it, removing the newest row would hand its
--- position to the next one, and a reader whose cursor stands there would miss that.
-CREATE TABLE feed_floor (
-  id       INTEGER PRIMARY KEY CHECK (id = 1),
-  position INTEGER NOT NULL
-);
-
-INSERT INTO feed_floor (id, position) VALUES (1, 0);
+-- Logs that were erased. Statements that insert leave their rows out, so that a late one brings nobody back.
+CREATE TABLE erased (
+  generation INTEGER NOT NULL,
+  user_id    TEXT    NOT NULL,
+  -- In epoch milliseconds.
+  erased_at  INTEGER NOT NULL,
+  PRIMARY KEY (generation, user_id)
+) WITHOUT ROWID;

@@ -48,7 +48,7 @@ export async function recordRequest(
     const answer = call.value;
     if (answer.status === "rate_limited" && answer.retryAfterMs >= (refused?.retryAfterMs ?? 0)) refused = answer;
     group.forEach(({ index, event }, i) => {
-      results[index] = answer.status === "recorded" ? resultOf(event, answer.recorded[i]!) : rateLimited(answer.limit);
+      results[index] = answer.status === "recorded" ? resultOf(event, answer.verdicts[i]!) : rateLimited(answer.limit);
     });
     return true;
   });

@@ -32,6 +32,7 @@ export const feedOperation: Operation = {
     after: "The `next_cursor` of the page before, or the `cursor` of a line. Empty: from the start.",
     event: "Only events of this name.",
     user_id: "Only events of this user.",
+    order: "`desc`: the newest first.",
     limit: "How many events the page may hold.",
   }),
   answers: {

@@ -1,0 +1,12 @@
+/** Stands between a database's binding and the number of a lane. No binding has it in its name. */
+const LANE = "#";
+
+/** The name of the object that writes to a database for one lane. */
+export function writerName(database: string, lane: number): string {
+  return `${database}${LANE}${lane}`;
+}
+
+/** The binding of the database that a writer of this name writes to. */
+export function databaseOfWriter(name: string): string {
+  return name.split(LANE, 1)[0]!;
+}

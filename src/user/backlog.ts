@@ -1,0 +1,180 @@
+import { byteLength } from "../event/json.ts";
+import {
+  MAX_BACKLOG_ROW_BYTES,
+  MAX_BACKLOG_STATE_BYTES,
+  MAX_RETRY_ROWS,
+  MAX_STATEMENT_BYTES,
+  MAX_STATEMENT_EVENTS,
+} from "../limits.ts";
+import { logFailure } from "../log-failure.ts";
+import type { EventKey, LogState, ValueStore } from "./stored-values.ts";
+
+interface Entry {
+  key: EventKey;
+  /** Encoded by `encodeEventRow`; null where it has to be read from storage. */
+  row: string | null;
+  /** D1 does not take it. It waits for its back-off and holds up no other. */
+  isRefused: boolean;
+}
+
+/** The next rows for D1, at most a statement's worth. */
+export interface Shipment {
+  entries: Entry[];
+  /** Encoded by `encodeEventRow`. */
+  rows: string[];
+}
+
+/** Reads an event of the log from storage as an encoded row. Null where it is not there. */
+export type ReadRow = (key: EventKey) => string | null;
+
+/**
+ * What D1 lacks of a log: events that were created or updated, by their keys.
+ *
+ * The keys are on disk in the log's state, which every request that records something writes anyway, and beyond
+ * MAX_BACKLOG_STATE_BYTES in packs of their own. The rows themselves are kept in memory from the moment they are
+ * recorded, and only read from storage after a wake-up. What is on disk may be behind: D1 then gets a row twice and
+ * ignores it. It is never ahead, or D1 would lack an event for ever.
+ */
+export class Backlog {
+  readonly #values: ValueStore;
+  /** By key as text, oldest first. */
+  #entries = new Map<string, Entry>();
+  #packs: LogState["packs"];
+  /** The keys of the first pack that D1 lacks still, once it was loaded. */
+  #pack: Map<string, Entry> | null = null;
+  #keyBytes = 0;
+  #rowBytes = 0;
+
+  constructor(values: ValueStore, state?: LogState) {
+    this.#values = values;
+    this.#packs = state?.packs ?? { first: 0, next: 0, keys: 0 };
+    for (const key of state?.backlog ?? []) this.#add({ key, row: null, isRefused: false });
+  }
+
+  /** How many events D1 lacks, or has in an older revision only. */
+  get size(): number {
+    return this.#entries.size + this.#packs.keys;
+  }
+
+  /** Notes an event that was just recorded. */
+  note(key: EventKey, row: string): void {
+    const keep = this.#rowBytes + row.length <= MAX_BACKLOG_ROW_BYTES;
+    this.#remove(textOf(key));
+    this.#add({ key, row: keep ? row : null, isRefused: false });
+  }
+
+  /** The part of the log's state that says what D1 lacks; spills what would be too much for it. */
+  stored(): Pick<LogState, "backlog" | "packs"> {
+    if (this.#keyBytes > MAX_BACKLOG_STATE_BYTES) this.#spill();
+    return { backlog: [...this.#entries.values()].map(({ key }) => key), packs: this.#packs };
+  }
+
+  /** Lets go of the rows in memory while D1 is away: the objects of a class share an isolate's memory. */
+  releaseRows(): void {
+    for (const entry of this.#entries.values()) entry.row = null;
+    this.#pack = null;
+    this.#rowBytes = 0;
+  }
+
+  /** Makes the rows that D1 has refused due again. */
+  retryRefused(): void {
+    for (const entry of this.#entries.values()) entry.isRefused = false;
+  }
+
+  /**
+   * What to send next, oldest first; null where nothing is due.
+   *
+   * @param isCautious small shipments only, as after failures, when everybody comes at once
+   */
+  next(read: ReadRow, isCautious: boolean): Shipment | null {
+    this.#loadPack();
+    const maxRows = isCautious ? MAX_RETRY_ROWS : MAX_STATEMENT_EVENTS;
+    const shipment: Shipment = { entries: [], rows: [] };
+    let bytes = 0;
+    for (const entry of [...(this.#pack ?? []), ...this.#entries].map(([, value]) => value)) {
+      if (entry.isRefused) continue;
+      if (shipment.rows.length === maxRows) break;
+      const row = entry.row ?? read(entry.key);
+      if (row === null) {
+        // It cannot be, and must not hold up the others if it is.
+        logFailure("backlog_without_event", "The backlog names an event that the log does not have");
+        entry.isRefused = true;
+        continue;
+      }
+      bytes += byteLength(row) + 1;
+      if (bytes > MAX_STATEMENT_BYTES && shipment.rows.length > 0) break;
+      shipment.entries.push(entry);
+      shipment.rows.push(row);
+    }
+    return shipment.rows.length > 0 ? shipment : null;
+  }
+
+  /**
+   * Strikes off exactly what D1 has got. An event that was updated while D1 was awaited has another entry by now.
+   *
+   * @param refused the indexes of the rows that D1 will never take
+   * @returns whether a pack is done, so that the log's state has to be written
+   */
+  settle({ entries }: Shipment, refused: readonly number[]): boolean {
+    for (const index of refused) entries[index]!.isRefused = true;
+    for (const entry of entries.filter(({ isRefused }) => !isRefused)) {
+      const text = textOf(entry.key);
+      if (this.#pack?.get(text) === entry) this.#pack.delete(text);
+      else if (this.#entries.get(text) === entry) this.#remove(text);
+    }
+    return this.#endPack();
+  }
+
+  #add(entry: Entry): void {
+    this.#entries.set(textOf(entry.key), entry);
+    this.#keyBytes += keyBytes(entry.key);
+    this.#rowBytes += entry.row?.length ?? 0;
+  }
+
+  #remove(text: string): void {
+    const entry = this.#entries.get(text);
+    if (!entry) return;
+    this.#entries.delete(text);
+    this.#keyBytes -= keyBytes(entry.key);
+    this.#rowBytes -= entry.row?.length ?? 0;
+  }
+
+  #spill(): void {
+    const { first, next, keys } = this.#packs;
+    this.#values.put(
+      `backlog:${next}`,
+      [...this.#entries.values()].map(({ key }) => key),
+    );
+    this.#packs = { first, next: next + 1, keys: keys + this.#entries.size };
+    this.#entries = new Map();
+    this.#keyBytes = 0;
+    this.#rowBytes = 0;
+  }
+
+  #loadPack(): void {
+    if (this.#pack || this.#packs.first === this.#packs.next) return;
+    const keys = this.#values.get(`backlog:${this.#packs.first}`) ?? [];
+    this.#pack = new Map(keys.map((key) => [textOf(key), { key, row: null, isRefused: false }]));
+  }
+
+  /** Deletes the first pack once D1 has all of it. What D1 refused of it goes on in the state. */
+  #endPack(): boolean {
+    if (!this.#pack || [...this.#pack.values()].some(({ isRefused }) => !isRefused)) return false;
+    const { first, next, keys } = this.#packs;
+    const size = this.#values.get(`backlog:${first}`)?.length ?? 0;
+    this.#values.delete(`backlog:${first}`);
+    for (const [text, entry] of this.#pack) if (!this.#entries.has(text)) this.#add(entry);
+    this.#pack = null;
+    this.#packs = { first: first + 1, next, keys: keys - size };
+    return true;
+  }
+}
+
+function textOf([timestamp, event, messageId]: EventKey): string {
+  return `${timestamp}\0${event}\0${messageId}`;
+}
+
+/** Roughly what a key takes in the log's state. */
+function keyBytes([, event, messageId]: EventKey): number {
+  return 16 + event.length + messageId.length;
+}

@@ -1,0 +1,169 @@
+import { chooseDatabase } from "../d1/databases.ts";
+import { encodeEventRow } from "../d1/event-row.ts";
+import type { TrackedEvent } from "../event/contract.ts";
+import { Backlog, type Shipment } from "./backlog.ts";
+import { eraseEventTable } from "./erasure.ts";
+import {
+  createEventTable,
+  dropEventTable,
+  insertRow,
+  keyOf,
+  type LogRow,
+  readRow,
+  storedEventOf,
+} from "./event-table.ts";
+import { created, newRow, recordEvent, type Verdict, withKnownTime } from "./record-event.ts";
+import type { EventKey, LogState, ValueStore } from "./stored-values.ts";
+import type { TokenBucket } from "./token-bucket.ts";
+
+/**
+ * The events of one user on disk, and what D1 lacks of them. Memory holds the log's state as it is on disk, and falls
+ * back to that whenever a transaction is rolled back.
+ */
+export class EventLog {
+  readonly #storage: DurableObjectStorage;
+  readonly #values: ValueStore;
+  readonly #env: Env;
+  readonly #userId: () => string;
+  #state: LogState | undefined;
+  #backlog: Backlog;
+
+  constructor(storage: DurableObjectStorage, values: ValueStore, env: Env, userId: () => string) {
+    this.#storage = storage;
+    this.#values = values;
+    this.#env = env;
+    this.#userId = userId;
+    this.#state = values.get("log");
+    this.#backlog = new Backlog(values, this.#state);
+  }
+
+  /** Undefined where nothing of the user is stored. */
+  get state(): Readonly<LogState> | undefined {
+    return this.#state;
+  }
+
+  get backlog(): Backlog {
+    return this.#backlog;
+  }
+
+  /**
+   * Records a request's events in their order, in one transaction. Synchronous, so that two requests cannot interleave.
+   *
+   * @param bucket the user's rate after this request; written where the request records something
+   * @param now when the request was received, in epoch milliseconds
+   */
+  record(events: readonly TrackedEvent[], source: string | null, bucket: TokenBucket, now: number): Verdict[] {
+    return this.#transaction(() => {
+      const state = this.#state ? { ...this.#state, bucket } : this.#newState(bucket);
+      const recorded = this.#state
+        ? this.#recordInTable(state, events, source, now)
+        : this.#recordFirst(state, events, source, now);
+      const changed = recorded.flatMap(({ changed: row }) => row ?? []);
+      for (const row of changed) this.#backlog.note(keyOf(row), encode(row, state));
+      // Also where an event that had no table has moved into one, even if all that came now is a duplicate.
+      if (changed.length > 0 || this.#state?.only) this.#write({ ...state, ...this.#backlog.stored() });
+      return recorded.map(({ verdict }) => verdict);
+    });
+  }
+
+  /** The next rows for D1; null where it has all that it will take. */
+  nextShipment(isCautious: boolean): Shipment | null {
+    const state = this.#state;
+    if (!state) return null;
+    return this.#backlog.next((key) => {
+      const row = this.#read(key);
+      return row ? encode(row, state) : null;
+    }, isCautious);
+  }
+
+  /** Notes what D1 has got. Free unless a pack of the backlog is done. */
+  settle(backlog: Backlog, shipment: Shipment, refused: readonly number[]): void {
+    this.#transaction(() => {
+      // Where the user was erased while D1 was awaited, this is the old log's backlog, and nothing is to be written.
+      const isDone = backlog.settle(shipment, refused);
+      if (isDone && backlog === this.#backlog && this.#state) this.#write({ ...this.#state, ...backlog.stored() });
+    });
+  }
+
+  /** Erases the log, and notes in the same transaction what D1 has to forget. Returns how many events were erased. */
+  erase(): number {
+    const state = this.#state;
+    if (!state) return 0;
+    this.#transaction(() => {
+      eraseEventTable(this.#storage.sql, this.#values, state);
+      dropEventTable(this.#storage.sql);
+      this.#values.deleteAll("backlog");
+      this.#values.deleteAll("time");
+      this.#values.delete("log");
+      this.#state = undefined;
+      this.#backlog = new Backlog(this.#values);
+    });
+    return state.headSeq;
+  }
+
+  /** A single event of a new user needs no table: it is a part of the state until another request comes. */
+  #recordFirst(state: LogState, events: readonly TrackedEvent[], source: string | null, now: number) {
+    const [event, ...others] = events;
+    if (!event || others.length > 0) {
+      createEventTable(this.#storage.sql);
+      return this.#recordInTable(state, events, source, now);
+    }
+    const timed = withKnownTime(this.#values, event);
+    state.only = newRow(state, timed, source, now);
+    return [{ verdict: created(state, timed), changed: state.only }];
+  }
+
+  #recordInTable(state: LogState, events: readonly TrackedEvent[], source: string | null, now: number) {
+    const { sql } = this.#storage;
+    if (state.only) {
+      createEventTable(sql);
+      insertRow(sql, state.only);
+      delete state.only;
+    }
+    return events.map((event) => recordEvent({ sql, values: this.#values, state }, event, source, now));
+  }
+
+  #read(key: EventKey): LogRow | undefined {
+    return this.#state?.only ?? readRow(this.#storage.sql, key);
+  }
+
+  #newState(bucket: TokenBucket): LogState {
+    const userId = this.#userId();
+    return {
+      userId,
+      generation: randomGeneration(),
+      database: chooseDatabase(this.#env, userId),
+      headSeq: 0,
+      headTimestamp: -1,
+      bucket,
+      profile: {},
+      backlog: [],
+      packs: { first: 0, next: 0, keys: 0 },
+    };
+  }
+
+  #write(state: LogState): void {
+    this.#values.put("log", state);
+    this.#state = state;
+  }
+
+  #transaction<T>(run: () => T): T {
+    try {
+      return this.#storage.transactionSync(run);
+    } catch (error) {
+      this.#state = this.#values.get("log");
+      this.#backlog = new Backlog(this.#values, this.#state);
+      throw error;
+    }
+  }
+}
+
+function encode(row: LogRow, { userId, generation }: LogState): string {
+  return encodeEventRow({ ...storedEventOf(row), user_id: userId, generation });
+}
+
+/** 53 bits, which JSON and JavaScript carry exactly. */
+function randomGeneration(): number {
+  const [high, low] = crypto.getRandomValues(new Uint32Array(2));
+  return (high! >>> 11) * 2 ** 32 + low!;
+}

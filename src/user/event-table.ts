@@ -1,0 +1,76 @@
+import { STORED_EVENT_COLUMNS, type StoredEvent } from "../event/stored-event.ts";
+import type { EventKey } from "./stored-values.ts";
+
+/** A row of a log's table: the event, and what only the log has to know of it. */
+export interface LogRow extends StoredEvent {
+  /** Empty where the client gave none: it is part of the key either way. */
+  message_id: string;
+  /** What the edge added to the context, as JSON text of an object. Apart from it, since nobody sent it. */
+  enrichment: string | null;
+  /** The digests of all versions that were merged into the event; null for one that was never updated. */
+  versions: string | null;
+}
+
+const COLUMNS = [...STORED_EVENT_COLUMNS, "enrichment", "versions"] as const satisfies readonly (keyof LogRow)[];
+
+/** The columns of `COLUMNS` that an update may change. */
+const CHANGING = ["revision", "properties", "context", "versions"] as const satisfies readonly (keyof LogRow)[];
+
+/** The identity of an event is the table's order: no other index, one written row an event, a timeline is one scan. */
+export function createEventTable(sql: SqlStorage): void {
+  sql.exec(`CREATE TABLE events (
+    timestamp   INTEGER NOT NULL,
+    event       TEXT    NOT NULL,
+    message_id  TEXT    NOT NULL,
+    seq         INTEGER NOT NULL,
+    revision    INTEGER NOT NULL,
+    properties  TEXT    NOT NULL,
+    context     TEXT    NOT NULL,
+    received_at INTEGER NOT NULL,
+    source      TEXT,
+    enrichment  TEXT,
+    versions    TEXT,
+    PRIMARY KEY (timestamp, event, message_id)
+  ) WITHOUT ROWID`);
+}
+
+/** Removes all events. Dropping a table writes no row for each of them, deleting them would. */
+export function dropEventTable(sql: SqlStorage): void {
+  sql.exec("DROP TABLE IF EXISTS events");
+}
+
+/** Inserts a row, unless its event is there. Returns whether it was inserted. */
+export function insertRow(sql: SqlStorage, row: LogRow): boolean {
+  const inserted = sql.exec(INSERT, ...COLUMNS.map((column) => row[column]));
+  return !inserted.next().done;
+}
+
+const INSERT = `INSERT INTO events (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map(() => "?").join(", ")})
+  ON CONFLICT DO NOTHING RETURNING seq`;
+
+export function updateRow(sql: SqlStorage, row: LogRow): void {
+  sql.exec(UPDATE, ...CHANGING.map((column) => row[column]), ...keyOf(row));
+}
+
+const UPDATE = `UPDATE events SET ${CHANGING.map((column) => `${column} = ?`).join(", ")}
+  WHERE timestamp = ? AND event = ? AND message_id = ?`;
+
+export function readRow(sql: SqlStorage, key: EventKey): LogRow | undefined {
+  return sql.exec<LogRow & Record<string, SqlStorageValue>>(SELECT, ...key).toArray()[0];
+}
+
+const SELECT = `SELECT ${COLUMNS.join(", ")} FROM events WHERE timestamp = ? AND event = ? AND message_id = ?`;
+
+export function keyOf(row: LogRow): EventKey {
+  return [row.timestamp, row.event, row.message_id];
+}
+
+/** The event as everybody but the log sees it. The client's own context wins over what the edge added. */
+export function storedEventOf({ versions: _, enrichment, ...row }: LogRow): StoredEvent {
+  const context = enrichment === null ? row.context : withDefaults(row.context, enrichment);
+  return { ...row, message_id: row.message_id || null, context };
+}
+
+function withDefaults(context: string, defaults: string): string {
+  return JSON.stringify({ ...(JSON.parse(defaults) as object), ...(JSON.parse(context) as object) });
+}

@@ -1,0 +1,98 @@
+import type { ErasedKey } from "../d1/erase-events.ts";
+import type { LogRow } from "./event-table.ts";
+import type { Profile } from "./profile.ts";
+import type { TokenBucket } from "./token-bucket.ts";
+
+/** What makes an event the same event in its log; the message id is empty where there is none. */
+export type EventKey = [timestamp: number, event: string, messageId: string];
+
+/** What a user's log knows of itself: one value, written with every request that records something. */
+export interface LogState {
+  /** Whose log this is. An object cannot always tell its own name. */
+  userId: string;
+  /** Random, so that it tells this log's rows in D1 from those of an erased predecessor, whatever the clock says. */
+  generation: number;
+  /** The binding of the D1 database that this log is copied to. */
+  database: string;
+  headSeq: number;
+  /** The latest event time, in epoch milliseconds; -1 in an empty log. */
+  headTimestamp: number;
+  /** The user's rate as of this write. */
+  bucket: TokenBucket;
+  profile: Profile;
+  /** What D1 lacked when this was written. It may have some of it by now: it ignores what it is sent again. */
+  backlog: EventKey[];
+  /** The packs of keys that the backlog has spilled into: `backlog:first` up to but not including `backlog:next`. */
+  packs: { first: number; next: number; keys: number };
+  /** The only event, as long as there is no table: most visitors of a public page send one and never come back. */
+  only?: LogRow;
+}
+
+/** What D1 has still to forget of an erased log. */
+export interface PendingErasure {
+  userId: string;
+  database: string;
+  /** How many events the log had. */
+  events: number;
+  /** The packs of keys to delete: `erased:<generation>:first` up to but not including `erased:<generation>:next`. */
+  first: number;
+  next: number;
+}
+
+/**
+ * Every value that a user's object keeps in its key-value storage, besides the table `events`. Each is a billed row
+ * when it is written and when it is deleted.
+ */
+export interface StoredValues {
+  /** Written by event-log.ts, from the first event until the erasure. */
+  log: LogState;
+  /** Written by backlog.ts when D1 lacks more than the log's state should hold; deleted when D1 has it. */
+  [pack: `backlog:${number}`]: EventKey[];
+  /**
+   * The time of a message that has an id and no time of its own, by event and id: what it is found by when it is sent
+   * again. Written by record-event.ts, until the erasure.
+   */
+  [time: `time:${string}`]: number;
+  /** Written by erasure.ts, by generation, until D1 has forgotten. */
+  [erasure: `erasure:${number}`]: PendingErasure;
+  /** The keys of an erased log's events, by generation and number of the pack, until D1 has deleted these. */
+  [keys: `erased:${number}:${number}`]: ErasedKey[];
+  /** How often in a row D1 has failed. Written by delivery.ts, until D1 is back. */
+  failures: number;
+  /** Written by user-log.ts while nothing of the user is recorded. Outlasts an erasure. */
+  suppressed: true;
+}
+
+type Name = keyof StoredValues & string;
+
+/** The key-value storage of a user's object, typed. Synchronous, and part of the transaction that is under way. */
+export class ValueStore {
+  readonly #kv: SyncKvStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#kv = storage.kv;
+  }
+
+  get<K extends Name>(name: K): StoredValues[K] | undefined {
+    return this.#kv.get<StoredValues[K]>(name);
+  }
+
+  put<K extends Name>(name: K, value: StoredValues[K]): void {
+    this.#kv.put(name, value);
+  }
+
+  delete(name: Name): void {
+    this.#kv.delete(name);
+  }
+
+  /** What D1 has still to forget, by the generation of the erased log. */
+  erasures(): [generation: number, PendingErasure][] {
+    const found = this.#kv.list<PendingErasure>({ prefix: "erasure:" });
+    return [...found].map(([name, erasure]) => [Number(name.slice("erasure:".length)), erasure]);
+  }
+
+  /** Deletes every value of a family. */
+  deleteAll(family: "backlog" | "time"): void {
+    for (const [name] of [...this.#kv.list({ prefix: `${family}:` })]) this.#kv.delete(name);
+  }
+}
