@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { logFailure } from "../log-failure.ts";
 import { type D1Failure, d1FailureOf } from "./d1-failure.ts";
 import { databaseNamed } from "./databases.ts";
+import { Directory, type LogOwner, type Waiting } from "./directory.ts";
 import { type ErasedKey, eraseEvents } from "./erase-events.ts";
 import { EVENT_ROW_VERSION } from "./event-row.ts";
 import { GroupCommit, LineFullError } from "./group-commit.ts";
@@ -9,10 +10,9 @@ import { insertEvents } from "./insert-events.ts";
 import { retentionCutoff } from "./retention.ts";
 import { databaseOfWriter } from "./writer-name.ts";
 
-/** Rows of one user, encoded by `encodeEventRow`, at most a statement's worth. */
-export interface Shipment {
+/** Rows of one user's log, encoded by `encodeEventRow`, at most a statement's worth. */
+export interface Shipment extends LogOwner {
   version: number;
-  userId: string;
   rows: string[];
 }
 
@@ -22,6 +22,8 @@ export interface Erasure {
   userId: string;
   generation: number;
   keys: ErasedKey[];
+  /** Whether these are the last ones of the log. */
+  isLast: boolean;
 }
 
 export type WriteOutcome =
@@ -35,22 +37,44 @@ export type WriteOutcome =
  * Keeps no events: a user's object holds them until it was told that D1 has them.
  */
 export class D1Writer extends DurableObject<Env> {
-  readonly #line = new GroupCommit((rows) => {
+  readonly #directory = new Directory(this.ctx.storage);
+  readonly #line = new GroupCommit<LogOwner>((rows, owners) => {
     const now = Date.now();
+    // What leaves an object waits for what it has written: D1 has nobody's rows who is not in the directory.
+    this.#directory.enter(owners);
     return insertEvents(this.#database, rows, retentionCutoff(this.env, now), now);
   });
 
   /** Appends rows. Never throws: an exception would leave the caller with a broken stub and lose what D1 said. */
-  insert({ version, rows }: Shipment): Promise<WriteOutcome> {
-    return this.#answer(version, async () => (await this.#line.add(rows)).refused);
+  async insert({ version, rows, ...owner }: Shipment): Promise<WriteOutcome> {
+    const outcome = await this.#answer(version, async () => (await this.#line.add(rows, owner)).refused);
+    if (outcome.ok) this.#directory.served(owner.userId);
+    else this.#directory.waits(owner, Date.now());
+    return outcome;
   }
 
   /** Erases events, after every insertion that came before, so that none outlasts it. Never throws. */
-  erase({ version, userId, generation, keys }: Erasure): Promise<WriteOutcome> {
+  erase({ version, userId, generation, keys, isLast }: Erasure): Promise<WriteOutcome> {
     return this.#answer(version, async () => {
       await this.#line.run(() => eraseEvents(this.#database, userId, generation, keys, Date.now()));
+      if (isLast) this.#directory.erased(userId, generation, Date.now());
       return [];
     });
+  }
+
+  /** Users of this lane in the order of their ids, those past one. */
+  usersAfter(userId: string, limit: number): string[] {
+    return this.#directory.usersAfter(userId, limit);
+  }
+
+  /** How many users this lane has, and what they wait for. Reads a row for each user. */
+  backlog(): { users: number; waiting: Waiting } {
+    return { users: this.#directory.count(), waiting: this.#directory.waiting() };
+  }
+
+  /** Users who have waited for D1 since before a time (epoch milliseconds), longest first. */
+  longestWaiting(before: number, limit: number): string[] {
+    return this.#directory.longestWaiting(before, limit);
   }
 
   async #answer(version: number, write: () => Promise<number[]>): Promise<WriteOutcome> {

@@ -16,13 +16,15 @@ export interface Committed {
   refused: number[];
 }
 
-interface Part {
+interface Part<Owner> {
   rows: readonly string[];
+  /** Whose rows they are; undefined for a task. */
+  owner?: Owner;
   committed: PromiseWithResolvers<Committed>;
 }
 
-interface Group {
-  parts: Part[];
+interface Group<Owner> {
+  parts: Part<Owner>[];
   count: number;
   bytes: number;
   /** When its first part came, in epoch milliseconds. */
@@ -45,17 +47,18 @@ class D1Timeout extends Error {}
  * Where D1 refuses a row, it is found by bisection and costs nobody else. Where D1 does not answer, everybody in the
  * line is told at once: each would otherwise wait for a timeout of its own, in turn.
  */
-export class GroupCommit {
-  #waiting: Group[] = [];
+export class GroupCommit<Owner> {
+  #waiting: Group<Owner>[] = [];
   #isRunning = false;
-  readonly #insert: (rows: string[]) => Promise<void>;
+  readonly #insert: (rows: string[], owners: Owner[]) => Promise<void>;
 
-  constructor(insert: (rows: string[]) => Promise<void>) {
+  /** @param insert gets the rows of a statement, and whose they are */
+  constructor(insert: (rows: string[], owners: Owner[]) => Promise<void>) {
     this.#insert = insert;
   }
 
   /** Adds rows, at most a statement's worth. Settles with the statement that they went into. */
-  add(rows: readonly string[]): Promise<Committed> {
+  add(rows: readonly string[], owner: Owner): Promise<Committed> {
     const bytes = rows.reduce((sum, row) => sum + byteLength(row) + 1, 0);
     const waiting = this.#waiting.reduce((sum, group) => sum + group.bytes, bytes);
     if (this.#waiting.length > 0 && waiting > MAX_WAITING_BYTES)
@@ -65,7 +68,7 @@ export class GroupCommit {
     group.count += rows.length;
     group.bytes += bytes;
     if (group.count === MAX_STATEMENT_EVENTS) group.filled.resolve();
-    return this.#join(group, rows);
+    return this.#join(group, { rows, owner });
   }
 
   /** Runs something else in the same line: after all that came before it, and before all that comes later. */
@@ -73,22 +76,28 @@ export class GroupCommit {
     const group = this.#enqueue();
     group.task = task;
     group.filled.resolve();
-    await this.#join(group, []);
+    await this.#join(group, { rows: [] });
   }
 
-  #enqueue(): Group {
+  #enqueue(): Group<Owner> {
     // Nothing joins the group before this one any more.
     this.#waiting.at(-1)?.filled.resolve();
-    const group = { parts: [], count: 0, bytes: 0, begunAt: Date.now(), filled: Promise.withResolvers<void>() };
+    const group: Group<Owner> = {
+      parts: [],
+      count: 0,
+      bytes: 0,
+      begunAt: Date.now(),
+      filled: Promise.withResolvers<void>(),
+    };
     this.#waiting.push(group);
     return group;
   }
 
-  #join(group: Group, rows: readonly string[]): Promise<Committed> {
+  #join(group: Group<Owner>, part: Omit<Part<Owner>, "committed">): Promise<Committed> {
     const committed = Promise.withResolvers<Committed>();
     // A caller that is gone by then hears nothing; its failure is no bug here.
     committed.promise.catch(() => {});
-    group.parts.push({ rows, committed });
+    group.parts.push({ ...part, committed });
     // Handed over: it works for every caller, and each learns its outcome through its own part.
     if (!this.#isRunning) void this.#drain();
     return committed.promise;
@@ -105,10 +114,16 @@ export class GroupCommit {
   }
 
   /** Does not throw: the callers are told. */
-  async #commit({ parts, task }: Group): Promise<void> {
+  async #commit({ parts, task }: Group<Owner>): Promise<void> {
+    const owners = parts.flatMap(({ owner }) => (owner === undefined ? [] : [owner]));
     try {
       const refused = new Set(
-        task ? await inTime(task()).then(() => []) : await this.#insertAll(parts.flatMap(({ rows }) => rows)),
+        task
+          ? await inTime(task()).then(() => [])
+          : await this.#insertAll(
+              parts.flatMap(({ rows }) => rows),
+              owners,
+            ),
       );
       let first = 0;
       for (const { rows, committed } of parts) {
@@ -124,13 +139,13 @@ export class GroupCommit {
   }
 
   /** Inserts rows, and returns the indexes of those that D1 refuses. Rejects where D1 fails on another account. */
-  async #insertAll(rows: string[]): Promise<number[]> {
+  async #insertAll(rows: string[], owners: Owner[]): Promise<number[]> {
     let statements = 0;
     const insertRange = async (start: number, end: number): Promise<number[]> => {
       try {
         // Where most rows are refused, it is not the rows: the rest counts as refused and is sent again later.
         if (++statements > MAX_BISECTION_STATEMENTS) return range(start, end);
-        await inTime(this.#insert(rows.slice(start, end)));
+        await inTime(this.#insert(rows.slice(start, end), owners));
         return [];
       } catch (error) {
         if (!isRefusal(error)) throw error;
@@ -144,7 +159,7 @@ export class GroupCommit {
 }
 
 /** Waits until the group has had its time to collect, or nothing more fits. */
-async function linger(group: Group): Promise<void> {
+async function linger(group: Group<unknown>): Promise<void> {
   const rest = Math.min(LINGER_MS, group.begunAt + LINGER_MS - Date.now());
   if (rest > 0) await Promise.race([group.filled.promise, scheduler.wait(rest)]);
 }
@@ -153,7 +168,7 @@ function inTime(answer: Promise<void>): Promise<void> {
   return orTimeout(answer, STATEMENT_TIMEOUT_MS, () => new D1Timeout("D1 did not answer"));
 }
 
-function fits(group: Group, count: number, bytes: number): boolean {
+function fits(group: Group<unknown>, count: number, bytes: number): boolean {
   return !group.task && group.count + count <= MAX_STATEMENT_EVENTS && group.bytes + bytes <= MAX_STATEMENT_BYTES;
 }
 

@@ -1,11 +1,14 @@
 import { CALL_RETRY_DELAY_MS, MAX_CALL_ATTEMPTS } from "../limits.ts";
 import type { UserLog } from "./user-log.ts";
 
-/** A user's object as seen over RPC. Only plain data crosses, so what a method returns arrives as it is. */
+/**
+ * A user's object as seen over RPC. Only plain data crosses, so what a method returns arrives as it is; the stub's own
+ * type says otherwise of tuples.
+ */
 export type RemoteUserLog = {
-  [Method in "record" | "timeline" | "summary" | "erase" | "setSuppressed" | "isSuppressed"]: (
-    ...args: Parameters<UserLog[Method]>
-  ) => Promise<Awaited<ReturnType<UserLog[Method]>>>;
+  [
+    Method in "record" | "timeline" | "summary" | "erase" | "setSuppressed" | "isSuppressed" | "redeliver" | "deliver"
+  ]: (...args: Parameters<UserLog[Method]>) => Promise<Awaited<ReturnType<UserLog[Method]>>>;
 };
 
 type CallOutcome<T> = { ok: true; value: T } | { ok: false; error: unknown };
@@ -22,7 +25,7 @@ export async function callUserLog<T>(
 ): Promise<CallOutcome<T>> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return { ok: true, value: await call(env.USER_LOG.getByName(userId)) };
+      return { ok: true, value: await call(env.USER_LOG.getByName(userId) as unknown as RemoteUserLog) };
     } catch (error) {
       if (attempt === MAX_CALL_ATTEMPTS || !isRetryable(error)) return { ok: false, error };
       await scheduler.wait(Math.random() * CALL_RETRY_DELAY_MS * 2 ** attempt);

@@ -1,16 +1,8 @@
 import type { D1Failure } from "../d1/d1-failure.ts";
-import type { WriteOutcome } from "../d1/d1-writer.ts";
 import { EVENT_ROW_VERSION } from "../d1/event-row.ts";
-import { writerOf } from "../d1/writer-of.ts";
-import {
-  ALARM_OVERDUE_MS,
-  MAX_DELIVERY_RUN_MS,
-  MAX_LASTING_DELAY_MS,
-  SAFEGUARD_DELAY_MS,
-  WRITER_CALL_TIMEOUT_MS,
-} from "../limits.ts";
+import { ALARM_OVERDUE_MS, MAX_DELIVERY_RUN_MS, MAX_LASTING_DELAY_MS, SAFEGUARD_DELAY_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
-import { orTimeout } from "../or-timeout.ts";
+import { callWriter } from "./call-writer.ts";
 import type { EventLog } from "./event-log.ts";
 import { retryDelay } from "./retry-delay.ts";
 import type { ValueStore } from "./stored-values.ts";
@@ -138,13 +130,16 @@ export class Delivery {
         if (Date.now() >= until) return { kind: "more" };
         const keys = this.#values.get(`erased:${generation}:${first}`) ?? [];
         const version = EVENT_ROW_VERSION;
-        const outcome = await this.#call(database, userId, (to) => to.erase({ version, userId, generation, keys }));
+        const isLast = first + 1 === next;
+        const outcome = await callWriter(this.#env, database, userId, (to) =>
+          to.erase({ version, userId, generation, keys, isLast }),
+        );
         if (!outcome.ok) {
           failed = { kind: "failed", failure: outcome.failure, error: outcome.error };
           break;
         }
         this.#values.delete(`erased:${generation}:${first}`);
-        if (first + 1 < next) this.#values.put(`erasure:${generation}`, { ...erasure, first: first + 1 });
+        if (!isLast) this.#values.put(`erasure:${generation}`, { ...erasure, first: first + 1 });
         else this.#values.delete(`erasure:${generation}`);
       }
     }
@@ -157,28 +152,12 @@ export class Delivery {
       const shipment = this.#log.nextShipment(this.#failures > 0);
       if (!state || !shipment) return DONE;
       if (Date.now() >= until) return { kind: "more" };
-      const { userId, database } = state;
-      const { rows } = shipment;
-      const outcome = await this.#call(database, userId, (to) =>
-        to.insert({ version: EVENT_ROW_VERSION, userId, rows }),
-      );
+      const { userId, database, generation } = state;
+      const shipped = { version: EVENT_ROW_VERSION, userId, generation, lacking: backlog.size, rows: shipment.rows };
+      const outcome = await callWriter(this.#env, database, userId, (to) => to.insert(shipped));
       if (!outcome.ok) return { kind: "failed", failure: outcome.failure, error: outcome.error };
       this.#log.settle(backlog, shipment, outcome.refused);
       if (outcome.refused.length > 0) this.#refusedUntil = Date.now() + MAX_LASTING_DELAY_MS;
-    }
-  }
-
-  /** Never rejects. A call that does not settle in time may still do its work, which is why it can be repeated. */
-  async #call(
-    database: string,
-    userId: string,
-    call: (writer: ReturnType<typeof writerOf>) => Promise<WriteOutcome>,
-  ): Promise<WriteOutcome> {
-    try {
-      const answer = call(writerOf(this.#env, database, userId));
-      return await orTimeout(answer, WRITER_CALL_TIMEOUT_MS, () => new Error("The writer did not answer"));
-    } catch (error) {
-      return { ok: false, failure: "away", error: String(error) };
     }
   }
 

@@ -61,6 +61,14 @@ export function readRow(sql: SqlStorage, key: EventKey): LogRow | undefined {
 
 const SELECT = `SELECT ${COLUMNS.join(", ")} FROM events WHERE timestamp = ? AND event = ? AND message_id = ?`;
 
+/** Rows in the order of their keys, past one of them. The cursor is to be read before anything is awaited. */
+export function rowsAfter(sql: SqlStorage, key: EventKey, limit: number): Iterable<LogRow> {
+  return sql.exec<LogRow & Record<string, SqlStorageValue>>(SELECT_AFTER, ...key, limit);
+}
+
+const SELECT_AFTER = `SELECT ${COLUMNS.join(", ")} FROM events
+  WHERE (timestamp, event, message_id) > (?, ?, ?) ORDER BY timestamp, event, message_id LIMIT ?`;
+
 export function keyOf(row: LogRow): EventKey {
   return [row.timestamp, row.event, row.message_id];
 }

@@ -4,7 +4,8 @@ import { Delivery } from "./delivery.ts";
 import { EventLog } from "./event-log.ts";
 import { userRateLimit } from "./rate-limit.ts";
 import type { Verdict } from "./record-event.ts";
-import { ValueStore } from "./stored-values.ts";
+import { type Redelivered, redeliver } from "./redelivery.ts";
+import { type EventKey, ValueStore } from "./stored-values.ts";
 import { readSummary, type UserSummary } from "./summary.ts";
 import { readTimeline, type TimelinePage, type TimelineQuery } from "./timeline.ts";
 import { type RateLimit, takeTokens, type TokenBucket } from "./token-bucket.ts";
@@ -78,6 +79,18 @@ export class UserLog extends DurableObject<Env> {
 
   isSuppressed(): boolean {
     return this.#isSuppressed;
+  }
+
+  /** Sends a part of the log to D1 again; see redelivery.ts. Of a user of whom nothing is stored there is nothing. */
+  async redeliver(after: EventKey | null): Promise<Redelivered> {
+    const { state } = this.#log;
+    return state ? redeliver(this.env, this.ctx.storage.sql, state, after) : { ok: true, events: 0, next: null };
+  }
+
+  /** Delivers what D1 lacks, should the alarm for it have been lost. */
+  async deliver(): Promise<void> {
+    const isLacking = this.#log.backlog.size > 0 || this.#values.erasures().length > 0;
+    if (isLacking) await this.#delivery.begin(Date.now());
   }
 
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {

@@ -1,0 +1,28 @@
+import type { Erasure, Shipment, WriteOutcome } from "../d1/d1-writer.ts";
+import { writerOf } from "../d1/writer-of.ts";
+import { WRITER_CALL_TIMEOUT_MS } from "../limits.ts";
+import { orTimeout } from "../or-timeout.ts";
+
+/** A writer as seen over RPC. Only plain data crosses. */
+interface RemoteWriter {
+  insert: (shipment: Shipment) => Promise<WriteOutcome>;
+  erase: (erasure: Erasure) => Promise<WriteOutcome>;
+}
+
+/**
+ * Calls the writer of a user's rows for a database. Never rejects. A call that does not settle in time may still do
+ * its work, and that is why every call can be repeated.
+ */
+export async function callWriter(
+  env: Env,
+  database: string,
+  userId: string,
+  call: (writer: RemoteWriter) => Promise<WriteOutcome>,
+): Promise<WriteOutcome> {
+  try {
+    const answer = call(writerOf(env, database, userId));
+    return await orTimeout(answer, WRITER_CALL_TIMEOUT_MS, () => new Error("The writer did not answer"));
+  } catch (error) {
+    return { ok: false, failure: "away", error: String(error) };
+  }
+}

@@ -1,0 +1,43 @@
+import { encodeEventRow, EVENT_ROW_VERSION } from "../d1/event-row.ts";
+import { byteLength } from "../event/json.ts";
+import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../limits.ts";
+import { callWriter } from "./call-writer.ts";
+import { keyOf, type LogRow, rowsAfter, storedEventOf } from "./event-table.ts";
+import type { EventKey, LogState } from "./stored-values.ts";
+
+export type Redelivered =
+  /** How many events were sent, and where to go on; null at the log's end. */
+  { ok: true; events: number; next: EventKey | null } | { ok: false; error: string };
+
+/**
+ * Sends a part of a log to D1 again, whatever D1 has of it: it ignores what it knows. For a database that was lost or
+ * restored. Does not touch the backlog. Never rejects on D1's account.
+ *
+ * @param after the part begins past this event; null for the beginning
+ */
+export async function redeliver(
+  env: Env,
+  sql: SqlStorage,
+  state: LogState,
+  after: EventKey | null,
+): Promise<Redelivered> {
+  const { userId, generation, database, only } = state;
+  const rows: string[] = [];
+  let bytes = 0;
+  let last: LogRow | undefined;
+  let isCut = false;
+  for (const row of only ? [only] : rowsAfter(sql, after ?? [-1, "", ""], MAX_STATEMENT_EVENTS)) {
+    const encoded = encodeEventRow({ ...storedEventOf(row), user_id: userId, generation });
+    bytes += byteLength(encoded) + 1;
+    isCut = bytes > MAX_STATEMENT_BYTES && rows.length > 0;
+    if (isCut) break;
+    rows.push(encoded);
+    last = row;
+  }
+  if (!last) return { ok: true, events: 0, next: null };
+  const shipment = { version: EVENT_ROW_VERSION, userId, generation, lacking: rows.length, rows };
+  const outcome = await callWriter(env, database, userId, (writer) => writer.insert(shipment));
+  if (!outcome.ok) return { ok: false, error: outcome.error };
+  const isWhole = only !== undefined || (!isCut && rows.length < MAX_STATEMENT_EVENTS);
+  return { ok: true, events: rows.length, next: isWhole ? null : keyOf(last) };
+}
