@@ -148,6 +148,10 @@ export const FEED_WINDOW_KEYS = 5_000;
 export const RETENTION_CHUNK_EVENTS = 5_000;
 export const MAX_RETENTION_RUN_MS = 10 * 60 * 1000;
 
+/** Users whose logs a rebuild sends at once, and how long one request for it goes on, so that progress can be seen. */
+export const REBUILD_PAGE_USERS = 50;
+export const REBUILD_SLICE_MS = 5_000;
+
 /** How long a tombstone keeps rows of an erased log out of D1: longer than any statement or retry is on its way. */
 export const TOMBSTONE_DAYS = 35;
 

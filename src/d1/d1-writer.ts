@@ -7,6 +7,8 @@ import { type ErasedKey, eraseEvents } from "./erase-events.ts";
 import { EVENT_ROW_VERSION } from "./event-row.ts";
 import { GroupCommit, LineFullError } from "./group-commit.ts";
 import { insertEvents } from "./insert-events.ts";
+import type { Rebuild } from "./rebuild.ts";
+import { insertTombstones } from "./replay-erasures.ts";
 import { retentionCutoff } from "./retention.ts";
 import { databaseOfWriter } from "./writer-name.ts";
 
@@ -65,6 +67,31 @@ export class D1Writer extends DurableObject<Env> {
   /** Users of this lane in the order of their ids, those past one. */
   usersAfter(userId: string, limit: number): string[] {
     return this.#directory.usersAfter(userId, limit);
+  }
+
+  /**
+   * Tells the database again of some erasures of this lane's users, those past one. Throws what D1 throws.
+   *
+   * @returns the last of them, or null where there were none
+   */
+  async replayErasures(
+    after: [userId: string, generation: number],
+    limit: number,
+  ): Promise<{ erasures: number; next: [userId: string, generation: number] | null }> {
+    const found = this.#directory.erasuresAfter(after, limit);
+    const last = found.at(-1);
+    if (!last) return { erasures: 0, next: null };
+    await this.#line.run(() => insertTombstones(this.#database, found, Date.now()));
+    return { erasures: found.length, next: [last.user_id, last.generation] };
+  }
+
+  /** How far the rebuilding of the database has come, or null where it never was. Only the first lane is asked. */
+  rebuild(): Rebuild | null {
+    return this.ctx.storage.kv.get<Rebuild>("rebuild") ?? null;
+  }
+
+  saveRebuild(rebuild: Rebuild): void {
+    this.ctx.storage.kv.put("rebuild", rebuild);
   }
 
   /** How many users this lane has, and what they wait for. Reads a row for each user. */

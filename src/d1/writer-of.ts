@@ -1,16 +1,32 @@
 import type { D1Writer } from "./d1-writer.ts";
+import type { RemoteObject } from "../remote-object.ts";
 import { placeOf } from "./databases.ts";
 import { writerName } from "./writer-name.ts";
+
+/** A writer, called over RPC. */
+export type RemoteWriter = RemoteObject<
+  D1Writer,
+  "insert" | "erase" | "usersAfter" | "backlog" | "longestWaiting" | "replayErasures" | "rebuild" | "saveRebuild"
+>;
+
+/** How many writers each database has. */
+export function writerLanes(env: Env): number {
+  return Math.max(1, Math.floor(Number(env.D1_WRITER_LANES)) || 1);
+}
 
 /**
  * The writer that a user's rows for a database go through. A database has as many as `D1_WRITER_LANES` says: one
  * object takes about a thousand calls a second. A user always has the same one, so that their rows stay in order.
  */
-export function writerOf(env: Env, database: string, userId: string): DurableObjectStub<D1Writer> {
-  const lanes = Math.max(1, Math.floor(Number(env.D1_WRITER_LANES)) || 1);
+export function writerOf(env: Env, database: string, userId: string): RemoteWriter {
   // Not by the user's id alone: that has chosen the database already, and the lanes would fill unevenly.
-  const name = writerName(database, placeOf(`lane ${userId}`, lanes));
+  return writerOfLane(env, database, placeOf(`lane ${userId}`, writerLanes(env)));
+}
+
+/** The writer of one lane, counted from 0. */
+export function writerOfLane(env: Env, database: string, lane: number): RemoteWriter {
   // An object is made near its first caller and never moves. For a writer, that would be near some user.
   const locationHint = env.LOCATION as DurableObjectLocationHint | "";
-  return env.D1_WRITER.getByName(name, locationHint ? { locationHint } : {});
+  const name = writerName(database, lane);
+  return env.D1_WRITER.getByName(name, locationHint ? { locationHint } : {}) as unknown as RemoteWriter;
 }

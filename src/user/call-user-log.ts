@@ -1,17 +1,14 @@
 import { CALL_RETRY_DELAY_MS, MAX_CALL_ATTEMPTS } from "../limits.ts";
+import type { RemoteObject } from "../remote-object.ts";
 import type { UserLog } from "./user-log.ts";
 
-/**
- * A user's object as seen over RPC. Only plain data crosses, so what a method returns arrives as it is; the stub's own
- * type says otherwise of tuples.
- */
-export type RemoteUserLog = {
-  [
-    Method in "record" | "timeline" | "summary" | "erase" | "setSuppressed" | "isSuppressed" | "redeliver" | "deliver"
-  ]: (...args: Parameters<UserLog[Method]>) => Promise<Awaited<ReturnType<UserLog[Method]>>>;
-};
+/** A user's object, called over RPC. */
+export type RemoteUserLog = RemoteObject<
+  UserLog,
+  "record" | "timeline" | "summary" | "erase" | "setSuppressed" | "isSuppressed" | "redeliver" | "deliver"
+>;
 
-type CallOutcome<T> = { ok: true; value: T } | { ok: false; error: unknown };
+export type CallOutcome<T> = { ok: true; value: T } | { ok: false; error: unknown };
 
 /**
  * Calls a user's object. A fault that the platform calls retryable is tried again on a fresh stub (a stub may stay

@@ -1,13 +1,7 @@
-import type { Erasure, Shipment, WriteOutcome } from "../d1/d1-writer.ts";
-import { writerOf } from "../d1/writer-of.ts";
+import type { WriteOutcome } from "../d1/d1-writer.ts";
+import { type RemoteWriter, writerOf } from "../d1/writer-of.ts";
 import { WRITER_CALL_TIMEOUT_MS } from "../limits.ts";
 import { orTimeout } from "../or-timeout.ts";
-
-/** A writer as seen over RPC. Only plain data crosses. */
-interface RemoteWriter {
-  insert: (shipment: Shipment) => Promise<WriteOutcome>;
-  erase: (erasure: Erasure) => Promise<WriteOutcome>;
-}
 
 /**
  * Calls the writer of a user's rows for a database. Never rejects. A call that does not settle in time may still do

@@ -39,3 +39,11 @@ CREATE TABLE erased (
   erased_at  INTEGER NOT NULL,
   PRIMARY KEY (generation, user_id)
 ) WITHOUT ROWID;
+
+-- Which life of this database it is. A cursor of the feed names it; a rebuilt or restored database gets another.
+CREATE TABLE incarnation (
+  id   INTEGER PRIMARY KEY CHECK (id = 1),
+  name TEXT NOT NULL
+);
+
+INSERT INTO incarnation (id, name) VALUES (1, lower(hex(randomblob(8))));

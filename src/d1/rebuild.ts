@@ -1,0 +1,35 @@
+import type { RowKey } from "./replay-erasures.ts";
+
+/** How far the rebuilding of a database has come. Kept by the writer of its first lane, so that it can be resumed. */
+export interface Rebuild {
+  /** Epoch milliseconds. */
+  startedAt: number;
+  /** What is done next; "done" is the end. */
+  stage: "erasures" | "sweep" | "users" | "done";
+  /** The lane whose directory is read. */
+  lane: number;
+  /** The erasure of this lane that was told last. */
+  afterErasure: [userId: string, generation: number];
+  /** The row that was looked at last. */
+  afterRow: RowKey | null;
+  /** The user of this lane whose log was delivered last. */
+  afterUser: string;
+  erasures: number;
+  users: number;
+  events: number;
+}
+
+/** A rebuilding that begins now, in epoch milliseconds. */
+export function newRebuild(startedAt: number): Rebuild {
+  return {
+    startedAt,
+    stage: "erasures",
+    lane: 0,
+    afterErasure: ["", 0],
+    afterRow: null,
+    afterUser: "",
+    erasures: 0,
+    users: 0,
+    events: 0,
+  };
+}

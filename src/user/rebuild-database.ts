@@ -1,0 +1,92 @@
+import { databaseNamed } from "../d1/databases.ts";
+import { newIncarnation } from "../d1/incarnation.ts";
+import { newRebuild, type Rebuild } from "../d1/rebuild.ts";
+import { sweepErased } from "../d1/replay-erasures.ts";
+import { type RemoteWriter, writerLanes, writerOfLane } from "../d1/writer-of.ts";
+import { MAX_ERASED_KEYS, REBUILD_PAGE_USERS } from "../limits.ts";
+import { type CallOutcome, callUserLog } from "./call-user-log.ts";
+import type { Redelivered } from "./redelivery.ts";
+import type { EventKey } from "./stored-values.ts";
+
+export interface RebuildAnswer {
+  rebuild: Rebuild;
+  /** How many users the database has in all. */
+  totalUsers: number;
+  /** What kept it from going on; what was done until then stays done. */
+  error?: string;
+}
+
+/**
+ * Rebuilds a database from the logs of its users, or goes on with that. Everything is sent again; D1 ignores what it
+ * has. First it is told of erasures, and rows of erased logs are removed: a restore may have brought them back.
+ *
+ * @param restart begins anew, even where a rebuilding is under way
+ * @param clock epoch milliseconds
+ * @param until when to stop for now
+ */
+export async function rebuildDatabase(
+  env: Env,
+  database: string,
+  { restart, clock, until }: { restart: boolean; clock: () => number; until: number },
+): Promise<RebuildAnswer> {
+  const lanes = Array.from({ length: writerLanes(env) }, (_, lane) => writerOfLane(env, database, lane));
+  const [keeper] = lanes;
+  const counts = await Promise.all(lanes.map((lane) => lane.backlog()));
+  const totalUsers = counts.reduce((sum, { users }) => sum + users, 0);
+  const known = restart ? null : await keeper!.rebuild();
+  let rebuild = known && known.stage !== "done" ? known : newRebuild(clock());
+  try {
+    if (rebuild !== known) await newIncarnation(databaseNamed(env, database));
+    while (rebuild.stage !== "done" && clock() < until) {
+      rebuild = await nextStep(env, database, lanes, rebuild);
+      await keeper!.saveRebuild(rebuild);
+    }
+    return { rebuild, totalUsers };
+  } catch (error) {
+    return { rebuild, totalUsers, error: String(error) };
+  }
+}
+
+async function nextStep(
+  env: Env,
+  database: string,
+  lanes: readonly RemoteWriter[],
+  rebuild: Rebuild,
+): Promise<Rebuild> {
+  const { stage, afterErasure, afterRow, afterUser } = rebuild;
+  const lane = lanes[rebuild.lane];
+  if (stage === "sweep") {
+    const next = await sweepErased(databaseNamed(env, database), afterRow);
+    return next ? { ...rebuild, afterRow: next } : { ...rebuild, stage: "users", lane: 0 };
+  }
+  if (!lane)
+    return { ...rebuild, stage: stage === "users" ? "done" : rebuild.erasures > 0 ? "sweep" : "users", lane: 0 };
+  if (stage === "erasures") {
+    const told = await lane.replayErasures(afterErasure, MAX_ERASED_KEYS);
+    if (!told.next) return { ...rebuild, lane: rebuild.lane + 1, afterErasure: ["", 0] };
+    return { ...rebuild, afterErasure: told.next, erasures: rebuild.erasures + told.erasures };
+  }
+  const users = await lane.usersAfter(afterUser, REBUILD_PAGE_USERS);
+  if (users.length === 0) return { ...rebuild, lane: rebuild.lane + 1, afterUser: "" };
+  const events = await Promise.all(users.map((userId) => redeliverAll(env, userId)));
+  return {
+    ...rebuild,
+    afterUser: users.at(-1)!,
+    users: rebuild.users + users.length,
+    events: events.reduce((sum, count) => sum + count, rebuild.events),
+  };
+}
+
+/** Sends a whole log. Throws where that fails: the page of users is then done again. */
+async function redeliverAll(env: Env, userId: string): Promise<number> {
+  let events = 0;
+  for (let after: EventKey | null = null; ;) {
+    const from: EventKey | null = after;
+    const call: CallOutcome<Redelivered> = await callUserLog(env, userId, (log) => log.redeliver(from));
+    if (!call.ok) throw new Error("A user's log cannot be reached", { cause: call.error });
+    if (!call.value.ok) throw new Error(call.value.error);
+    events += call.value.events;
+    after = call.value.next;
+    if (after === null) return events;
+  }
+}
