@@ -1,4 +1,5 @@
 import { enforceRetention } from "./d1/enforce-retention.ts";
+import { callUponWaiting } from "./user/call-upon-waiting.ts";
 import { app } from "./app.ts";
 
 export { D1Writer } from "./d1/d1-writer.ts";
@@ -6,5 +7,8 @@ export { UserLog } from "./user/user-log.ts";
 
 export default {
   fetch: app.fetch,
-  scheduled: (_, env) => enforceRetention(env, Date.now),
+  scheduled: async (_, env) => {
+    await callUponWaiting(env, Date.now());
+    await enforceRetention(env, Date.now);
+  },
 } satisfies ExportedHandler<Env>;

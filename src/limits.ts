@@ -148,6 +148,9 @@ export const FEED_WINDOW_KEYS = 5_000;
 export const RETENTION_CHUNK_EVENTS = 5_000;
 export const MAX_RETENTION_RUN_MS = 10 * 60 * 1000;
 
+/** Logs that one run of the cron calls upon in each lane, because they have waited for D1 too long. */
+export const MAX_CALLED_UPON_USERS = 100;
+
 /** Users whose logs a rebuild sends at once, and how long one request for it goes on, so that progress can be seen. */
 export const REBUILD_PAGE_USERS = 50;
 export const REBUILD_SLICE_MS = 5_000;

@@ -36,7 +36,10 @@ export async function rebuildDatabase(
   const known = restart ? null : await keeper!.rebuild();
   let rebuild = known && known.stage !== "done" ? known : newRebuild(clock());
   try {
-    if (rebuild !== known) await newIncarnation(databaseNamed(env, database));
+    if (rebuild !== known) {
+      await newIncarnation(databaseNamed(env, database));
+      await keeper!.saveRebuild(rebuild);
+    }
     while (rebuild.stage !== "done" && clock() < until) {
       rebuild = await nextStep(env, database, lanes, rebuild);
       await keeper!.saveRebuild(rebuild);

@@ -1,0 +1,25 @@
+import { databaseNames } from "../d1/databases.ts";
+import { writerLanes, writerOfLane } from "../d1/writer-of.ts";
+import { MAX_CALLED_UPON_USERS, MAX_LASTING_DELAY_MS } from "../limits.ts";
+import { logFailure } from "../log-failure.ts";
+import { callUserLog } from "./call-user-log.ts";
+
+/**
+ * Calls upon the logs that have waited for D1 longer than any back-off: their alarms must be lost, which the platform
+ * does to an alarm that failed six times. Never throws: the next run goes on.
+ *
+ * @param now epoch milliseconds
+ */
+export async function callUponWaiting(env: Env, now: number): Promise<void> {
+  for (const database of databaseNames(env)) {
+    for (let lane = 0; lane < writerLanes(env); lane++) {
+      try {
+        const before = now - 2 * MAX_LASTING_DELAY_MS;
+        const users = await writerOfLane(env, database, lane).longestWaiting(before, MAX_CALLED_UPON_USERS);
+        await Promise.all(users.map((userId) => callUserLog(env, userId, (log) => log.deliver())));
+      } catch (error) {
+        logFailure("waiting_not_called_upon", error, { database, lane });
+      }
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, describe, it, vi } from "vitest";
+import type { D1Writer } from "../../src/d1/d1-writer.ts";
+import { callUponWaiting } from "../../src/user/call-upon-waiting.ts";
+import { anEvent, call, newUser, rowsOf, track } from "../tracklog.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+function writer() {
+  return env.D1_WRITER.getByName("DB#0");
+}
+
+/** What the writer has on disk, whatever its memory says. */
+function stored<T extends Record<string, SqlStorageValue>>(query: string, ...values: string[]): Promise<T[]> {
+  return runInDurableObject(writer(), (_: D1Writer, { storage }) => storage.sql.exec<T>(query, ...values).toArray());
+}
+
+async function isListed(user: string): Promise<boolean> {
+  return (await stored("SELECT 1 FROM users WHERE user_id = ?", user)).length === 1;
+}
+
+describe("the directory of a database's users", () => {
+  it("has a user before D1 has the user's first event", async ({ expect }) => {
+    const user = newUser();
+    let wasListed: boolean | undefined;
+    const batch = env.DB.batch.bind(env.DB);
+    vi.spyOn(env.DB, "batch").mockImplementation(async (statements) => {
+      wasListed ??= await isListed(user);
+      return batch(statements);
+    });
+    await track(anEvent({ user_id: user }));
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), 10_000);
+    expect(wasListed).toBe(true);
+  });
+
+  it("costs a row for a user's first event, and none for the next", async ({ expect }) => {
+    const user = newUser();
+    await track(anEvent({ user_id: user }));
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), 10_000);
+    const written = () =>
+      stored<{ changes: number }>("SELECT total_changes() AS changes").then(([row]) => row!.changes);
+    const before = await written();
+    await track(anEvent({ user_id: user, timestamp: 1 }));
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(2), 10_000);
+    expect(await written()).toBe(before);
+  });
+
+  it("survives a crash of everything", async ({ expect }) => {
+    const user = newUser();
+    await track(anEvent({ user_id: user }));
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), 10_000);
+    await abortAllDurableObjects();
+    expect(await isListed(user)).toBe(true);
+  });
+
+  it("knows who waits for D1, since when and for how many events, until D1 is back", async ({ expect }) => {
+    const user = newUser();
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const d1 = vi.spyOn(env.DB, "batch").mockRejectedValue(new Error("D1_ERROR: D1 is away"));
+    const began = Date.now();
+    await track([anEvent({ user_id: user }), anEvent({ user_id: user, timestamp: 1 })]);
+    const query = "SELECT since, events FROM waiting WHERE user_id = ?";
+    await vi.waitFor(async () => expect(await stored(query, user)).toMatchObject([{ events: 2 }]), 10_000);
+    const [waiting] = await stored<{ since: number }>(query, user);
+    expect(waiting!.since).toBeGreaterThanOrEqual(began);
+    expect((await writer().backlog()).waiting).toMatchObject({ users: 1, events: 2, oldest: waiting!.since });
+    expect(await writer().longestWaiting(Date.now() + 1, 10)).toEqual([user]);
+
+    d1.mockRestore();
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(2), 10_000);
+    await vi.waitFor(async () => expect(await stored(query, user)).toEqual([]), 10_000);
+  });
+
+  it("makes the cron call upon a log whose alarm is lost", async ({ expect }) => {
+    const user = newUser();
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const d1 = vi.spyOn(env.DB, "batch").mockRejectedValue(new Error("Exceeded maximum DB size"));
+    await track(anEvent({ user_id: user }));
+    await vi.waitFor(async () => expect((await writer().backlog()).waiting.users).toBe(1), 10_000);
+    await runInDurableObject(env.USER_LOG.getByName(user), (_, { storage }) => storage.deleteAlarm());
+    d1.mockRestore();
+    await callUponWaiting(env, Date.now() + 24 * 60 * 60 * 1000);
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), 10_000);
+  });
+
+  it("lets an erased user go when D1 has forgotten, and remembers the erasure", async ({ expect }) => {
+    const user = newUser();
+    await track(anEvent({ user_id: user }));
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), 10_000);
+    await call("DELETE", `/users/${user}`);
+    await vi.waitFor(async () => expect(await isListed(user)).toBe(false), 10_000);
+    expect(await rowsOf(user)).toEqual([]);
+    expect(await stored("SELECT 1 FROM erased WHERE user_id = ?", user)).toHaveLength(1);
+  });
+
+  it("keeps an erased user who has begun anew before D1 had forgotten", async ({ expect }) => {
+    const user = newUser();
+    await track(anEvent({ user_id: user }));
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), 10_000);
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const d1 = vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: D1 is away"));
+    await call("DELETE", `/users/${user}`);
+    await track(anEvent({ user_id: user, timestamp: 2 }));
+    await vi.waitFor(async () => expect((await rowsOf(user)).map((row) => row["timestamp"])).toEqual([2_000]), 10_000);
+    d1.mockRestore();
+    expect(await isListed(user)).toBe(true);
+  });
+});
