@@ -14,6 +14,7 @@ import { sdkSettings } from "./http/write/sdk-settings.ts";
 import { segment } from "./http/write/segment.ts";
 import { track } from "./http/write/track.ts";
 import { rebuild } from "./http/read/rebuild.ts";
+import { userExport } from "./http/read/export.ts";
 import { users } from "./http/read/users.ts";
 
 export const app = new Hono<AppEnv>();
@@ -45,6 +46,7 @@ app.route("/", track);
 app.route("/", segment);
 app.route("/", sdkSettings);
 app.route("/", users);
+app.route("/", userExport);
 app.route("/", feed);
 app.route("/", rebuild);
 app.route("/", health);
