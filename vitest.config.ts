@@ -15,6 +15,7 @@ export default defineConfig(async () => ({
               bindings: { MIGRATIONS: await readD1Migrations("src/d1/migrations") },
               // Under a name that the Worker does not take for one of its own: only tests that ask for it use it.
               d1Databases: ["SECOND_DB"],
+              r2Buckets: ["ARCHIVE"],
             },
           }),
         ],

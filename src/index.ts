@@ -2,6 +2,7 @@ import { enforceRetention } from "./d1/enforce-retention.ts";
 import { callUponWaiting } from "./user/call-upon-waiting.ts";
 import { app } from "./app.ts";
 
+export { Archiver } from "./archive/archiver.ts";
 export { D1Writer } from "./d1/d1-writer.ts";
 export { UserLog } from "./user/user-log.ts";
 

@@ -163,3 +163,32 @@ export const HEALTH_TIMEOUT_MS = 2_000;
 
 /** How long /health repeats what it found, so that strangers cannot load D1 through it. */
 export const HEALTH_MEMORY_MS = 5_000;
+
+/**
+ * One file of the archive. An isolate has 128 MB, and a row takes several times its text on the way from D1 through
+ * JavaScript into Parquet.
+ */
+export const ARCHIVE_CHUNK_ROWS = 25_000;
+export const ARCHIVE_CHUNK_BYTES = 8_000_000;
+
+/** Rows that the archive reads from D1 at once. */
+export const ARCHIVE_PAGE_ROWS = 2_500;
+export const ARCHIVE_PAGE_BYTES = 4_000_000;
+
+/** Rows that lie together in a file. A reader who wants one user reads one or two of these groups. */
+export const ARCHIVE_ROW_GROUP_ROWS = 5_000;
+
+/** How long one run of the archiver goes on before it lets others have their turn; the alarm goes on. */
+export const ARCHIVE_RUN_MS = 20_000;
+
+/** How long a row stays in D1 after it was written, however old its event is, so that readers of the feed find it. */
+export const MIN_HOT_DAYS = 1;
+
+/** The share of a database's size from which on the archive takes days earlier than `D1_DAYS` says. */
+export const EARLY_ARCHIVE_SHARE = 0.7;
+
+/** What one D1 database may hold (developers.cloudflare.com/d1/platform/limits). */
+export const MAX_DATABASE_BYTES = 10_000_000_000;
+
+/** Objects in one answer of R2's list (developers.cloudflare.com/r2/api/workers/workers-api-reference). */
+export const MAX_LISTED_OBJECTS = 1_000;

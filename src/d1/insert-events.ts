@@ -19,12 +19,13 @@ WHERE sent.revision > coalesce(known.revision, 0) AND ${IS_WANTED}
 HAVING count(*) > 0`;
 
 const INSERT_EVENTS = `
-INSERT INTO events (${EVENT_ROW_COLUMNS.join(", ")})
-SELECT * FROM (${SENT}) AS sent WHERE ${IS_WANTED}
+INSERT INTO events (${EVENT_ROW_COLUMNS.join(", ")}, written_at)
+SELECT *, ?3 FROM (${SENT}) AS sent WHERE ${IS_WANTED}
 ON CONFLICT (timestamp, generation, seq, user_id) DO UPDATE SET
   revision = excluded.revision,
   properties = excluded.properties,
-  context = excluded.context
+  context = excluded.context,
+  written_at = excluded.written_at
 WHERE excluded.revision > events.revision`;
 
 /**
@@ -45,6 +46,6 @@ export async function insertEvents(
   const json = `[${rows.join(",")}]`;
   await database.batch([
     database.prepare(APPEND_TO_FEED).bind(json, oldest, now),
-    database.prepare(INSERT_EVENTS).bind(json, oldest),
+    database.prepare(INSERT_EVENTS).bind(json, oldest, now),
   ]);
 }

@@ -14,6 +14,8 @@ CREATE TABLE events (
   context     TEXT    NOT NULL,
   received_at INTEGER NOT NULL,
   source      TEXT,
+  -- When this revision was written here, in epoch milliseconds.
+  written_at  INTEGER NOT NULL,
   -- The user stands in the key so that two logs that drew the same number would still have rows of their own.
   PRIMARY KEY (timestamp, generation, seq, user_id)
 ) WITHOUT ROWID;

@@ -1,0 +1,175 @@
+import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, it, vi } from "vitest";
+import type { Archiver } from "../../src/archive/archiver.ts";
+import { archiveBucket, fileOf } from "../../src/archive/bucket.ts";
+import type { Job } from "../../src/archive/job.ts";
+import { readManifest } from "../../src/archive/manifest.ts";
+import { readParquet } from "../../src/archive/parquet-file.ts";
+import { EVENT_ROW_COLUMNS, type EventRow } from "../../src/d1/event-row.ts";
+import { anEvent, newUser, rowsOf, track } from "../tracklog.ts";
+
+env.D1_DAYS = "30";
+const bucket = archiveBucket(env)!;
+
+beforeEach(async () => {
+  await env.DB.batch(["events", "feed"].map((table) => env.DB.prepare(`DELETE FROM ${table}`)));
+  const { objects } = await bucket.list();
+  await bucket.delete(objects.map(({ key }) => key));
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+function archiver() {
+  return env.ARCHIVER.getByName("DB");
+}
+
+/** A user with events on some days, all of them in D1 since long ago. */
+async function userWithEvents(timestamps: string[]): Promise<string> {
+  const user = newUser();
+  await track(timestamps.map((timestamp, n) => anEvent({ user_id: user, timestamp, properties: { n, text: "é" } })));
+  await vi.waitFor(async () => {
+    if ((await rowsOf(user)).length !== timestamps.length) throw new Error("not there yet");
+  }, 10_000);
+  await age();
+  return user;
+}
+
+async function age(): Promise<void> {
+  await env.DB.prepare("UPDATE events SET written_at = 0").run();
+}
+
+/** Every row that the manifest tells of. */
+async function archived(): Promise<EventRow[]> {
+  const { manifest } = await readManifest(bucket, "DB");
+  const files = manifest.objects.map(({ name, bytes }) =>
+    readParquet(fileOf(bucket, name, bytes), { columns: EVENT_ROW_COLUMNS }),
+  );
+  return (await Promise.all(files)).flat();
+}
+
+function withoutWriting({ written_at: _, ...row }: Record<string, unknown>): unknown {
+  return row;
+}
+
+describe("the archiver", () => {
+  it("moves rows that are old enough from D1 into files by day, column by column as they were", async ({ expect }) => {
+    const user = await userWithEvents(["2024-01-02T03:04:05Z", "2024-01-02T03:04:06Z", "2024-02-03", "2026-11-20"]);
+    const before = (await rowsOf(user)).map(withoutWriting);
+    const report = await archiver().run();
+    expect(report).toMatchObject({ ok: true, report: { files: 2, rows: 3, more: false } });
+
+    const { manifest } = await readManifest(bucket, "DB");
+    expect(manifest.objects.map(({ day, rows }) => [day, rows])).toEqual([
+      ["2024-01-02", 2],
+      ["2024-02-03", 1],
+    ]);
+    expect((await archived()).sort((a, b) => a.seq - b.seq)).toEqual(before.slice(0, 3));
+    expect((await rowsOf(user)).map(withoutWriting)).toEqual(before.slice(3));
+  });
+
+  it("leaves what was written lately, for the readers of the feed", async ({ expect }) => {
+    const user = await userWithEvents(["2024-01-02"]);
+    await env.DB.prepare("UPDATE events SET written_at = ?").bind(Date.now()).run();
+    expect(await archiver().run()).toMatchObject({ report: { files: 0 } });
+    expect(await rowsOf(user)).toHaveLength(1);
+  });
+
+  it("does nothing the second time", async ({ expect }) => {
+    await userWithEvents(["2024-01-02"]);
+    await archiver().run();
+    expect(await archiver().run()).toMatchObject({ report: { files: 0, rows: 0 } });
+    expect(await archived()).toHaveLength(1);
+  });
+
+  it("archives a late event and a late update of an archived day as well", async ({ expect }) => {
+    const user = await userWithEvents(["2024-01-02T00:00:00Z"]);
+    await archiver().run();
+    await track([
+      anEvent({ user_id: user, timestamp: "2024-01-02T00:00:00Z", properties: { more: 1 } }),
+      anEvent({ user_id: user, timestamp: "2024-01-02T05:00:00Z" }),
+    ]);
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(2), 10_000);
+    await age();
+    await archiver().run();
+    expect(await rowsOf(user)).toEqual([]);
+    // The day's small files are one by now, and the older revision is gone with that.
+    const rows = await archived();
+    expect(rows.map(({ seq, revision }) => [seq, revision])).toEqual([
+      [1, 2],
+      [2, 1],
+    ]);
+    expect((await readManifest(bucket, "DB")).manifest.objects).toHaveLength(1);
+    expect((await bucket.list({ prefix: "events/v1/day=" })).objects).toHaveLength(1);
+  });
+
+  it.for(["planned", "written", "listed"] as const)(
+    "loses and doubles nothing in a crash after the state %s",
+    async (state, { expect }) => {
+      const user = await userWithEvents(["2024-01-02T00:00:00Z", "2024-01-02T00:00:01Z"]);
+      const before = (await rowsOf(user)).map(withoutWriting);
+      vi.spyOn(console, "error").mockImplementation(() => {});
+      await runInDurableObject(archiver(), (_: Archiver, { storage }) => {
+        const put = storage.kv.put.bind(storage.kv);
+        vi.spyOn(Object.getPrototypeOf(storage.kv) as typeof storage.kv, "put").mockImplementation((key, value) => {
+          put(key, value);
+          if (key === "job" && (value as Job).state === state) throw new Error("a crash");
+        });
+      });
+      await archiver().run();
+      vi.restoreAllMocks();
+      await abortAllDurableObjects();
+      await archiver().run();
+      expect((await archived()).sort((a, b) => a.seq - b.seq)).toEqual(before);
+      expect(await rowsOf(user)).toEqual([]);
+    },
+  );
+
+  it("keeps a row that was updated between the reading and the removal", async ({ expect }) => {
+    const user = await userWithEvents(["2024-01-02"]);
+    const put = bucket.put.bind(bucket);
+    vi.spyOn(bucket, "put").mockImplementationOnce(async (...args: Parameters<R2Bucket["put"]>) => {
+      await env.DB.prepare("UPDATE events SET revision = 2, written_at = ? WHERE user_id = ?")
+        .bind(Date.now(), user)
+        .run();
+      return put(...args) as never;
+    });
+    await archiver().run();
+    expect(await rowsOf(user)).toMatchObject([{ revision: 2 }]);
+    expect(await archived()).toMatchObject([{ revision: 1 }]);
+  });
+
+  it("goes on after R2 has failed", async ({ expect }) => {
+    const user = await userWithEvents(["2024-01-02"]);
+    vi.spyOn(bucket, "put").mockRejectedValueOnce(new Error("R2 is away"));
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    expect(await archiver().run()).toEqual({ ok: false, error: "Error: R2 is away" });
+    expect(await rowsOf(user)).toHaveLength(1);
+    await archiver().run();
+    expect(await rowsOf(user)).toEqual([]);
+    expect(await archived()).toHaveLength(1);
+  });
+
+  it("takes an erased log out of its files, so that no byte of the user is left", async ({ expect }) => {
+    const [erased, kept] = [await userWithEvents(["2024-01-02"]), await userWithEvents(["2024-01-02"])];
+    const [{ generation }] = (await rowsOf(erased)) as [{ generation: number }];
+    await archiver().run();
+    expect(await archiver().erase(erased, generation, ["2024-01-02"])).toEqual({ files: 1, isWhole: true });
+    expect((await archived()).map(({ user_id }) => user_id)).toEqual([kept]);
+    const { objects } = await bucket.list({ prefix: "events/" });
+    const texts = await Promise.all(objects.map(async ({ key }) => (await bucket.get(key))!.text()));
+    expect(texts.some((text) => text.includes(erased))).toBe(false);
+    expect(await archiver().erase(erased, generation, ["2024-01-02"])).toEqual({ files: 0, isWhole: true });
+  });
+
+  it("makes a lost manifest anew", async ({ expect }) => {
+    await userWithEvents(["2024-01-02", "2024-01-05"]);
+    await archiver().run();
+    const before = (await readManifest(bucket, "DB")).manifest;
+    await bucket.delete("events/v1/manifest/DB.json");
+    const { objects } = (await archiver().rebuildManifest())!;
+    expect(objects).toEqual(before.objects);
+  });
+});
