@@ -1,0 +1,77 @@
+import { env, exports } from "cloudflare:workers";
+import { describe, it, vi } from "vitest";
+import { type Answer, anEvent, call, get, newUser, requestWith, rowsOf, track } from "../../tracklog.ts";
+
+env.D1_DAYS = "30";
+
+function fetchFile(name: string, headers: Record<string, string> = {}) {
+  return exports.default.fetch(`https://tracklog.test/archive/objects/${name}`, { headers });
+}
+
+/** Puts one event into the archive, and returns the file that it is in. */
+async function archivedFile(): Promise<Answer> {
+  const user = newUser();
+  await track(anEvent({ user_id: user, timestamp: "2024-01-02" }));
+  await vi.waitFor(async () => {
+    if ((await rowsOf(user)).length !== 1) throw new Error("not there yet");
+  }, 10_000);
+  await env.DB.prepare("UPDATE events SET written_at = 0").run();
+  const { status, body } = await call("POST", "/archive/run?database=DB");
+  if (status !== 200) throw new Error(JSON.stringify(body));
+  const { body: answer } = await get("/archive/manifest");
+  return (answer["manifests"] as { objects: Answer[] }[])[0]!.objects.at(-1)!;
+}
+
+describe("the archive over HTTP", () => {
+  it("runs on demand, says what it did, and lists its files", async ({ expect }) => {
+    const file = await archivedFile();
+    expect(file).toMatchObject({ day: "2024-01-02" });
+    expect((await call("POST", "/archive/run")).body).toEqual({
+      database: "DB",
+      files: 0,
+      rows: 0,
+      bytes: 0,
+      removed: 0,
+      more: false,
+    });
+  });
+
+  it("gives a file whole, or a part of it", async ({ expect }) => {
+    const { name, bytes } = await archivedFile();
+    const whole = await fetchFile(name as string);
+    const content = new Uint8Array(await whole.arrayBuffer());
+    expect(whole.status).toBe(200);
+    expect(content).toHaveLength(bytes as number);
+    expect(new TextDecoder().decode(content.subarray(0, 4))).toBe("PAR1");
+
+    const end = await fetchFile(name as string, { Range: "bytes=-4" });
+    expect(end.status).toBe(206);
+    expect(end.headers.get("content-range")).toBe(`bytes ${bytes - 4}-${bytes - 1}/${bytes}`);
+    expect(await end.text()).toBe("PAR1");
+
+    const part = await fetchFile(name as string, { Range: "bytes=1-2" });
+    expect(part.headers.get("content-range")).toBe(`bytes 1-2/${bytes}`);
+    expect(await part.text()).toBe("AR");
+  });
+
+  it.for(["events/v1/manifest/DB.json", "other", "..%2Fsecret", "%E0%A4%A"])(
+    "gives nothing but its own files: %s",
+    async (name, { expect }) => {
+      expect((await fetchFile(name)).status).toBe(404);
+    },
+  );
+
+  it("is 404 where no bucket is bound, and asks for a read key", async ({ expect }) => {
+    const none = { ARCHIVE: undefined } as unknown as Partial<Env>;
+    const { status, body } = await requestWith(none, "/archive/manifest");
+    expect(status).toBe(404);
+    expect(body["detail"]).toContain("no R2 bucket is bound as ARCHIVE");
+    expect((await requestWith({ READ_KEYS: "a:r1" }, "/archive/manifest")).status).toBe(401);
+  });
+
+  it("refuses a database that is not bound", async ({ expect }) => {
+    const { status, body } = await call("POST", "/archive/run?database=DB_9");
+    expect(status).toBe(400);
+    expect(body["errors"]).toEqual([{ pointer: "/database", detail: "is not a bound database: DB" }]);
+  });
+});
