@@ -25,6 +25,7 @@ export function tracked({
     userId: "user123",
     timestamp: 1_700_000_000_000,
     messageId: "",
+    enrichment: "",
     ...changes,
     properties: JSON.stringify(properties),
     context: JSON.stringify(context),

@@ -61,6 +61,8 @@ export function eventContract(now: number) {
       /** JSON text, as it is stored: it crosses to the user's object and to D1 without being read again. */
       properties: JSON.stringify(sent.properties),
       context: JSON.stringify(sent.context),
+      /** What the edge adds beneath the context, as JSON text of an object; empty for nothing. It came from no client. */
+      enrichment: "",
     })),
     v.rawCheck(({ dataset, addIssue }) => {
       if (!dataset.typed) return;
