@@ -1,6 +1,6 @@
-import { EVENT_ROW_COLUMNS, type EventRow } from "../d1/event-row.ts";
+import { EVENT_ROW_COLUMNS, type EventRow, type RowKey } from "../d1/event-row.ts";
 import { fileOf } from "./bucket.ts";
-import { erasedLogs, keyOfRow, readHotRows, removeHotRows, type RowKey, textOfLog } from "./hot-rows.ts";
+import { erasedLogs, keyOfRow, readHotRows, removeHotRows, textOfLog } from "./hot-rows.ts";
 import type { Job, MovePlan, ReplacePlan } from "./job.ts";
 import { type ArchivedObject, changeManifest } from "./manifest.ts";
 import { parquetOf, readParquet } from "./parquet-file.ts";
@@ -97,7 +97,7 @@ function logsOf(rows: readonly EventRow[]): Pick<EventRow, "generation" | "user_
   return [...new Map(rows.map((row) => [textOfLog(row), row])).values()];
 }
 
-export function compareKeys(a: RowKey, b: RowKey): number {
+function compareKeys(a: RowKey, b: RowKey): number {
   for (let i = 0; i < 3; i++) {
     const difference = (a[i] as number) - (b[i] as number);
     if (difference !== 0) return difference;

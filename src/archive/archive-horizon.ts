@@ -1,4 +1,5 @@
 import { DAY_MS, retentionCutoff } from "../d1/retention.ts";
+import { settingsOf } from "../settings.ts";
 import { EARLY_ARCHIVE_SHARE, MAX_DATABASE_BYTES, MIN_HOT_DAYS } from "../limits.ts";
 import type { Horizon } from "./hot-rows.ts";
 
@@ -14,8 +15,8 @@ interface ArchiveHorizon extends Horizon {
  * @param now epoch milliseconds
  */
 export async function horizonOf(env: Env, database: D1Database, now: number): Promise<ArchiveHorizon | null> {
-  const days = Number(env.D1_DAYS);
-  if (!(days > 0)) return null;
+  const { d1Days: days } = settingsOf(env);
+  if (days === null) return null;
   const { meta } = await database.prepare("SELECT 1").run();
   const isFilling = meta.size_after > EARLY_ARCHIVE_SHARE * MAX_DATABASE_BYTES;
   const kept = Math.max(MIN_HOT_DAYS, isFilling ? days / 2 : days);

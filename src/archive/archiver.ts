@@ -1,19 +1,20 @@
 import { DurableObject } from "cloudflare:workers";
 import { databaseNamed } from "../d1/databases.ts";
+import type { RowKey } from "../d1/event-row.ts";
 import { DAY_MS } from "../d1/retention.ts";
 import { ARCHIVE_CHUNK_BYTES, ARCHIVE_CHUNK_ROWS, ARCHIVE_RUN_MS, MAX_LASTING_DELAY_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { advanceJob, type Stores } from "./advance-job.ts";
 import { horizonOf } from "./archive-horizon.ts";
 import { archiveBucket, fileOf } from "./bucket.ts";
-import { endOfChunk, firstHotRow, type Horizon, removeHotRows, removeOldFeed, type RowKey } from "./hot-rows.ts";
+import { endOfChunk, firstHotRow, type Horizon, removeHotRows, removeOldFeed } from "./hot-rows.ts";
 import { type Job, JobStore, type Plan } from "./job.ts";
 import { type ArchivedObject, type Manifest, readManifest, rebuildManifest } from "./manifest.ts";
 import { chunkOfObject, objectName, revisionOfObject } from "./object-name.ts";
 import { readParquet } from "./parquet-file.ts";
 
 /** What a run has done. */
-export interface ArchiveReport {
+interface ArchiveReport {
   /** Files that were written with rows from D1. */
   files: number;
   rows: number;
@@ -24,7 +25,7 @@ export interface ArchiveReport {
   more: boolean;
 }
 
-export type ArchiveRun = { ok: true; report: ArchiveReport } | { ok: false; error: string };
+type ArchiveRun = { ok: true; report: ArchiveReport } | { ok: false; error: string };
 
 /**
  * Moves what is old out of one D1 database into Parquet files in R2, addressed by the database's binding. Everything

@@ -1,4 +1,4 @@
-import { EVENT_ROW_COLUMNS, type EventRow } from "../d1/event-row.ts";
+import { EVENT_ROW_COLUMNS, type EventRow, type RowKey } from "../d1/event-row.ts";
 import {
   ARCHIVE_CHUNK_BYTES,
   ARCHIVE_CHUNK_ROWS,
@@ -6,12 +6,6 @@ import {
   ARCHIVE_PAGE_ROWS,
   MAX_ERASED_KEYS,
 } from "../limits.ts";
-
-/** The key of a row in D1. */
-export type RowKey = [timestamp: number, generation: number, seq: number, userId: string];
-
-/** Before every row. */
-export const FIRST_KEY: RowKey = [-1, 0, 0, ""];
 
 /** Which rows are old enough: those that happened before `cutoff` and were written before `writtenBefore`. */
 export interface Horizon {

@@ -1,5 +1,5 @@
 import type { ArchivedObject } from "./manifest.ts";
-import type { RowKey } from "./hot-rows.ts";
+import type { RowKey } from "../d1/event-row.ts";
 
 /** Rows of one day that go from D1 into a file. What the plan says is frozen before anything is written. */
 export interface MovePlan {
@@ -23,7 +23,7 @@ export interface ReplacePlan {
 }
 
 /** Files that go, as retention wants. */
-export interface RemovePlan {
+interface RemovePlan {
   kind: "remove";
   sources: string[];
 }

@@ -46,7 +46,7 @@ export function parquetOf(rows: readonly EventRow[]): ArrayBuffer {
   });
 }
 
-export interface ReadOptions<Column extends keyof EventRow> {
+interface ReadOptions<Column extends keyof EventRow> {
   columns: readonly Column[];
   /** Only rows of this user; parts of the file that cannot have any are not read. */
   userId?: string;

@@ -19,7 +19,7 @@ export interface Shipment extends LogOwner {
 }
 
 /** Some events of an erased log. */
-export interface Erasure {
+interface Erasure {
   version: number;
   userId: string;
   generation: number;

@@ -7,6 +7,9 @@ export interface EventRow extends StoredEvent {
   generation: number;
 }
 
+/** What identifies a row, in the order of the table. */
+export type RowKey = [timestamp: number, generation: number, seq: number, userId: string];
+
 /** The columns of a row, in the order of an encoded one. */
 export const EVENT_ROW_COLUMNS = ["user_id", "generation", ...STORED_EVENT_COLUMNS] as const;
 

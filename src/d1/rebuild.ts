@@ -1,4 +1,4 @@
-import type { RowKey } from "./replay-erasures.ts";
+import type { RowKey } from "./event-row.ts";
 
 /** How far the rebuilding of a database has come. Kept by the writer of its first lane, so that it can be resumed. */
 export interface Rebuild {

@@ -1,7 +1,5 @@
 import { MAX_ERASED_KEYS } from "../limits.ts";
-
-/** The key of a row in D1. */
-export type RowKey = [timestamp: number, generation: number, seq: number, userId: string];
+import type { RowKey } from "./event-row.ts";
 
 /**
  * Tells a database again of erasures that it may have lost, as after a restore to an earlier point. From then on no

@@ -1,5 +1,6 @@
 import type { D1Writer } from "./d1-writer.ts";
 import type { RemoteObject } from "../remote-object.ts";
+import { settingsOf } from "../settings.ts";
 import { placeOf } from "./databases.ts";
 import { writerName } from "./writer-name.ts";
 
@@ -11,7 +12,7 @@ export type RemoteWriter = RemoteObject<
 
 /** How many writers each database has. */
 export function writerLanes(env: Env): number {
-  return Math.max(1, Math.floor(Number(env.D1_WRITER_LANES)) || 1);
+  return settingsOf(env).d1WriterLanes;
 }
 
 /**
@@ -26,7 +27,7 @@ export function writerOf(env: Env, database: string, userId: string): RemoteWrit
 /** The writer of one lane, counted from 0. */
 export function writerOfLane(env: Env, database: string, lane: number): RemoteWriter {
   // An object is made near its first caller and never moves. For a writer, that would be near some user.
-  const locationHint = env.LOCATION as DurableObjectLocationHint | "";
+  const { location } = settingsOf(env);
   const name = writerName(database, lane);
-  return env.D1_WRITER.getByName(name, locationHint ? { locationHint } : {}) as unknown as RemoteWriter;
+  return env.D1_WRITER.getByName(name, location ? { locationHint: location } : {}) as unknown as RemoteWriter;
 }

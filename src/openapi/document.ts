@@ -7,6 +7,7 @@ import { schemas } from "./schemas.ts";
 import { sdkSettingsOperations } from "./operations/sdk-settings.ts";
 import { segmentOperations } from "./operations/segment.ts";
 import { problemExample, SHARED_PROBLEMS } from "./shared-problems.ts";
+import { startPageOperation } from "./operations/start-page.ts";
 import { trackOperation } from "./operations/track.ts";
 import { userOperations } from "./operations/users.ts";
 
@@ -29,6 +30,7 @@ export function openapiDocument() {
     ...sdkSettingsOperations,
     healthOperation,
     openapiOperation,
+    startPageOperation,
   ];
   return {
     openapi: "3.1.0",

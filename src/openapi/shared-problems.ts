@@ -15,8 +15,21 @@ export type SharedProblem = keyof typeof SHARED_PROBLEMS;
 
 /** What many operations can answer, whatever was asked. */
 export const SHARED_PROBLEMS = {
-  no_write_key: problemExample("No key, or none that may write", { reason: "unauthorized", kind: "write" }),
-  no_read_key: problemExample("No key, or none that may read", { reason: "unauthorized", kind: "read" }),
+  no_write_key: problemExample("No key, or none that may write", {
+    reason: "unauthorized",
+    kind: "write",
+    fault: "missing",
+  }),
+  unknown_write_key: problemExample("A key that is nobody's", {
+    reason: "unauthorized",
+    kind: "write",
+    fault: "unknown",
+  }),
+  no_read_key: problemExample("No key, or none that may read", {
+    reason: "unauthorized",
+    kind: "read",
+    fault: "missing",
+  }),
   too_many_bytes: problemExample(
     "A body of more than 1 MiB, after it was inflated",
     { reason: "body_too_large", limit: MAX_REQUEST_BYTES, actual: MAX_REQUEST_BYTES + 1, unit: "bytes" },

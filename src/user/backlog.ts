@@ -7,7 +7,8 @@ import {
   MAX_STATEMENT_EVENTS,
 } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
-import type { EventKey, LogState, ValueStore } from "./stored-values.ts";
+import type { EventKey } from "./event-table.ts";
+import type { LogState, ValueStore } from "./stored-values.ts";
 
 interface Entry {
   key: EventKey;
@@ -25,7 +26,7 @@ export interface Shipment {
 }
 
 /** Reads an event of the log from storage as an encoded row. Null where it is not there. */
-export type ReadRow = (key: EventKey) => string | null;
+type ReadRow = (key: EventKey) => string | null;
 
 /**
  * What D1 lacks of a log: events that were created or updated, by their keys.

@@ -5,6 +5,7 @@ import { Backlog, type Shipment } from "./backlog.ts";
 import { eraseEventTable } from "./erasure.ts";
 import {
   createEventTable,
+  type EventKey,
   dropEventTable,
   insertRow,
   keyOf,
@@ -13,7 +14,7 @@ import {
   storedEventOf,
 } from "./event-table.ts";
 import { created, newRow, recordEvent, type Verdict, withKnownTime } from "./record-event.ts";
-import type { EventKey, LogState, ValueStore } from "./stored-values.ts";
+import type { LogState, ValueStore } from "./stored-values.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
 /**

@@ -1,5 +1,7 @@
 import { STORED_EVENT_COLUMNS, type StoredEvent } from "../event/stored-event.ts";
-import type { EventKey } from "./stored-values.ts";
+
+/** What makes an event the same event in its log; the message id is empty where there is none. */
+export type EventKey = [timestamp: number, event: string, messageId: string];
 
 /** A row of a log's table: the event, and what only the log has to know of it. */
 export interface LogRow extends StoredEvent {

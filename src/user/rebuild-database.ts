@@ -6,9 +6,9 @@ import { type RemoteWriter, writerLanes, writerOfLane } from "../d1/writer-of.ts
 import { MAX_ERASED_KEYS, REBUILD_PAGE_USERS } from "../limits.ts";
 import { type CallOutcome, callUserLog } from "./call-user-log.ts";
 import type { Redelivered } from "./redelivery.ts";
-import type { EventKey } from "./stored-values.ts";
+import type { EventKey } from "./event-table.ts";
 
-export interface RebuildAnswer {
+interface RebuildAnswer {
   rebuild: Rebuild;
   /** How many users the database has in all. */
   totalUsers: number;

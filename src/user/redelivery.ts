@@ -2,8 +2,8 @@ import { encodeEventRow, EVENT_ROW_VERSION } from "../d1/event-row.ts";
 import { byteLength } from "../event/json.ts";
 import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../limits.ts";
 import { callWriter } from "./call-writer.ts";
-import { keyOf, type LogRow, rowsAfter, storedEventOf } from "./event-table.ts";
-import type { EventKey, LogState } from "./stored-values.ts";
+import { type EventKey, keyOf, type LogRow, rowsAfter, storedEventOf } from "./event-table.ts";
+import type { LogState } from "./stored-values.ts";
 
 export type Redelivered =
   /** How many events were sent, and where to go on; null at the log's end. */

@@ -1,10 +1,7 @@
 import type { ErasedKey } from "../d1/erase-events.ts";
-import type { LogRow } from "./event-table.ts";
+import type { EventKey, LogRow } from "./event-table.ts";
 import type { Profile } from "./profile.ts";
 import type { TokenBucket } from "./token-bucket.ts";
-
-/** What makes an event the same event in its log; the message id is empty where there is none. */
-export type EventKey = [timestamp: number, event: string, messageId: string];
 
 /** What a user's log knows of itself: one value, written with every request that records something. */
 export interface LogState {
@@ -29,7 +26,7 @@ export interface LogState {
 }
 
 /** What D1 has still to forget of an erased log. */
-export interface PendingErasure {
+interface PendingErasure {
   userId: string;
   database: string;
   /** How many events the log had. */
@@ -43,7 +40,7 @@ export interface PendingErasure {
  * Every value that a user's object keeps in its key-value storage, besides the table `events`. Each is a billed row
  * when it is written and when it is deleted.
  */
-export interface StoredValues {
+interface StoredValues {
   /** Written by event-log.ts, from the first event until the erasure. */
   log: LogState;
   /** Written by backlog.ts when D1 lacks more than the log's state should hold; deleted when D1 has it. */

@@ -3,6 +3,7 @@ import { isJsonObject } from "../../event/json.ts";
 import { messageParser, type ParsedMessage } from "../../event/segment-message.ts";
 import { answer } from "./answer.ts";
 import type { AppEnv } from "../app-env.ts";
+import { enriched } from "./enrich.ts";
 import { checkCount } from "./parse-body.ts";
 import { problem } from "../problem.ts";
 import { readKeyedBody } from "./read-keyed-body.ts";
@@ -48,6 +49,6 @@ export const segment = new Hono<AppEnv>()
   .post("/v1/m", (c) => answer(c, "single", { outcome: "done", results: [{ status: "ignored" }] }));
 
 async function record(c: Context<AppEnv>, form: "single" | "several", messages: ParsedMessage[]): Promise<Response> {
-  const recorded = await recordRequest(c.env, messages, c.get("source"), c.get("requestId"));
+  const recorded = await recordRequest(c.env, messages.map(enriched(c)), c.get("source"), c.get("requestId"));
   return answer(c, form, recorded, form === "several" ? "/batch" : "");
 }

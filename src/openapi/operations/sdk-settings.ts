@@ -38,7 +38,7 @@ const projectSettings: Operation = {
       },
     },
   },
-  problems: [...OF_WRITES],
+  problems: ["unknown_write_key", ...OF_WRITES.filter((name) => name !== "no_write_key")],
 };
 
 const sourceConfigs = (["/sourceConfig", "/sourceConfig/"] as const).map((path): Operation => ({
