@@ -31,7 +31,12 @@ describe("what real SDKs send", () => {
   it.for(SDK_REQUESTS)("$client", ({ body, expected }, { expect }) => {
     const [message] = (body["batch"] as unknown[] | undefined) ?? [body];
     const { properties, context, timestamp, ...event } = eventOf(message, body);
-    expect(event).toEqual({ event: "Order Completed", userId: expected.userId, messageId: expected.messageId });
+    expect(event).toEqual({
+      event: "Order Completed",
+      userId: expected.userId,
+      messageId: expected.messageId,
+      enrichment: "",
+    });
     expect(formatTimestamp(timestamp)).toBe(expected.timestamp ?? formatTimestamp(NOW));
     expect(JSON.parse(properties)).toEqual(expected.properties);
     expect(JSON.parse(context)).toEqual(expected.context);
