@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
+import { getPathNoStrict } from "hono/utils/url";
 import { logFailure } from "./log-failure.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { browserAccess } from "./http/write/browser-access.ts";
@@ -15,7 +16,9 @@ import { segment } from "./http/write/segment.ts";
 import { track } from "./http/write/track.ts";
 import { users } from "./http/read/users.ts";
 
-export const app = new Hono<AppEnv>();
+// SDKs append their path to whatever they were given as a host, and some end it with a slash: no event may be lost for
+// one slash too many, at either end.
+export const app = new Hono<AppEnv>({ getPath: (request) => getPathNoStrict(request).replace(/^\/{2,}/, "/") });
 
 app.use(requestId());
 // The defaults for pages that frame, open and prefetch say nothing to an API; what is answered may be read anywhere.

@@ -1,5 +1,7 @@
 import { env, exports } from "cloudflare:workers";
 import type { TrackedEvent } from "../src/event/contract.ts";
+import type { JsonObject } from "../src/event/json.ts";
+import { profileOf } from "../src/event/parse-event.ts";
 import { app } from "../src/app.ts";
 
 // The Worker as the tests use it: through its own fetch, and through the bindings behind it.
@@ -25,6 +27,9 @@ export function tracked({
     userId: "user123",
     timestamp: 1_700_000_000_000,
     messageId: "",
+    profile: profileOf(properties as JsonObject),
+    hasOwnTime: true,
+    hasOwnId: (changes.messageId ?? "") !== "",
     ...changes,
     properties: JSON.stringify(properties),
     context: JSON.stringify(context),

@@ -54,4 +54,9 @@ export function byteLength(text: string): number {
   return encoder.encode(text).byteLength;
 }
 
+/** The number of Unicode code points in a text. */
+export function codePoints(text: string): number {
+  return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
+}
+
 const encoder = new TextEncoder();

@@ -52,7 +52,20 @@ export function problem(c: Context, refused: Problem, more: Record<string, unkno
 export function renderProblem(refused: Problem, requestId: string | undefined, more: Record<string, unknown> = {}) {
   const { status, title, detail, errors = [], members = {}, headers = {} } = describe(refused);
   const type = `urn:tracklog:problem:${refused.reason.replaceAll("_", "-")}`;
-  const body = { type, title, status, detail, request_id: requestId, success: false, errors, ...members, ...more };
+  const body = {
+    type,
+    title,
+    status,
+    detail,
+    // Segment's and RudderStack's Python SDKs take an answer without these two for a network fault, and retry it.
+    code: refused.reason,
+    message: detail,
+    request_id: requestId,
+    success: false,
+    errors,
+    ...members,
+    ...more,
+  };
   return { status, headers, body };
 }
 
@@ -85,7 +98,7 @@ function describe(refused: Problem): Description {
     }
     case "body_too_large": {
       const { limit, actual, unit } = refused;
-      const detail = `has ${actual} ${unit}, at most ${limit}`;
+      const detail = `has ${actual} ${unit}, at most ${limit}: split it into several requests`;
       return {
         status: 413,
         title: "The body is too large",

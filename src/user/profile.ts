@@ -1,5 +1,4 @@
 import { USER_PROPERTIES, type TrackedEvent } from "../event/contract.ts";
-import type { JsonObject } from "../event/json.ts";
 import type { Verdict } from "./record-event.ts";
 
 type UserProperty = (typeof USER_PROPERTIES)[number];
@@ -45,13 +44,11 @@ export function noteProperties(
   headSeq: number,
 ): boolean {
   if (recorded.status !== "created" && recorded.status !== "updated") return false;
-  if (!USER_PROPERTIES.some((key) => event.properties.includes(`"${key}"`))) return false;
   const isNewest = recorded.status === "created" && !recorded.late;
-  const properties = JSON.parse(event.properties) as JsonObject;
   let changed = false;
   for (const key of USER_PROPERTIES) {
-    const value = Object.hasOwn(properties, key) ? properties[key] : undefined;
-    if (typeof value !== "string") continue;
+    const value = event.profile[key];
+    if (value === undefined) continue;
     const known = profile[key];
     // An update may give an older event the known value, whose time then counts although it is not a new one.
     if (known?.value === value && recorded.status === "created") continue;
@@ -69,7 +66,7 @@ function latestOf(sql: SqlStorage, key: UserProperty, known: ProfileEntry, headS
     .exec<{ value: string; timestamp: number; seq: number }>(
       // As JSON text: SQLite's own text could not hold every string that JSON can, such as half of a surrogate pair.
       `SELECT properties -> '$.${key}' AS value, timestamp, seq FROM events
-       WHERE seq > ? AND properties -> '$.${key}' IS NOT NULL
+       WHERE seq > ? AND json_type(properties, '$.${key}') = 'text'
        ORDER BY timestamp DESC, seq DESC LIMIT 1`,
       known.throughSeq,
     )
