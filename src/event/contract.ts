@@ -10,7 +10,7 @@ import { parseTimestamp, TIMESTAMP_EXAMPLE } from "./timestamp.ts";
 
 // What an event is, and the documented contract of POST /track. Pure: `now` is passed in.
 
-/** The documented properties, which describe the user and must be strings where they are known. */
+/** The documented properties, which describe the user and must be strings or null. */
 export const USER_PROPERTIES = ["email", "name", "first_name", "last_name"] as const;
 
 /** What an event says about its user. */
@@ -22,14 +22,14 @@ export interface TrackedEvent {
   userId: string;
   /** When it happened, in epoch milliseconds. */
   timestamp: number;
-  /** Empty where there is none: it is part of the identity either way. */
+  /** Empty if there is none: it is part of the identity either way. */
   messageId: string;
   /** JSON text of an object, as it is stored: it crosses to the user's object and to D1 without being read again. */
   properties: string;
   /** JSON text of an object. */
   context: string;
   profile: UserProfile;
-  /** False where the message carried no usable time, so that its time is its batch's or that of its receipt. */
+  /** False if the message carried no usable time: its time is then that of its batch or of its receipt. */
   hasOwnTime: boolean;
   /** Whether the client gave the message id. */
   hasOwnId: boolean;
@@ -128,7 +128,7 @@ const properties = v.pipe(
       const value = Object.hasOwn(dataset.value, key) ? dataset.value[key] : null;
       if (typeof value !== "string" && value !== null)
         addIssue({
-          message: `must be a string, or null where it is not known, not ${nameOf(value)}`,
+          message: `must be a string, or null if it is not known, not ${nameOf(value)}`,
           path: [{ type: "object", origin: "value", input: dataset.value, key, value }],
         });
     }

@@ -2,9 +2,9 @@ import type { BaseIssue, MaxCodePointsIssue } from "valibot";
 import { MAX_ECHOED_CHARACTERS, MAX_REPORTED_FAULTS } from "../limits.ts";
 import { codePoints, isJsonObject } from "./json.ts";
 
-/** One thing that is wrong with what a client sent. `limit` and `actual` are there where a limit was passed. */
+/** One thing that is wrong with what a client sent. `limit` and `actual` are there if a limit was passed. */
 export interface Fault {
-  /** RFC 6901 JSON pointer into the event, or into the body where no event could be read. */
+  /** RFC 6901 JSON pointer into the event, or into the body if no event could be read. */
   pointer: string;
   /** A clause about what the pointer points to, as in "is required". Never repeats the client's value. */
   detail: string;
@@ -35,7 +35,7 @@ export function faultsOf(
   ].slice(0, MAX_REPORTED_FAULTS);
 }
 
-/** What a Valibot schema found wrong, where no field is unknown. */
+/** What a Valibot schema found wrong with the fields that it knows. */
 export function issueFaults(issues: BaseIssue<unknown>[]): Fault[] {
   return issues.map(faultOf);
 }

@@ -9,7 +9,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /**
- * Says why a parsed value cannot be kept as it was sent, or null where it can.
+ * Says why a parsed value cannot be kept as it was sent, or null if it can.
  *
  * Walks with a stack of its own: a body of the allowed size can nest deeper than the call stack reaches.
  *

@@ -7,12 +7,12 @@ import type { TrackedEvent } from "./contract.ts";
 const DIGEST_CHARACTERS = 22;
 
 /**
- * Gives the events of one request ids where their clients gave none, so that neighbours are not taken for each other.
+ * Gives an id to each event of a request that has none, so that similar events are not taken for each other.
  * An id is a digest of the content, and the event's number among the equal ones of its user in its request: a retry,
  * which has the same content in the same order, gets the same ids. (Node's hash, since Web Crypto's is asynchronous.)
  *
- * Where the time is not the message's own either, a retry has another time and cannot be found again in any case. Then
- * the id is one of this request alone, or else requests of the same millisecond would be merged.
+ * If the message has no time of its own either, a retry gets another time and cannot be found again in any case. The id
+ * is then unique to this request: otherwise requests that arrive in the same millisecond would be merged.
  *
  * @param nonce a text that no other request has
  */

@@ -42,7 +42,7 @@ export function eventParser(now: number): (input: unknown) => ParsedEvent {
   };
 }
 
-/** What properties or traits say about the user: the documented ones, where they are texts. */
+/** What properties or traits say about the user: the documented ones, if they are texts. */
 export function profileOf(properties: JsonObject): UserProfile {
   const known = USER_PROPERTIES.filter((key) => Object.hasOwn(properties, key) && typeof properties[key] === "string");
   return Object.fromEntries(known.map((key) => [key, properties[key]]));
@@ -96,7 +96,7 @@ function isEventName(field: string | undefined): boolean {
   return field === "event" || field === "event_name";
 }
 
-/** Leaves out that a field is missing where another name was given for it: one slip, one line. */
+/** Leaves out that a field is missing if it was sent under another name: one slip, one line. */
 function withoutConsequences(faults: Fault[], sent: JsonObject): Fault[] {
   const intended = Object.keys(sent).slice(0, MAX_REPORTED_FAULTS).map(intendedField);
   const isMisnamed = (field: string) =>

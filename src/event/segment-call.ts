@@ -7,18 +7,18 @@ export const SEGMENT_CALLS = ["track", "identify", "page", "screen", "group", "a
 
 export type SegmentCall = (typeof SEGMENT_CALLS)[number];
 
-/** The call that a message says it is, or null where it names none of them. SDKs differ in upper and lower case. */
+/** The call that a message says it is, or null if it names none of them. SDKs differ in upper and lower case. */
 export function callOf(type: unknown): SegmentCall | null {
   const name = typeof type === "string" ? type.trim().toLowerCase() : "";
   return SEGMENT_CALLS.find((call) => call === name) ?? null;
 }
 
-/** Where a call carries its free object. */
+/** The field in which a call carries its free object. */
 export function freeFieldOf(call: SegmentCall): "traits" | "properties" {
   return call === "identify" || call === "group" ? "traits" : "properties";
 }
 
-/** A call's free object along with what it has besides, still unchecked. */
+/** A call's free object together with the call's other arguments, still unchecked. */
 export function propertiesOf(call: SegmentCall, message: JsonObject): unknown {
   const sent = objectOf(message[freeFieldOf(call)]);
   if (!isJsonObject(sent)) return sent;

@@ -8,7 +8,7 @@ interface MessageTime {
   /** Epoch milliseconds. */
   timestamp: number;
   hasOwnTime: boolean;
-  /** The start of the message's own time as it was sent, where it is none. */
+  /** The start of the message's own time as it was sent, if it cannot be used. */
   unusable?: string;
 }
 

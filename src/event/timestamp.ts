@@ -10,7 +10,7 @@ export const TIMESTAMP_EXAMPLE = '"2026-01-02T03:04:05.678Z"';
 const FORMS = `an ISO-8601 date or date-time like ${TIMESTAMP_EXAMPLE}, or an epoch number in seconds or milliseconds`;
 
 /**
- * An epoch number as text, as PHP and shells send it, and as Java writes a double. Of fewer than nine digits it would be
+ * An epoch number as text, as PHP and shells send it, and as Java writes a double. With fewer than nine digits it would be
  * a day of 1970 to 1973, while a date without its hyphens ("20201123") has eight: that one is refused.
  */
 const EPOCH_TEXT = /^-?(?:\d{9,}(?:\.\d+)?|\d\.\d+[eE]\+?\d{1,2})$/;

@@ -18,7 +18,7 @@ const FIELDS: Record<keyof SentEvent, JsonSchema> = {
   },
   properties: {
     description:
-      "Free, but for the properties that describe the user: these are strings, or null where they are not known.",
+      "Free, but for the properties that describe the user: these are strings, or null if they are not known.",
     properties: Object.fromEntries(USER_PROPERTIES.map((name) => [name, { type: ["string", "null"] }])),
     examples: [{ property1: "value1", property2: "value2" }],
   },

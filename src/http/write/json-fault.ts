@@ -8,7 +8,7 @@ interface JsonFault {
   character: number;
   /** The element of the array that the body is or has as its batch, from 0; null outside of one. */
   element: number | null;
-  /** What is there, where it is one of the usual slips. Never the client's own text. */
+  /** What is wrong there, if it is one of the usual slips. Never the client's own text. */
   slip: string | null;
 }
 
@@ -40,7 +40,7 @@ const SPACE = /[ \t\n\r]*/y;
 interface Level {
   isArray: boolean;
   index: number;
-  /** Of an object: the key that was read last. */
+  /** The key of an object that was read last. */
   key: string;
 }
 
@@ -144,7 +144,7 @@ class Scanner {
     return found;
   }
 
-  /** Takes a string, as it is written; null where there is none, with the position at what is wrong. */
+  /** Takes a string, as it is written; null if there is none, and then the position is at what is wrong. */
   takeString(): string | null {
     const start = this.position;
     if (!this.takeCharacter('"')) return null;

@@ -28,15 +28,19 @@ export function parseBody(text: string, contentType: string | undefined): Parsed
   }
 
   const { batch, ...others } = body;
-  const faults = Object.keys(others)
-    .slice(0, MAX_REPORTED_FAULTS)
-    .map((key) => ({
-      pointer: jsonPointer([key]),
-      detail: "is not a field of a batch: leave it out, or send Segment's batches to /v1/batch",
-    }));
+  const faults = batchFieldFaults(Object.keys(others));
   if (!Array.isArray(batch)) faults.unshift({ pointer: "/batch", detail: "must be an array of events" });
   if (faults.length > 0) return refuse({ reason: "invalid_request", faults });
   return several((batch as unknown[]).map(element), "/batch");
+}
+
+/** A whole batch of Segment's protocol is one mistake, the wrong path, and not a fault in each of its fields. */
+function batchFieldFaults(names: string[]): Fault[] {
+  const ofSegment = names.find((name) => name === "writeKey" || name === "sentAt");
+  return (ofSegment === undefined ? names : [ofSegment]).slice(0, MAX_REPORTED_FAULTS).map((name) => ({
+    pointer: jsonPointer([name]),
+    detail: "is not a field of a batch: leave it out, or send Segment's batches to /v1/batch",
+  }));
 }
 
 /**
@@ -95,7 +99,7 @@ function several(elements: Element[], pointer: "" | "/batch"): ParsedBody {
   return refused ? refuse(refused) : { ok: true, form: "several", elements, pointer };
 }
 
-/** Says why a request cannot hold this many events, or null where it can. */
+/** Says why a request cannot hold this many events, or null if it can. */
 export function checkCount(events: number, pointer: string): Problem | null {
   if (events === 0) return { reason: "invalid_request", faults: [{ pointer, detail: "holds no events" }] };
   if (events > MAX_REQUEST_EVENTS)

@@ -71,7 +71,7 @@ function decode(bytes: Uint8Array): BodyText {
   }
 }
 
-/** Where the length was not declared, or is that of compressed data, `actual` is how much had come by then. */
+/** If the length was not declared, or the data is compressed, `actual` is how much had come by then. */
 function tooLarge(actual: number): Refusal {
   return refuse({ reason: "body_too_large", limit: MAX_REQUEST_BYTES, actual, unit: "bytes" });
 }

@@ -24,7 +24,7 @@ export type RequestOutcome =
 /**
  * Records a request's events: one call for each user, all at once; results in the request's order.
  *
- * @param source the name of the write key, null where none is needed
+ * @param source the name of the write key, null if none is needed
  */
 export async function recordRequest(
   env: Env,

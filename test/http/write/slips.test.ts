@@ -19,7 +19,12 @@ describe("a slip", () => {
       "did you mean properties?",
     ],
     ["another name of the list", (event: Sent) => ({ events: [event] }), "/events", '{"batch": […]}'],
-    ["a field of Segment's batch", (event: Sent) => ({ batch: [event], sentAt: 1 }), "/sentAt", "/v1/batch"],
+    [
+      "a field of Segment's batch",
+      (event: Sent) => ({ batch: [event], sentAt: 1, writeKey: "k", context: {} }),
+      "/sentAt",
+      "/v1/batch",
+    ],
     ["a list for an object", (event: Sent) => ({ ...event, properties: [] }), "/properties", '{"plan": "pro"}'],
     [
       "a date of another form",
