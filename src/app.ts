@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
+import { getPathNoStrict } from "hono/utils/url";
 import { logFailure } from "./log-failure.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { browserAccess, refusalAccess } from "./http/write/browser-access.ts";
@@ -19,7 +20,9 @@ import { rebuild } from "./http/read/rebuild.ts";
 import { userExport } from "./http/read/export.ts";
 import { users } from "./http/read/users.ts";
 
-export const app = new Hono<AppEnv>();
+// SDKs append their path to whatever they were given as a host, and some end it with a slash: no event may be lost for
+// one slash too many, at either end.
+export const app = new Hono<AppEnv>({ getPath: (request) => getPathNoStrict(request).replace(/^\/{2,}/, "/") });
 
 app.use(requestId());
 // The defaults that concern framing, opening and prefetching pages mean nothing for an API. Whether a page may read an

@@ -28,6 +28,9 @@ export const MAX_NESTING_LEVELS = 20;
 /** Faults in one list of an answer. All of a real event's fit; a hostile one must not be answered with megabytes. */
 export const MAX_REPORTED_FAULTS = 50;
 
+/** How much is kept of a time that could not be used: a real one of any form fits. */
+export const MAX_KEPT_TIME_CHARACTERS = 64;
+
 /** How much of a client's own field name an answer repeats. */
 export const MAX_ECHOED_CHARACTERS = 64;
 

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { app } from "../src/app.ts";
+import { aMessage } from "./segment.ts";
 import { type Answer, anEvent, newUser, userLog } from "./tracklog.ts";
 
 // Where a run fails, fast-check names its seed and path: put both beside numRuns to see it again.
@@ -9,6 +10,11 @@ const RUNS = { numRuns: 150 };
 const KEYS = { WRITE_KEYS: "web:w1", READ_KEYS: "analyst:r1" };
 
 const ROUTES = [...new Set(app.routes.filter(({ method }) => method !== "ALL").map(({ path }) => path))];
+
+/** Without /v1/m, which stores nothing whatever comes. */
+const WRITE_PATHS = [...new Set(app.routes.filter(({ method }) => method === "POST").map(({ path }) => path))].filter(
+  (path) => /^\/(track|v1|beacon|api)\b/.test(path) && path !== "/v1/m",
+);
 
 const text = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }),
@@ -75,6 +81,20 @@ const field = fc.constantFrom(
   "",
 );
 
+const messageField = fc.constantFrom(
+  "event",
+  "anonymousId",
+  "messageId",
+  "timestamp",
+  "originalTimestamp",
+  "properties",
+  "traits",
+  "context",
+  "integrations",
+  "groupId",
+  "__proto__",
+);
+
 const value: fc.Arbitrary<unknown> = fc.oneof(
   fc.jsonValue({ maxDepth: 4 }),
   fc.string({ unit: "binary", maxLength: 300 }),
@@ -93,6 +113,19 @@ const nearlyValid = fc
   .map((changes) => (user: string) => {
     const event = Object.entries(anEvent({ user_id: user })).filter(([key]) => !changes.some(([name]) => name === key));
     return Object.fromEntries([...event, ...changes.filter(([, changed]) => changed !== undefined)]);
+  });
+
+/** A valid message of Segment's protocol with some of its fields changed or taken away. */
+const nearlyMessage = fc
+  .record({
+    type: fc.constantFrom("track", "Identify", "page", "screen", "group", "alias", "trak", "", null),
+    changes: fc.array(fc.tuple(messageField, fc.option(value, { nil: undefined })), { maxLength: 3 }),
+  })
+  .map(({ type, changes }) => (user: string) => {
+    const message = Object.entries(aMessage({ type, userId: user })).filter(
+      ([key]) => !changes.some(([name]) => name === key),
+    );
+    return Object.fromEntries([...message, ...changes.filter(([, changed]) => changed !== undefined)]);
   });
 
 async function send(path: string, init: RequestInit, settings: Partial<Env> = {}) {
@@ -190,6 +223,63 @@ describe("whatever comes", () => {
       { numRuns: 40 },
     );
   });
+});
+
+/** A body for any of the write paths, from one that is good to one that is cut off or has something put in. */
+const writeBody = fc
+  .record({
+    makers: fc.array(fc.oneof(nearlyValid, nearlyMessage), { minLength: 1, maxLength: 4 }),
+    form: fc.constantFrom("single", "batch", "array", "lines"),
+    envelope: fc.dictionary(field, value, { maxKeys: 1, noNullPrototype: true }),
+    damage: fc.option(fc.tuple(fc.nat(), fc.constantFrom("", ",", "NaN", "\u0000", "}"))),
+  })
+  .map(({ makers, form, envelope, damage }) => (users: string[]) => {
+    const events = makers.map((make, i) => make(users[i]!));
+    const bodies = {
+      single: () => JSON.stringify(events[0]),
+      batch: () => JSON.stringify({ ...envelope, batch: events }),
+      array: () => JSON.stringify(events),
+      lines: () => events.map((event) => JSON.stringify(event)).join("\n"),
+    };
+    const sent = bodies[form]();
+    if (!damage) return { form, sent, isWhole: true };
+    const at = damage[0] % sent.length;
+    return { form, sent: sent.slice(0, at) + damage[1] + sent.slice(at + 1), isWhole: false };
+  });
+
+describe("a write", () => {
+  it.for(WRITE_PATHS)(
+    "to %s that is refused stores nothing, and none that is taken is lost",
+    async (path, { expect }) => {
+      const outcomes = { taken: 0, refused: 0 };
+      await fc.assert(
+        fc.asyncProperty(writeBody, async (make) => {
+          const users = Array.from({ length: 4 }, () => newUser());
+          const { form, sent, isWhole } = make(users);
+          const type = form === "lines" ? "application/x-ndjson" : "application/json";
+          const answer = await send(path, { method: "POST", body: sent, headers: { "Content-Type": type } });
+          expect(log.mock.calls).toEqual([]);
+          expect([200, 207, 400, 413]).toContain(answer.status);
+          const { created = 1 } = JSON.parse(answer.text) as { created?: number };
+          const stored = await Promise.all(users.map(async (user) => (await userLog(user).summary())?.events ?? 0));
+          const total = stored.reduce((sum, events) => sum + events, 0);
+          if (answer.status >= 400) {
+            expect(total).toBe(0);
+            expect(answer.text).not.toContain(users[0]); // nor is anything echoed
+            outcomes.refused++;
+          } else {
+            // Else the run may have made an event another user's.
+            if (isWhole && path !== "/track") expect(total).toBe(created);
+            else expect(total).toBeLessThanOrEqual(created);
+            outcomes.taken++;
+          }
+        }),
+        { seed: 20261120, numRuns: 40 },
+      );
+      expect(outcomes.refused).toBeGreaterThan(5);
+      expect(outcomes.taken).toBeGreaterThan(0);
+    },
+  );
 });
 
 /** Lone surrogates have no encoding. */

@@ -1,5 +1,7 @@
 import { env, exports } from "cloudflare:workers";
 import type { TrackedEvent } from "../src/event/contract.ts";
+import type { JsonObject } from "../src/event/json.ts";
+import { profileOf } from "../src/event/parse-event.ts";
 import { app } from "../src/app.ts";
 
 // The Worker as the tests use it: through its own fetch, and through the bindings behind it.
@@ -26,9 +28,9 @@ export function tracked({
     timestamp: 1_700_000_000_000,
     messageId: "",
     enrichment: "",
-    profile: {},
+    profile: profileOf(properties as JsonObject),
     hasOwnTime: true,
-    hasOwnId: false,
+    hasOwnId: (changes.messageId ?? "") !== "",
     ...changes,
     properties: JSON.stringify(properties),
     context: JSON.stringify(context),

@@ -5,25 +5,57 @@ import {
   MAX_MESSAGE_ID_CHARACTERS,
   MAX_USER_ID_CHARACTERS,
 } from "../limits.ts";
-import { byteLength, isJsonObject, type JsonObject, unstorable } from "./json.ts";
-import { parseTimestamp } from "./timestamp.ts";
+import { byteLength, isJsonObject, type JsonObject } from "./json.ts";
+import { parseTimestamp, TIMESTAMP_EXAMPLE } from "./timestamp.ts";
 
-// The documented contract of POST /track, in one place. Pure: `now` is passed in.
+// What an event is, and the documented contract of POST /track. Pure: `now` is passed in.
 
-/** An event in the form in which it travels and is stored. */
-export type TrackedEvent = v.InferOutput<ReturnType<typeof eventContract>>;
+/** The documented properties, which describe the user and must be strings or null. */
+export const USER_PROPERTIES = ["email", "name", "first_name", "last_name"] as const;
+
+/** What an event says about its user. */
+export type UserProfile = Partial<Record<(typeof USER_PROPERTIES)[number], string>>;
+
+/** An event in the form in which it travels to its user's log. */
+export interface TrackedEvent {
+  event: string;
+  userId: string;
+  /** When it happened, in epoch milliseconds. */
+  timestamp: number;
+  /** Empty if there is none: it is part of the identity either way. */
+  messageId: string;
+  /** JSON text of an object, as it is stored: it crosses to the user's object and to D1 without being read again. */
+  properties: string;
+  /** JSON text of an object. */
+  context: string;
+  /** What the edge adds beneath the context, as JSON text of an object; empty for nothing. It came from no client. */
+  enrichment: string;
+  profile: UserProfile;
+  /** False if the message carried no usable time: its time is then that of its batch or of its receipt. */
+  hasOwnTime: boolean;
+  /** Whether the client gave the message id. */
+  hasOwnId: boolean;
+}
 
 /** What a client may send, in the contract's own names. */
 export type SentEvent = v.InferInput<ReturnType<typeof eventContract>>;
 
-/** The documented properties, which describe the user and must be strings where they are present. */
-export const USER_PROPERTIES = ["email", "name", "first_name", "last_name"] as const;
-
-/** Texts that only a bug in a client makes into an id; they would merge many people into one. */
-const PLACEHOLDER_IDS = new Set(["undefined", "null", "NaN", "[object Object]"]);
+/**
+ * The size of an event against {@link MAX_EVENT_BYTES}: its texts, without the field names around them.
+ *
+ * @returns bytes of UTF-8, or a lower bound of them for an event that is surely within the limit
+ */
+export function eventBytes(
+  event: Pick<TrackedEvent, "event" | "userId" | "messageId" | "properties" | "context">,
+): number {
+  const texts = [event.event, event.userId, event.messageId, event.properties, event.context];
+  const units = texts.reduce((sum, text) => sum + text.length, 0);
+  // A UTF-16 unit makes at most three bytes, so most events need no encoding to be known as small.
+  return units * 3 <= MAX_EVENT_BYTES ? units : texts.reduce((sum, text) => sum + byteLength(text), 0);
+}
 
 /**
- * The schema of one event, and its way into a {@link TrackedEvent}.
+ * The schema of one event, apart from its size and depth.
  *
  * @param now the current time in epoch milliseconds, for the bound on times in the future
  */
@@ -36,8 +68,8 @@ export function eventContract(now: number) {
         user_id: userId,
         properties,
         timestamp: timestamp(now),
-        context: v.optional(context, {}),
-        message_id: v.optional(messageId),
+        context: v.optional(freeObject, {}),
+        message_id: v.nullish(messageId),
       },
       mustBe("a JSON object"),
     ),
@@ -52,61 +84,11 @@ export function eventContract(now: number) {
       if (event !== undefined && event_name !== undefined && event !== event_name)
         complain("event_name", "differs from event: send one of them, or the same in both");
     }),
-    v.transform((sent) => ({
-      event: (sent.event ?? sent.event_name)!,
-      userId: sent.user_id,
-      timestamp: sent.timestamp,
-      /** Empty where the client gave none: it is part of the identity either way. */
-      messageId: sent.message_id ?? "",
-      /** JSON text, as it is stored: it crosses to the user's object and to D1 without being read again. */
-      properties: JSON.stringify(sent.properties),
-      context: JSON.stringify(sent.context),
-      /** What the edge adds to the context: JSON text of an object, or empty. No part of what makes a duplicate. */
-      enrichment: "",
-      /** The documented properties that describe the user. */
-      profile: profileOf(sent.properties),
-      /** Whether the client gave the event's time, and its id. */
-      hasOwnTime: true,
-      hasOwnId: sent.message_id !== undefined,
-    })),
-    v.rawCheck(({ dataset, addIssue }) => {
-      if (!dataset.typed) return;
-      const bytes = eventBytes(dataset.value);
-      if (bytes > MAX_EVENT_BYTES)
-        addIssue({
-          message: `is too large: ${bytes} bytes, at most ${MAX_EVENT_BYTES}`,
-          expected: `<=${MAX_EVENT_BYTES}`,
-          received: `${bytes}`,
-        });
-    }),
   );
 }
 
-function profileOf(sent: JsonObject): Partial<Record<(typeof USER_PROPERTIES)[number], string>> {
-  return Object.fromEntries(
-    USER_PROPERTIES.flatMap((key) =>
-      Object.hasOwn(sent, key) && typeof sent[key] === "string" ? [[key, sent[key]]] : [],
-    ),
-  );
-}
-
-/**
- * The size of an event against {@link MAX_EVENT_BYTES}: its texts, without the field names around them.
- *
- * @returns bytes of UTF-8, or of an event that is surely within the limit a lower bound of them
- */
-export function eventBytes(event: {
-  event: string;
-  userId: string;
-  messageId: string;
-  properties: string;
-  context: string;
-}): number {
-  const texts = [event.event, event.userId, event.messageId, event.properties, event.context];
-  const units = texts.reduce((sum, text) => sum + text.length, 0);
-  // A UTF-16 unit makes at most three bytes, so most events need no encoding to be known as small.
-  return units * 3 <= MAX_EVENT_BYTES ? units : texts.reduce((sum, text) => sum + byteLength(text), 0);
-}
+/** Texts that only a bug in a client makes into an id; they would merge many people into one. */
+const PLACEHOLDER_IDS = new Set(["undefined", "null", "NaN", "[object Object]"]);
 
 const text = (maxCharacters: number) =>
   v.pipe(
@@ -126,44 +108,29 @@ const id = (maxCharacters: number) =>
     v.check((value) => !PLACEHOLDER_IDS.has(value.trim()), "is a placeholder that only a bug produces, not an id"),
   );
 
-const eventName = text(MAX_EVENT_NAME_CHARACTERS);
+export const eventName = text(MAX_EVENT_NAME_CHARACTERS);
+
 /** The id of a user, in an event as in a path. */
 export const userId = v.pipe(
   id(MAX_USER_ID_CHARACTERS),
   // Every URL parser takes such a step out of a path, encoded or not: the user could not be read, nor erased.
   v.check((value) => value !== "." && value !== "..", "cannot be part of a path"),
 );
-const messageId = id(MAX_MESSAGE_ID_CHARACTERS);
 
-/**
- * A free object, passed on as it is: Valibot's own object schemas drop keys named `__proto__` or `constructor`.
- * The second level of nesting, the event itself being the first.
- */
-const freeObject = () =>
-  v.pipe(
-    v.custom<JsonObject>(isJsonObject, mustBe("an object")),
-    v.rawCheck(({ dataset, addIssue }) => {
-      if (!dataset.typed) return;
-      const fault = unstorable(dataset.value, 2);
-      if (fault)
-        addIssue({
-          message: fault.detail,
-          ...(fault.limit === undefined ? {} : { expected: `<=${fault.limit}`, received: `${fault.actual}` }),
-        });
-    }),
-  );
+export const messageId = id(MAX_MESSAGE_ID_CHARACTERS);
 
-const context = freeObject();
+/** A free object, passed on as it is: Valibot's own object schemas drop keys named `__proto__` or `constructor`. */
+export const freeObject = v.custom<JsonObject>(isJsonObject, mustBe('an object like {"plan": "pro"}'));
 
 const properties = v.pipe(
-  freeObject(),
+  freeObject,
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
     for (const key of USER_PROPERTIES) {
-      const value = Object.hasOwn(dataset.value, key) ? dataset.value[key] : "";
-      if (typeof value !== "string")
+      const value = Object.hasOwn(dataset.value, key) ? dataset.value[key] : null;
+      if (typeof value !== "string" && value !== null)
         addIssue({
-          message: `must be a string, not ${nameOf(value)}`,
+          message: `must be a string, or null if it is not known, not ${nameOf(value)}`,
           path: [{ type: "object", origin: "value", input: dataset.value, key, value }],
         });
     }
@@ -172,7 +139,7 @@ const properties = v.pipe(
 
 const timestamp = (now: number) =>
   v.pipe(
-    v.union([v.string(), v.number()], mustBe("an ISO-8601 text or an epoch number")),
+    v.union([v.string(), v.number()], mustBe(`an ISO-8601 text like ${TIMESTAMP_EXAMPLE} or an epoch number`)),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
       const parsed = parseTimestamp(dataset.value, now);
       if (parsed.ok) return parsed.timestamp;
@@ -181,7 +148,7 @@ const timestamp = (now: number) =>
     }),
   );
 
-/** A message for a value of the wrong type, or for one that is missing. */
+/** A message for a value of the wrong type, or for one that is missing. Never repeats the value. */
 export function mustBe(type: string) {
   return (issue: { input: unknown }) =>
     issue.input === undefined ? "is required" : `must be ${type}, not ${nameOf(issue.input)}`;

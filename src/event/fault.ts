@@ -1,10 +1,10 @@
-import type { BaseIssue } from "valibot";
+import type { BaseIssue, MaxCodePointsIssue } from "valibot";
 import { MAX_ECHOED_CHARACTERS, MAX_REPORTED_FAULTS } from "../limits.ts";
-import { isJsonObject } from "./json.ts";
+import { codePoints, isJsonObject } from "./json.ts";
 
-/** One thing that is wrong with what a client sent. `limit` and `actual` are there where a limit was passed. */
+/** One thing that is wrong with what a client sent. `limit` and `actual` are there if a limit was passed. */
 export interface Fault {
-  /** RFC 6901 JSON pointer into the event, or into the body where no event could be read. */
+  /** RFC 6901 JSON pointer into the event, or into the body if no event could be read. */
   pointer: string;
   /** A clause about what the pointer points to, as in "is required". Never repeats the client's value. */
   detail: string;
@@ -16,26 +16,40 @@ export interface Fault {
  * All that a Valibot schema of a strict object found wrong with an input.
  *
  * @param fields the object's known fields; every other one is a fault
- * @param unknown what is said of an unknown field
+ * @param unknown what is said about an unknown field
  */
-export function faultsOf(issues: BaseIssue<unknown>[], input: unknown, fields: object, unknown: string): Fault[] {
+export function faultsOf(
+  issues: BaseIssue<unknown>[],
+  input: unknown,
+  fields: object,
+  unknown: string | ((name: string) => string),
+): Fault[] {
   const names = isJsonObject(input) ? Object.keys(input).filter((key) => !Object.hasOwn(fields, key)) : [];
   return [
-    ...names.map((key) => ({ pointer: jsonPointer([key]), detail: unknown })),
+    ...names.slice(0, MAX_REPORTED_FAULTS).map((key) => ({
+      pointer: jsonPointer([key]),
+      detail: typeof unknown === "string" ? unknown : unknown(key),
+    })),
     // Valibot stops at the first unknown key and takes inherited names for known ones: counted above instead.
-    ...issues.filter(({ type, expected }) => type !== "strict_object" || expected !== "never").map(faultOf),
+    ...issueFaults(issues.filter(({ type, expected }) => type !== "strict_object" || expected !== "never")),
   ].slice(0, MAX_REPORTED_FAULTS);
+}
+
+/** What a Valibot schema found wrong with the fields that it knows. */
+export function issueFaults(issues: BaseIssue<unknown>[]): Fault[] {
+  return issues.map(faultOf);
 }
 
 function faultOf(issue: BaseIssue<unknown>): Fault {
   const pointer = jsonPointer((issue.path ?? []).map((item) => item.key as string | number));
   const fault: Fault = { pointer, detail: issue.message };
-  // Valibot's own notation for a passed limit.
-  if (issue.expected?.startsWith("<=")) {
-    fault.limit = Number(issue.expected.slice(2));
-    fault.actual = Number(issue.received);
-  }
+  if (isTooLong(issue)) Object.assign(fault, { limit: issue.requirement, actual: codePoints(issue.input) });
   return fault;
+}
+
+/** The one limit that the schemas check; events' size and depth are checked beside them. */
+function isTooLong(issue: BaseIssue<unknown>): issue is MaxCodePointsIssue<string, number> {
+  return issue.type === "max_code_points";
 }
 
 /** An RFC 6901 pointer. A client's own names are cut off, so that no answer echoes a body. */

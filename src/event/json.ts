@@ -9,7 +9,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /**
- * Says why a parsed value cannot be kept as it was sent, or null where it can.
+ * Says why a parsed value cannot be kept as it was sent, or null if it can.
  *
  * Walks with a stack of its own: a body of the allowed size can nest deeper than the call stack reaches.
  *
@@ -52,6 +52,11 @@ export function isSameJson(a: unknown, b: unknown): boolean {
 /** The UTF-8 length of a text, in bytes. */
 export function byteLength(text: string): number {
   return encoder.encode(text).byteLength;
+}
+
+/** The number of Unicode code points in a text. */
+export function codePoints(text: string): number {
+  return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
 }
 
 const encoder = new TextEncoder();

@@ -4,7 +4,16 @@ import { EPOCH_SECONDS_BELOW, MAX_FUTURE_MS } from "../limits.ts";
 
 type ParsedTimestamp = { ok: true; timestamp: number } | { ok: false; reason: string };
 
-const FORMS = "an ISO-8601 date or date-time, or an epoch number in seconds or milliseconds";
+/** An example for refusals, as JSON. */
+export const TIMESTAMP_EXAMPLE = '"2026-01-02T03:04:05.678Z"';
+
+const FORMS = `an ISO-8601 date or date-time like ${TIMESTAMP_EXAMPLE}, or an epoch number in seconds or milliseconds`;
+
+/**
+ * An epoch number as text, as PHP and shells send it, and as Java writes a double. With fewer than nine digits it would be
+ * a day of 1970 to 1973, while a date without its hyphens ("20201123") has eight: that one is refused.
+ */
+const EPOCH_TEXT = /^-?(?:\d{9,}(?:\.\d+)?|\d\.\d+[eE]\+?\d{1,2})$/;
 
 // YYYY-MM-DD, or YY-MM-DD of this century as in the documentation's sample; then perhaps a time and an offset.
 const ISO_8601 = new RegExp(
@@ -25,7 +34,9 @@ export function parseTimestamp(input: unknown, now: number): ParsedTimestamp {
     typeof input === "number"
       ? epochMilliseconds(input)
       : typeof input === "string"
-        ? isoMilliseconds(input)
+        ? EPOCH_TEXT.test(input)
+          ? epochMilliseconds(Number(input))
+          : isoMilliseconds(input)
         : refuse(`must be ${FORMS}`);
   if (!parsed.ok) return parsed;
   if (parsed.timestamp < 0) return refuse("is before 1970");

@@ -111,7 +111,7 @@ function describe(refused: Problem): Description {
     }
     case "body_too_large": {
       const { limit, actual, unit } = refused;
-      const detail = `has ${actual} ${unit}, at most ${limit}`;
+      const detail = `has ${actual} ${unit}, at most ${limit}: split it into several requests`;
       return {
         status: 413,
         title: "The body is too large",

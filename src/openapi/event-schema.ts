@@ -17,8 +17,9 @@ const FIELDS: Record<keyof SentEvent, JsonSchema> = {
     examples: ["user123"],
   },
   properties: {
-    description: "Free, but for the properties that describe the user: these are strings where they are present.",
-    properties: Object.fromEntries(USER_PROPERTIES.map((name) => [name, { type: "string" }])),
+    description:
+      "Free, but for the properties that describe the user: these are strings, or null if they are not known.",
+    properties: Object.fromEntries(USER_PROPERTIES.map((name) => [name, { type: ["string", "null"] }])),
     examples: [{ property1: "value1", property2: "value2" }],
   },
   timestamp: {

@@ -41,7 +41,6 @@ const batchVerdict = {
   updated: count,
   rejected: count,
   "suppressed?": count,
-  "ignored?": count,
   results: listOf({ $ref: "#/components/schemas/Result" }, MAX_REQUEST_EVENTS),
 };
 
@@ -77,7 +76,7 @@ export function schemas() {
     BatchVerdict: record({ success: { type: "boolean" }, ...batchVerdict }, "Results are in the request's order."),
     Result: record({
       index: count,
-      status: { enum: ["created", "duplicate", "updated", "suppressed", "ignored", "rejected"] },
+      status: { enum: ["created", "duplicate", "updated", "suppressed", "rejected"] },
       ...verdict,
       "errors?": errors,
     }),

@@ -14,6 +14,8 @@ function faultsOf(input: unknown): string[] {
 /** The faults of the valid event with these fields changed. */
 const faultsWith = (changes: Record<string, unknown>) => faultsOf(anEvent(changes));
 
+const UNKNOWN = "is not a field of an event: put it into properties or context, or leave it out";
+
 /** The valid event with a JSON text in place of an object, since not every JSON can be written as JavaScript. */
 function withJson(json: string, field = "properties"): unknown {
   return JSON.parse(JSON.stringify(anEvent({ [field]: "JSON" })).replace('"JSON"', json));
@@ -41,12 +43,24 @@ describe("an event's fields", () => {
         properties: '{"plan":"pro","tags":[1,null]}',
         context: '{"ip":"::1"}',
         enrichment: "", // the edge's, and never the client's
+        profile: {},
+        hasOwnTime: true,
+        hasOwnId: true,
       },
     });
   });
 
   it("may leave out context and message_id", ({ expect }) => {
-    expect(parse(anEvent())).toMatchObject({ ok: true, event: { context: "{}", messageId: "" } });
+    expect(parse(anEvent())).toMatchObject({ ok: true, event: { context: "{}", messageId: "", hasOwnId: false } });
+  });
+
+  it("take null for a message_id that there is not, and for what is not known about the user", ({ expect }) => {
+    expect(parse(anEvent({ message_id: null }))).toEqual(parse(anEvent()));
+    const properties = { email: null, name: null, first_name: null, last_name: "Lee" };
+    expect(parse(anEvent({ properties }))).toMatchObject({
+      ok: true,
+      event: { properties: JSON.stringify(properties), profile: { last_name: "Lee" } },
+    });
   });
 
   it("take event_name for event, and both where they agree", ({ expect }) => {
@@ -75,21 +89,21 @@ describe("an event that is refused", () => {
     const faults = faultsOf({
       event: "",
       user_id: 5,
-      properties: { email: 1, name: null, first_name: [], last_name: {} },
+      properties: { email: 1, name: true, first_name: [], last_name: {} },
       timestamp: "2020-02-30",
       context: [],
       message_id: " ",
       colour: "red",
     });
     expect(faults.sort()).toEqual([
-      "/colour is not a field of an event",
-      "/context must be an object, not an array",
+      "/colour is not a field of an event: put it into properties or context, or leave it out",
+      '/context must be an object like {"plan": "pro"}, not an array',
       "/event is empty",
       "/message_id is blank",
-      "/properties/email must be a string, not a number",
-      "/properties/first_name must be a string, not an array",
-      "/properties/last_name must be a string, not an object",
-      "/properties/name must be a string, not null",
+      "/properties/email must be a string, or null if it is not known, not a number",
+      "/properties/first_name must be a string, or null if it is not known, not an array",
+      "/properties/last_name must be a string, or null if it is not known, not an object",
+      "/properties/name must be a string, or null if it is not known, not a boolean",
       "/timestamp is an impossible date: 2020-2 has no day 30",
       "/user_id must be a string, not a number",
     ]);
@@ -116,29 +130,28 @@ describe("an event that is refused", () => {
       [[], "an array"],
       [1, "a number"],
     ] as const)
-      expect(faultsWith({ [field]: value })).toEqual([`/${field} must be an object, not ${name}`]);
+      expect(faultsWith({ [field]: value })).toEqual([`/${field} must be an object like {"plan": "pro"}, not ${name}`]);
   });
 
   it.for([null, true, {}, []])("must not have %j for its timestamp", (timestamp, { expect }) => {
     expect(faultsWith({ timestamp })).toEqual([
-      expect.stringMatching(/^\/timestamp must be an ISO-8601 text or an epoch number, not /),
+      expect.stringMatching(/^\/timestamp must be an ISO-8601 text like "[\w:.-]+" or an epoch number, not /),
     ]);
   });
 
-  it.for(["colour", "userId", "Event", "", "a/b~c", "__proto__", "constructor", "toString", "hasOwnProperty"])(
+  it.for(["colour", "", "a/b~c", "__proto__", "constructor", "toString", "hasOwnProperty"])(
     "is told of its unknown field %j by name, also where nothing else is wrong",
     (name, { expect }) => {
       // Through JSON, where __proto__ is a key like others.
       const sent: unknown = JSON.parse(`{${JSON.stringify(name)}:1,${JSON.stringify(anEvent()).slice(1)}`);
       const pointer = name.replaceAll("~", "~0").replaceAll("/", "~1");
-      expect(faultsOf(sent)).toEqual([`/${pointer} is not a field of an event`]);
+      expect(faultsOf(sent)).toEqual([`/${pointer} ${UNKNOWN}`]);
     },
   );
 
   it("is told of all its unknown fields, along with other faults", ({ expect }) => {
     const faults = faultsOf(JSON.parse('{"__proto__":1,"colour":2,"constructor":3}'));
-    for (const name of ["__proto__", "colour", "constructor"])
-      expect(faults).toContain(`/${name} is not a field of an event`);
+    for (const name of ["__proto__", "colour", "constructor"]) expect(faults).toContain(`/${name} ${UNKNOWN}`);
     expect(faults).toContain("/user_id is required");
   });
 

@@ -10,13 +10,12 @@ export const recordRequest: typeof tracklog.recordRequest = async (env, parsed) 
   );
   const insertOf = (event: TrackedEvent) =>
     statement.bind(event.userId, event.event, event.timestamp, event.messageId, event.properties, event.context, now);
-  const inserts = parsed.flatMap((item) => (item !== "ignored" && item.ok ? [insertOf(item.event)] : []));
+  const inserts = parsed.flatMap((item) => (item.ok ? [insertOf(item.event)] : []));
   const outcomes = inserts.length === 1 ? [await inserts[0]!.run()] : await env.DB.batch(inserts);
   let next = 0;
   return {
     outcome: "done",
     results: parsed.map((item) => {
-      if (item === "ignored") return { status: "ignored" };
       if (!item.ok) return { status: "rejected", faults: item.faults };
       const { meta } = outcomes[next++]!;
       const status = meta.changes > 0 ? "created" : "duplicate";

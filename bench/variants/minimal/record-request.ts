@@ -11,7 +11,6 @@ export const recordRequest: typeof tracklog.recordRequest = async (env, parsed) 
   const { USER_TABLE } = env as unknown as MinimalEnv;
   const users = new Map<string, { index: number; event: TrackedEvent }[]>();
   const results: tracklog.EventResult[] = parsed.map((item, index) => {
-    if (item === "ignored") return { status: "ignored" };
     if (!item.ok) return { status: "rejected", faults: item.faults };
     const group = users.get(item.event.userId);
     if (group) group.push({ index, event: item.event });

@@ -4,26 +4,30 @@ import { MAX_REPORTED_FAULTS } from "../../limits.ts";
 import { problem } from "../problem.ts";
 import type { EventResult, RequestOutcome } from "./record-request.ts";
 
+/** How the events of a request came, and how it is answered. */
+type Form =
+  | { form: "single" }
+  /** `pointer` is that of the events' array in the body, `partial` the status when some were taken and some were not. */
+  | { form: "several"; pointer: "" | "/batch"; partial: 200 | 207 };
+
 /**
- * Answers a request for recording. Several events are 200 when all were taken, 207 when some were, 400 when none was.
+ * Answers a request for recording. Several events are 200 when all were taken, and 400 when none was.
  *
- * Where a user's rate was passed it is 429 even if other users' events were recorded: clients take a 2xx for
+ * If a user's rate was passed it is 429 even if other users' events were recorded: clients take a 2xx for
  * delivered and would lose what was refused, while what was recorded is found again as a duplicate.
- *
- * @param pointer the JSON pointer of the events' array in the body
  */
-export function answer(c: Context, form: "single" | "several", recorded: RequestOutcome, pointer = ""): Response {
+export function answer(c: Context, form: Form, recorded: RequestOutcome): Response {
   if (recorded.outcome === "unavailable") return problem(c, { reason: "unavailable" });
   const { results } = recorded;
-  const body = form === "several" ? summaryOf(results) : {};
+  const body = form.form === "several" ? summaryOf(results) : {};
   if (recorded.outcome === "rate_limited") return problem(c, { ...recorded, reason: "user_rate_limited" }, body);
-  if (form === "single") return answerOne(c, results[0]!);
+  if (form.form === "single") return answerOne(c, results[0]!);
 
   const rejected = results.filter((result) => result.status === "rejected");
-  if (rejected.length < results.length) return c.json(body, rejected.length === 0 ? 200 : 207);
+  if (rejected.length < results.length) return c.json(body, rejected.length === 0 ? 200 : form.partial);
   const faults = rejected
     .flatMap((result, index) =>
-      result.faults.map((fault) => ({ ...fault, pointer: `${pointer}/${index}${fault.pointer}` })),
+      result.faults.map((fault) => ({ ...fault, pointer: `${form.pointer}/${index}${fault.pointer}` })),
     )
     .slice(0, MAX_REPORTED_FAULTS);
   return problem(c, { reason: "invalid_request", faults }, body);
@@ -31,7 +35,6 @@ export function answer(c: Context, form: "single" | "several", recorded: Request
 
 function answerOne(c: Context, result: EventResult): Response {
   if (result.status === "rejected") return problem(c, { reason: "invalid_request", faults: result.faults });
-  if (result.status === "ignored") return c.json({ success: true, status: result.status });
   const { event, userId, timestamp } = result.event;
   return c.json({
     success: true,
@@ -47,7 +50,6 @@ function summaryOf(results: EventResult[]): Record<string, unknown> {
   const count = (status: EventResult["status"]) => results.filter((result) => result.status === status).length;
   const rejected = count("rejected");
   const suppressed = count("suppressed");
-  const ignored = count("ignored");
   return {
     success: rejected === 0,
     created: count("created"),
@@ -55,7 +57,6 @@ function summaryOf(results: EventResult[]): Record<string, unknown> {
     updated: count("updated"),
     rejected,
     ...(suppressed > 0 ? { suppressed } : {}),
-    ...(ignored > 0 ? { ignored } : {}),
     results: results.map((result, index) => ({ index, status: result.status, ...verdictOf(result) })),
   };
 }
@@ -67,7 +68,6 @@ function verdictOf(result: EventResult): Record<string, unknown> {
     case "updated":
       return { seq: result.seq, revision: result.revision, ...(result.late ? { late: true } : {}) };
     case "suppressed":
-    case "ignored":
       return {};
     case "rejected":
       return { errors: result.faults };

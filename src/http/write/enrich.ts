@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { isbot } from "isbot";
 import type { TrackedEvent } from "../../event/contract.ts";
 import { isJsonObject, type JsonObject } from "../../event/json.ts";
-import type { ParsedMessage } from "../../event/segment-message.ts";
+import type { ParsedEvent } from "../../event/parse-event.ts";
 import { MAX_ENRICHMENT_CHARACTERS, MAX_USER_AGENT_CHARACTERS } from "../../limits.ts";
 import { settingsOf } from "../../settings.ts";
 import type { AppEnv } from "../app-env.ts";
@@ -26,7 +26,7 @@ interface Origin {
  *
  * No IP address is read, here or anywhere.
  */
-export function enriched(c: Context<AppEnv>): (message: ParsedMessage) => ParsedMessage {
+export function enriched(c: Context<AppEnv>): (message: ParsedEvent) => ParsedEvent {
   const { enrich } = settingsOf(c.env);
   if (enrich.size === 0) return (message) => message;
   const geo = enrich.has("geo") ? geoOf(c.req.raw.cf) : undefined;
@@ -50,7 +50,7 @@ export function enriched(c: Context<AppEnv>): (message: ParsedMessage) => Parsed
     return Object.keys(added).length > 0 ? JSON.stringify(added) : "";
   };
   return (message) => {
-    if (message === "ignored" || !message.ok) return message;
+    if (!message.ok) return message;
     const { event } = message;
     return { ok: true, event: { ...event, enrichment: enrichmentOf(event) } };
   };

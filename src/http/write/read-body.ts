@@ -2,7 +2,9 @@ import { MAX_REQUEST_BYTES } from "../../limits.ts";
 import { inflate } from "./inflate.ts";
 import type { Problem } from "../problem.ts";
 
-export type BodyText = { ok: true; text: string } | { ok: false; problem: Problem };
+type Refusal = { ok: false; problem: Problem };
+
+export type BodyText = { ok: true; text: string } | Refusal;
 
 /** The content encodings that are undone; null for none. */
 const ENCODINGS = new Map<string, "gzip" | "deflate" | null>([
@@ -13,10 +15,7 @@ const ENCODINGS = new Map<string, "gzip" | "deflate" | null>([
   ["deflate", "deflate"],
 ]);
 
-/**
- * Reads a request's body as text. The limit is on the inflated bytes, counted while they stream, so that a bomb
- * costs little more memory than the limit.
- */
+/** Reads a request's body as text. The limit is on the inflated bytes, and no more than that is ever inflated. */
 export async function readBody(request: Request): Promise<BodyText> {
   const encoding = ENCODINGS.get((request.headers.get("content-encoding") ?? "").trim().toLowerCase());
   if (encoding === undefined)
@@ -26,39 +25,57 @@ export async function readBody(request: Request): Promise<BodyText> {
   if (declared > MAX_REQUEST_BYTES) return tooLarge(declared);
   if (!request.body) return { ok: true, text: "" };
 
-  let chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array> = request.body;
-  if (encoding !== null) {
-    try {
-      chunks = [await inflate(request.body, encoding, MAX_REQUEST_BYTES + 1)];
-    } catch {
-      return refuse({ reason: "malformed_body", detail: `is not valid ${encoding} data` });
-    }
-  }
-  return readText(chunks);
+  const read = await readBytes(request.body);
+  if (!read.ok) return read;
+  if (encoding === null || read.bytes.byteLength === 0) return decode(read.bytes);
+  const inflated = inflate(read.bytes, encoding, MAX_REQUEST_BYTES);
+  if (inflated.ok) return decode(inflated.bytes);
+  return inflated.reason === "too_large"
+    ? tooLarge(MAX_REQUEST_BYTES + 1)
+    : refuse({ reason: "malformed_body", detail: `is not valid ${encoding} data` });
 }
 
-async function readText(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<BodyText> {
-  // "fatal": replacing broken bytes by U+FFFD would store something else than what was sent.
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+/** Reads at most as many bytes as a request may have. They come in pieces, and a client may vanish between two. */
+async function readBytes(body: ReadableStream<Uint8Array>): Promise<{ ok: true; bytes: Uint8Array } | Refusal> {
+  const pieces: Uint8Array[] = [];
   let size = 0;
-  let text = "";
   try {
-    for await (const chunk of chunks) {
-      size += chunk.byteLength;
+    for await (const piece of body) {
+      size += piece.byteLength;
       if (size > MAX_REQUEST_BYTES) return tooLarge(size);
-      text += decoder.decode(chunk, { stream: true });
+      pieces.push(piece);
     }
-    return { ok: true, text: text + decoder.decode() };
+  } catch {
+    return refuse({ reason: "malformed_body", detail: "broke off before its end: send it again" });
+  }
+  const [only] = pieces;
+  return { ok: true, bytes: only && pieces.length === 1 ? only : joined(pieces, size) };
+}
+
+function joined(pieces: Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let end = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, end);
+    end += piece.byteLength;
+  }
+  return bytes;
+}
+
+function decode(bytes: Uint8Array): BodyText {
+  try {
+    // "fatal": replacing broken bytes by U+FFFD would store something else than what was sent.
+    return { ok: true, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes) };
   } catch {
     return refuse({ reason: "malformed_body", detail: "is not valid UTF-8" });
   }
 }
 
-/** Where the length was not declared, or is that of compressed data, `actual` is how much had come by then. */
-function tooLarge(actual: number): BodyText {
+/** If the length was not declared, or the data is compressed, `actual` is how much had come by then. */
+function tooLarge(actual: number): Refusal {
   return refuse({ reason: "body_too_large", limit: MAX_REQUEST_BYTES, actual, unit: "bytes" });
 }
 
-function refuse(problem: Problem): BodyText {
+function refuse(problem: Problem): Refusal {
   return { ok: false, problem };
 }

@@ -1,6 +1,6 @@
 import type { TrackedEvent } from "../../event/contract.ts";
 import type { Fault } from "../../event/fault.ts";
-import type { ParsedMessage } from "../../event/segment-message.ts";
+import type { ParsedEvent } from "../../event/parse-event.ts";
 import { MAX_EVENT_BYTES } from "../../limits.ts";
 import { logFailure } from "../../log-failure.ts";
 import { callUserLog } from "../../user/call-user-log.ts";
@@ -11,14 +11,12 @@ import type { RateLimit } from "../../user/token-bucket.ts";
 export type EventResult =
   | { status: "created" | "updated" | "duplicate"; event: TrackedEvent; seq: number; revision: number; late: boolean }
   | { status: "suppressed"; event: TrackedEvent }
-  /** A Segment message that is no event. */
-  | { status: "ignored" }
   | { status: "rejected"; faults: Fault[] };
 
-/** What became of a request's events. Unless it is "done", the request as a whole is to be sent again. */
+/** What became of a request's events. Unless it is "done", the client has to send the whole request again. */
 export type RequestOutcome =
   | { outcome: "done"; results: EventResult[] }
-  /** A user's events were refused, all of them; those of other users were recorded. */
+  /** All events of at least one user were rejected; those of other users were recorded. */
   | { outcome: "rate_limited"; results: EventResult[]; limit: RateLimit; retryAfterMs: number }
   /** A user's object could not be reached. */
   | { outcome: "unavailable" };
@@ -26,17 +24,15 @@ export type RequestOutcome =
 /**
  * Records a request's events: one call for each user, all at once; results in the request's order.
  *
- * @param source the name of the write key, null where none is needed
+ * @param source the name of the write key, null if none is needed
  */
 export async function recordRequest(
   env: Env,
-  parsed: readonly ParsedMessage[],
+  parsed: readonly ParsedEvent[],
   source: string | null,
   requestId: string,
 ): Promise<RequestOutcome> {
-  const results: EventResult[] = parsed.map((item) =>
-    item === "ignored" ? { status: "ignored" } : { status: "rejected", faults: item.ok ? [] : item.faults },
-  );
+  const results: EventResult[] = parsed.map((item) => ({ status: "rejected", faults: item.ok ? [] : item.faults }));
   let refused: { limit: RateLimit; retryAfterMs: number } | undefined;
   const calls = [...groupByUser(parsed)].map(async ([userId, group]) => {
     const events = group.map(({ event }) => event);
@@ -57,14 +53,14 @@ export async function recordRequest(
 }
 
 function rateLimited({ perSecond, burst }: RateLimit): EventResult {
-  const detail = `is refused, with all of its user in this request: at most ${perSecond} events a second, ${burst} at once`;
+  const detail = `is rejected with this user's other events in the request: at most ${perSecond} events a second, ${burst} at once`;
   return { status: "rejected", faults: [{ pointer: "", detail }] };
 }
 
-function groupByUser(parsed: readonly ParsedMessage[]): Map<string, { index: number; event: TrackedEvent }[]> {
+function groupByUser(parsed: readonly ParsedEvent[]): Map<string, { index: number; event: TrackedEvent }[]> {
   const users = new Map<string, { index: number; event: TrackedEvent }[]>();
   parsed.forEach((item, index) => {
-    if (item === "ignored" || !item.ok) return;
+    if (!item.ok) return;
     const group = users.get(item.event.userId) ?? [];
     group.push({ index, event: item.event });
     users.set(item.event.userId, group);

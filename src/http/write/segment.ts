@@ -1,6 +1,8 @@
 import { type Context, Hono } from "hono";
 import { isJsonObject } from "../../event/json.ts";
-import { messageParser, type ParsedMessage } from "../../event/segment-message.ts";
+import type { ParsedEvent } from "../../event/parse-event.ts";
+import type { SegmentCall } from "../../event/segment-call.ts";
+import { messageParser } from "../../event/segment-message.ts";
 import { answer } from "./answer.ts";
 import type { AppEnv } from "../app-env.ts";
 import { enriched } from "./enrich.ts";
@@ -11,44 +13,51 @@ import { recordRequest } from "./record-request.ts";
 
 // Segment's protocol, so that existing SDKs work when their host option is changed. It only translates.
 
-/** A single event. The last one of each list is Dittofeed's path. */
-export const TRACK_PATHS = ["/v1/track", "/v1/t", "/api/public/apps/track"];
-export const BATCH_PATHS = ["/v1/batch", "/v1/b", "/beacon/v1/batch", "/api/public/apps/batch"];
-/** What describes people and pages instead of events. A 4xx would end some customers' processes. */
-export const IGNORED_PATHS = ["identify", "page", "screen", "group", "alias"].flatMap((call) => [
-  `/v1/${call}`,
-  `/v1/${call[0]}`,
-  `/api/public/apps/${call}`,
-]);
+/** A single message of each call. The last path of each list is Dittofeed's. */
+export const CALL_PATHS: Record<SegmentCall, string[]> = {
+  track: ["/v1/track", "/v1/t", "/api/public/apps/track"],
+  identify: ["/v1/identify", "/v1/i", "/api/public/apps/identify"],
+  page: ["/v1/page", "/v1/p", "/api/public/apps/page"],
+  screen: ["/v1/screen", "/v1/s", "/api/public/apps/screen"],
+  group: ["/v1/group", "/v1/g", "/api/public/apps/group"],
+  alias: ["/v1/alias", "/v1/a", "/api/public/apps/alias"],
+};
+/** /v1/import is what the SDKs for Ruby, Java and .NET send to unless they are told otherwise. */
+export const BATCH_PATHS = ["/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch", "/api/public/apps/batch"];
 
 export const segment = new Hono<AppEnv>()
-  .on("POST", TRACK_PATHS, async (c) => {
-    const read = await readKeyedBody(c);
-    if (!read.ok) return read.refusal;
-    const { body } = read;
-    return record(c, "single", [messageParser(isJsonObject(body) ? body : {}, Date.now())(body)]);
-  })
   .on("POST", BATCH_PATHS, async (c) => {
     const read = await readKeyedBody(c);
     if (!read.ok) return read.refusal;
     const envelope = isJsonObject(read.body) ? read.body : {};
     const { batch } = envelope;
     if (!Array.isArray(batch)) {
-      const faults = [{ pointer: "/batch", detail: "must be an array of messages" }];
+      const faults = [{ pointer: "/batch", detail: 'must be an array of messages: send {"batch": […]}' }];
       return problem(c, { reason: "invalid_request", faults });
     }
     const refused = checkCount(batch.length, "/batch");
     if (refused) return problem(c, refused);
-    return record(c, "several", batch.map(messageParser(envelope, Date.now())));
-  })
-  .on("POST", IGNORED_PATHS, async (c) => {
-    const read = await readKeyedBody(c);
-    return read.ok ? record(c, "single", ["ignored"]) : read.refusal;
+    const parse = messageParser({ envelope, ...receipt() });
+    // Several SDKs take any other 2xx than 200 for a failure, and some then repeat the request without end.
+    return answer(c, { form: "several", pointer: "/batch", partial: 200 }, await record(c, batch.map(parse)));
   })
   // The browser SDK's own metrics. They come without a key, and a failure would show in the page's console.
-  .post("/v1/m", (c) => answer(c, "single", { outcome: "done", results: [{ status: "ignored" }] }));
+  .post("/v1/m", (c) => c.json({ success: true, status: "ignored" }));
 
-async function record(c: Context<AppEnv>, form: "single" | "several", messages: ParsedMessage[]): Promise<Response> {
-  const recorded = await recordRequest(c.env, messages.map(enriched(c)), c.get("source"), c.get("requestId"));
-  return answer(c, form, recorded, form === "several" ? "/batch" : "");
+for (const [call, paths] of Object.entries(CALL_PATHS) as [SegmentCall, string[]][])
+  segment.on("POST", paths, async (c) => {
+    const read = await readKeyedBody(c);
+    if (!read.ok) return read.refusal;
+    const { body } = read;
+    const parse = messageParser({ envelope: isJsonObject(body) ? body : {}, call, ...receipt() });
+    return answer(c, { form: "single" }, await record(c, [parse(body)]));
+  });
+
+/** What tells a request from all others. */
+function receipt(): { now: number; nonce: string } {
+  return { now: Date.now(), nonce: crypto.randomUUID() };
+}
+
+function record(c: Context<AppEnv>, events: ParsedEvent[]) {
+  return recordRequest(c.env, events.map(enriched(c)), c.get("source"), c.get("requestId"));
 }

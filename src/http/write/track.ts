@@ -18,7 +18,7 @@ export const track = new Hono<AppEnv>().post("/track", requireKey("write"), asyn
   const parseEvent = eventParser(Date.now());
   const parsed = body.elements.map((element) => parseElement(element, parseEvent));
   const recorded = await recordRequest(c.env, parsed.map(enriched(c)), c.get("source"), c.get("requestId"));
-  return answer(c, body.form, recorded, body.form === "several" ? body.pointer : "");
+  return answer(c, body.form === "single" ? body : { ...body, partial: 207 }, recorded);
 });
 
 function parseElement(element: Element, parseEvent: (input: unknown) => ParsedEvent): ParsedEvent {

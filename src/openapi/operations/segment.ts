@@ -1,4 +1,4 @@
-import { BATCH_PATHS, IGNORED_PATHS, TRACK_PATHS } from "../../http/write/segment.ts";
+import { BATCH_PATHS, CALL_PATHS } from "../../http/write/segment.ts";
 import type { Operation } from "../operation.ts";
 import { schemaRef } from "../schemas.ts";
 import { OF_BODIES, OF_WRITES, problemExample } from "../shared-problems.ts";
@@ -12,7 +12,7 @@ const MESSAGE = {
   messageId: "m-1",
 };
 const { event: _, ...NAMELESS } = MESSAGE;
-const IDENTIFY = { type: "identify", userId: "user123", traits: { plan: "pro" } };
+const IDENTIFY = { ...NAMELESS, type: "identify", properties: {}, traits: { plan: "pro" }, messageId: "m-2" };
 const NAME_MISSING = [{ pointer: "/event", detail: "is required" }];
 const IGNORED = { success: true, status: "ignored" };
 const CREATED = { index: 0, status: "created", seq: 1, revision: 1 };
@@ -21,7 +21,10 @@ const COMMON = { method: "post", tag: "Segment's protocol", key: "write" } as co
 
 const notJson = problemExample(
   "A body that is not JSON",
-  { reason: "malformed_body", detail: "is not valid JSON: see character 17" },
+  {
+    reason: "malformed_body",
+    detail: "is not valid JSON: see line 1, character 18 (a comma too many before it, or a value missing)",
+  },
   { body: '{"type": "track",}' },
 );
 
@@ -30,7 +33,7 @@ function alias(operationId: string, path: string): string {
   return `${operationId}${path.replaceAll(/\/(.)/g, (__, letter: string) => letter.toUpperCase())}`;
 }
 
-const tracks = TRACK_PATHS.map((path): Operation => ({
+const tracks = CALL_PATHS.track.map((path): Operation => ({
   ...COMMON,
   path,
   operationId: alias("message", path),
@@ -67,12 +70,11 @@ const batches = BATCH_PATHS.map((path): Operation => ({
   path,
   operationId: alias("messages", path),
   summary: "Record a batch of messages",
-  description: "Messages that are no events are `ignored`. One bad message costs no other its place.",
+  description: "Every call becomes an event of its user. One bad message costs no other its place.",
   body: { "application/json": schemaRef("MessageBatch") },
   answers: {
-    200: { description: "All is safe.", content: { "application/json": schemaRef("BatchVerdict") } },
-    207: {
-      description: "Some messages are safe, others were refused: each has its result.",
+    200: {
+      description: "At least one message is safe. Some may have been refused: each has its result.",
       content: { "application/json": schemaRef("BatchVerdict") },
     },
   },
@@ -83,18 +85,17 @@ const batches = BATCH_PATHS.map((path): Operation => ({
       status: 200,
       answer: {
         success: true,
-        created: 1,
+        created: 2,
         duplicates: 0,
         updated: 0,
         rejected: 0,
-        ignored: 1,
-        results: [CREATED, { index: 1, status: "ignored" }],
+        results: [CREATED, { ...CREATED, index: 1, seq: 2 }],
       },
     },
     some_refused: {
       summary: "A batch with a bad message",
       request: { body: { batch: [MESSAGE, NAMELESS] } },
-      status: 207,
+      status: 200,
       answer: {
         success: false,
         created: 1,
@@ -118,7 +119,10 @@ const batches = BATCH_PATHS.map((path): Operation => ({
     ),
     no_batch: problemExample(
       "A body without a batch",
-      { reason: "invalid_request", faults: [{ pointer: "/batch", detail: "must be an array of messages" }] },
+      {
+        reason: "invalid_request",
+        faults: [{ pointer: "/batch", detail: 'must be an array of messages: send {"batch": […]}' }],
+      },
       { body: MESSAGE },
     ),
     not_json: notJson,
@@ -127,19 +131,36 @@ const batches = BATCH_PATHS.map((path): Operation => ({
   problems: [...OF_BODIES, ...OF_WRITES, "unavailable"],
 }));
 
-const ignored = IGNORED_PATHS.map((path): Operation => ({
-  ...COMMON,
-  path,
-  operationId: alias("ignored", path),
-  summary: "Take a message that is no event, and store nothing",
-  body: { "application/json": schemaRef("Message") },
-  answers: { 200: { description: "Taken.", content: { "application/json": schemaRef("Ignored") } } },
-  examples: {
-    ignored: { summary: "A message", request: { body: IDENTIFY }, status: 200, answer: IGNORED },
-    not_json: notJson,
-  },
-  problems: [...OF_BODIES, ...OF_WRITES],
-}));
+const { track: _track, ...OTHER_CALLS } = CALL_PATHS;
+
+const others = Object.entries(OTHER_CALLS).flatMap(([call, paths]) =>
+  paths.map((path): Operation => ({
+    ...COMMON,
+    path,
+    operationId: alias("call", path),
+    summary: `Record one ${call} message as an event`,
+    body: { "application/json": schemaRef("Message") },
+    answers: { 200: { description: "The event is safe.", content: { "application/json": schemaRef("Verdict") } } },
+    examples: {
+      message: {
+        summary: "A message",
+        request: { body: { userId: "user123", timestamp: MESSAGE.timestamp, messageId: "m-1" } },
+        status: 200,
+        answer: {
+          success: true,
+          status: "created",
+          event: call,
+          user_id: "user123",
+          timestamp: MESSAGE.timestamp,
+          seq: 1,
+          revision: 1,
+        },
+      },
+      not_json: notJson,
+    },
+    problems: [...OF_BODIES, ...OF_WRITES, "user_rate_limited", "unavailable"],
+  })),
+);
 
 const metrics: Operation = {
   ...COMMON,
@@ -152,10 +173,10 @@ const metrics: Operation = {
   problems: [],
 };
 
-export const segmentOperations = [...tracks, ...batches, ...ignored, metrics];
+export const segmentOperations = [...tracks, ...batches, ...others, metrics];
 
 function userRateLimited() {
-  const detail = "is refused, with all of its user in this request: at most 100 events a second, 1000 at once";
+  const detail = "is rejected with this user's other events in the request: at most 100 events a second, 1000 at once";
   return problemExample(
     "Too many events of one user",
     { reason: "user_rate_limited", limit: { perSecond: 100, burst: 1000 }, retryAfterMs: 10 },
@@ -164,12 +185,8 @@ function userRateLimited() {
       created: 0,
       duplicates: 0,
       updated: 0,
-      rejected: 1,
-      ignored: 1,
-      results: [
-        { index: 0, status: "rejected", errors: [{ pointer: "", detail }] },
-        { index: 1, status: "ignored" },
-      ],
+      rejected: 2,
+      results: [0, 1].map((index) => ({ index, status: "rejected", errors: [{ pointer: "", detail }] })),
     },
   );
 }

@@ -20,7 +20,7 @@ const OTHER = {
 };
 const BAD = { event: "signed_up", user_id: "user123", timestamp: "2026-02-30", properties: [] };
 const FAULTS = [
-  { pointer: "/properties", detail: "must be an object, not an array" },
+  { pointer: "/properties", detail: 'must be an object like {"plan": "pro"}, not an array' },
   { pointer: "/timestamp", detail: "is an impossible date: 2026-2 has no day 30" },
 ];
 
@@ -165,7 +165,10 @@ export const trackOperation: Operation = {
     ),
     not_json: problemExample(
       "A body that is not JSON",
-      { reason: "malformed_body", detail: "is not valid JSON: see character 22" },
+      {
+        reason: "malformed_body",
+        detail: "is not valid JSON: see line 1, character 23 (a comma too many before it, or a value missing)",
+      },
       { body: '{"event": "signed_up",}' },
     ),
     too_many_events: problemExample(

@@ -3,66 +3,71 @@ import { afterEach, describe, it, vi } from "vitest";
 import { aMessage, post } from "../../segment.ts";
 import { newUser, timelineOf } from "../../tracklog.ts";
 
-const PATHS = ["/v1/batch", "/v1/b", "/beacon/v1/batch?writeKey=any", "/api/public/apps/batch"];
+const PATHS = [
+  "/v1/batch",
+  "/v1/b",
+  "/v1/import",
+  "/v1/import/",
+  "/beacon/v1/batch?writeKey=any",
+  "/api/public/apps/batch",
+];
 
 describe("a batch", () => {
-  it.for(PATHS)("to %s of all calls keeps the events, and says what became of each", async (path, { expect }) => {
+  it.for(PATHS)("to %s of all calls becomes events, and says what became of each", async (path, { expect }) => {
     const user = newUser();
     const batch = [
-      { type: "identify", userId: user, traits: { email: "a@example.com" } },
-      aMessage({ userId: user, messageId: "m1" }),
-      { type: "page", userId: user, name: "Home" },
-      aMessage({ userId: user, messageId: "m2" }),
-      aMessage({ userId: user, messageId: "m1" }),
-    ];
+      { type: "identify", traits: { email: "a@example.com" } },
+      aMessage({ messageId: "m1" }),
+      { type: "page", name: "Home" },
+      { type: "screen", name: "Main" },
+      { type: "group", groupId: "g1" },
+      { type: "Alias", previousId: "a1" },
+      aMessage({ messageId: "m1" }),
+    ].map((message) => ({ timestamp: "2026-01-02T03:04:05.678Z", ...message, userId: user }));
     const { status, body } = await post(path, { batch, sentAt: "2026-01-02T03:04:06Z" });
     expect(status).toBe(200);
     expect(body).toEqual({
       success: true,
-      created: 2,
+      created: 6,
       duplicates: 1,
       updated: 0,
       rejected: 0,
-      ignored: 2,
       results: [
-        { index: 0, status: "ignored" },
-        { index: 1, status: "created", seq: 1, revision: 1 },
-        { index: 2, status: "ignored" },
-        { index: 3, status: "created", seq: 2, revision: 1 },
-        { index: 4, status: "duplicate", seq: 1, revision: 1 },
+        ...[1, 2, 3, 4, 5, 6].map((seq) => ({ index: seq - 1, status: "created", seq, revision: 1 })),
+        { index: 6, status: "duplicate", seq: 2, revision: 1 },
       ],
     });
-    expect((await timelineOf(user)).map((event) => event["message_id"])).toEqual(["m1", "m2"]);
+    const names = (await timelineOf(user)).map(({ event }) => event as string);
+    expect(names).toEqual(["identify", "clicked", "page", "screen", "group", "alias"]);
   });
 
-  it("with no event at all is 200", async ({ expect }) => {
-    const { status, body } = await post("/v1/batch", { batch: [{ type: "identify" }, { type: "alias" }] });
-    expect(status).toBe(200);
-    expect(body).toMatchObject({ success: true, created: 0, ignored: 2 });
-  });
-
-  it("says nothing of ignored messages where there are none", async ({ expect }) => {
-    const { body } = await post("/v1/batch", { batch: [aMessage({ userId: newUser() })] });
-    expect(body).not.toHaveProperty("ignored");
-  });
-
-  it("with some bad messages is 207: the good ones are stored", async ({ expect }) => {
+  it("with some bad messages is 200 with their faults: the good ones are stored", async ({ expect }) => {
     const user = newUser();
-    const batch = [aMessage({ userId: user }), aMessage({ userId: "", timestamp: "soon" }), { type: "page" }, null, {}];
+    const batch = [aMessage({ userId: user }), aMessage({ userId: "", event: "" }), null, {}];
     const { status, body } = await post("/v1/batch", { batch });
-    expect(status).toBe(207);
-    expect(body).toMatchObject({ success: false, created: 1, rejected: 3, ignored: 1 });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ success: false, created: 1, rejected: 3 });
     const results = body["results"] as { status: string; errors?: { pointer: string }[] }[];
-    expect(results.map((result) => result.status)).toEqual(["created", "rejected", "ignored", "rejected", "rejected"]);
-    expect(results[1]!.errors!.map(({ pointer }) => pointer)).toEqual(["/userId", "/timestamp"]);
-    expect(results[4]!.errors).toMatchObject([{ pointer: "/type" }]);
+    expect(results.map((result) => result.status)).toEqual(["created", "rejected", "rejected", "rejected"]);
+    expect(results[1]!.errors!.map(({ pointer }) => pointer)).toEqual(["/event", "/userId"]);
+    expect(results[3]!.errors).toMatchObject([{ pointer: "/type" }]);
     expect(await timelineOf(user)).toHaveLength(1);
   });
 
-  it("with bad and ignored messages only is 207: the ignored ones were taken", async ({ expect }) => {
-    const { status, body } = await post("/v1/batch", { batch: [{ type: "page" }, aMessage({ event: "" })] });
-    expect(status).toBe(207);
-    expect(body).toMatchObject({ created: 0, rejected: 1, ignored: 1 });
+  it("shares its context with every message", async ({ expect }) => {
+    const user = newUser();
+    const batch = [aMessage({ userId: user }), { type: "page", userId: user, context: { tenant: "own" } }];
+    const { status } = await post("/v1/batch", {
+      batch,
+      context: { tenant: "acme" },
+      integrations: { All: true },
+      x: 1,
+    });
+    expect(status).toBe(200);
+    expect((await timelineOf(user)).map(({ context }) => (context as { tenant: string }).tenant)).toEqual([
+      "acme",
+      "own",
+    ]);
   });
 
   it("with bad messages only is 400, and a problem", async ({ expect }) => {
@@ -80,7 +85,9 @@ describe("a batch", () => {
     async ([body], { expect }) => {
       const answer = await post("/v1/batch", JSON.stringify(body));
       expect(answer.status).toBe(400);
-      expect(answer.body["errors"]).toEqual([{ pointer: "/batch", detail: "must be an array of messages" }]);
+      expect(answer.body["errors"]).toEqual([
+        { pointer: "/batch", detail: 'must be an array of messages: send {"batch": […]}' },
+      ]);
     },
   );
 
@@ -102,7 +109,7 @@ describe("our own trouble", () => {
 
   it("is 503 with Retry-After, and a retry stores each event once", async ({ expect }) => {
     const [reached, unreached] = [newUser(), newUser()];
-    const batch = [aMessage({ userId: reached }), aMessage({ userId: unreached }), { type: "page" }];
+    const batch = [aMessage({ userId: reached }), aMessage({ userId: unreached })];
     vi.spyOn(console, "error").mockImplementation(() => {});
     const getByName = env.USER_LOG.getByName.bind(env.USER_LOG);
     vi.spyOn(env.USER_LOG, "getByName").mockImplementation((name) => {
@@ -115,11 +122,7 @@ describe("our own trouble", () => {
 
     vi.restoreAllMocks();
     const retry = await post("/v1/batch", { batch, sentAt: "2026-01-02T03:05:07Z" });
-    expect(retry.body["results"]).toMatchObject([
-      { status: "duplicate" },
-      { status: "created" },
-      { status: "ignored" },
-    ]);
+    expect(retry.body["results"]).toMatchObject([{ status: "duplicate" }, { status: "created" }]);
   });
 
   it("a passed rate is 429 with Retry-After", async ({ expect }) => {

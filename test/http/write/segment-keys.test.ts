@@ -21,7 +21,10 @@ function send(user: string, keys: Partial<Record<Place, string>>) {
   return post(
     keys.query ? `/v1/batch?writeKey=${keys.query}` : "/v1/batch",
     {
-      batch: [{ type: "page" }, aMessage({ userId: user, ...(keys.message ? { writeKey: keys.message } : {}) })],
+      batch: [
+        { type: "page", userId: user },
+        aMessage({ userId: user, ...(keys.message ? { writeKey: keys.message } : {}) }),
+      ],
       ...(keys.body ? { writeKey: keys.body } : {}),
     },
     { ...(keys.basic ? basic(keys.basic) : {}), ...(keys.header ? { "x-api-key": keys.header } : {}) },

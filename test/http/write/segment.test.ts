@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
+import { BATCH_PATHS, CALL_PATHS } from "../../../src/http/write/segment.ts";
 import { SDK_REQUESTS } from "../../fixtures/sdk-requests.ts";
 import { aMessage, post, withWriteKeys } from "../../segment.ts";
-import { get, newUser, rowsOf, timelineOf } from "../../tracklog.ts";
+import { anEvent, get, newUser, rowsOf, timelineOf, userLog } from "../../tracklog.ts";
 
 describe("a request of", () => {
   let closeAgain: () => void;
@@ -60,7 +61,7 @@ describe("POST /v1/track", () => {
     expect(status).toBe(400);
     expect(headers.get("content-type")).toBe("application/problem+json");
     const pointers = (body["errors"] as { pointer: string }[]).map(({ pointer }) => pointer);
-    expect(pointers.sort()).toEqual(["/event", "/originalTimestamp", "/userId"]);
+    expect(pointers.sort()).toEqual(["/event", "/userId"]);
     expect(JSON.stringify(body)).not.toContain("secret");
   });
 
@@ -85,19 +86,67 @@ describe("POST /v1/track", () => {
   });
 });
 
-const IGNORED = ["identify", "page", "screen", "group", "alias"];
+/** Every path of a single message, and the event that it becomes. */
+const PATHS = Object.entries(CALL_PATHS).flatMap(([call, paths]) => paths.map((path) => [path, call] as const));
 
-describe("what is no event", () => {
-  it.for([
-    ...IGNORED.map((call) => `/v1/${call}`),
-    ...["i", "p", "s", "g", "a", "m"].map((call) => `/v1/${call}`),
-    ...IGNORED.map((call) => `/api/public/apps/${call}`),
-  ])("%s is taken and not stored", async (path, { expect }) => {
+describe("a single message", () => {
+  it.for(PATHS)("to %s becomes the event %s", async ([path, call], { expect }) => {
     const user = newUser();
-    const { status, body } = await post(path, { userId: user, traits: {}, event: "no", timestamp: "2026-01-02" });
+    const message = { userId: user, timestamp: "2026-01-02T03:04:05.678Z", messageId: "m1" };
+    const sent = call === "track" ? { ...message, event: "track" } : message;
+    const { status, body } = await post(path, sent);
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      success: true,
+      status: "created",
+      event: call,
+      user_id: user,
+      timestamp: "2026-01-02T03:04:05.678Z",
+      seq: 1,
+      revision: 1,
+    });
+    expect(await timelineOf(user)).toMatchObject([{ event: call, message_id: "m1" }]);
+    expect((await post(path, sent)).body).toMatchObject({ status: "duplicate" });
+  });
+
+  it.for(PATHS)("to %s that is bad is 400, and nothing is stored", async ([path], { expect }) => {
+    const user = newUser();
+    const { status, body } = await post(path, { userId: user, messageId: "m".repeat(129), event: "e" });
+    expect(status).toBe(400);
+    expect(body["errors"]).toMatchObject([{ pointer: "/messageId", limit: 128, actual: 129 }]);
+    expect(await userLog(user).summary()).toBeNull();
+  });
+
+  it("of an identify brings its traits into the user's profile", async ({ expect }) => {
+    const user = newUser();
+    const traits = { email: "ann@example.com", firstName: "Ann", lastName: null, name: 7 };
+    await post("/v1/identify", { userId: user, traits });
+    expect((await get(`/users/${user}`)).body["properties"]).toEqual({ email: "ann@example.com", first_name: "Ann" });
+    expect(await timelineOf(user)).toMatchObject([{ event: "identify", properties: traits }]);
+  });
+
+  it("of the SDK's own metrics is taken and not stored", async ({ expect }) => {
+    const { status, body } = await post("/v1/m", { series: [] });
     expect(status).toBe(200);
     expect(body).toEqual({ success: true, status: "ignored" });
-    expect((await get(`/users/${user}/events`)).status).toBe(404);
+  });
+});
+
+describe("a slash at the end of a path", () => {
+  it.for([...PATHS.map(([path]) => path), ...BATCH_PATHS])("loses no event: %s/", async (path, { expect }) => {
+    const user = newUser();
+    const message = aMessage({ userId: user });
+    const { status } = await post(`${path}/`, BATCH_PATHS.includes(path) ? { batch: [message] } : message);
+    expect(status).toBe(200);
+    expect(await timelineOf(user)).toHaveLength(1);
+  });
+
+  it("loses no event at /track/, and none that a page sends", async ({ expect }) => {
+    const user = newUser();
+    const { status, headers } = await post("/track/", anEvent({ user_id: user }), { origin: "https://shop.example" });
+    expect(status).toBe(200);
+    expect(headers.get("access-control-allow-origin")).not.toBeNull();
+    expect(await timelineOf(user)).toHaveLength(1);
   });
 });
 

@@ -1,0 +1,74 @@
+import { describe, it } from "vitest";
+import { intendedField } from "../../src/event/intended-field.ts";
+import { eventParser } from "../../src/event/parse-event.ts";
+import { anEvent } from "../tracklog.ts";
+
+const parse = eventParser(Date.UTC(2026, 10, 23));
+
+function faultsOf(input: unknown): string[] {
+  const parsed = parse(input);
+  return parsed.ok ? [] : parsed.faults.map(({ pointer, detail }) => `${pointer} ${detail}`);
+}
+
+/** The valid event with one of its fields under another name. */
+function withName(field: string, name: string): object {
+  const sent = anEvent({ message_id: "m", context: {} });
+  return Object.fromEntries(Object.entries(sent).map(([key, value]) => [key === field ? name : key, value]));
+}
+
+describe("a field under another name", () => {
+  it.for([
+    [
+      "user_id",
+      ["userId", "UserID", "user-id", "USER_ID", "userid", "uesr_id", "usr_id", "anonymousId", "distinct_id"],
+    ],
+    ["properties", ["properies", "Properties", "property", "propertise", "props", "traits"]],
+    ["timestamp", ["timeStamp", "time_stamp", "timestmap", "time", "createdAt", "originalTimestamp"]],
+    ["message_id", ["messageId", "MessageID", "mesage_id", "event_id", "insert_id"]],
+    ["event", ["Event", "evnt", "evetn", "events", "name", "type"]],
+    ["event_name", ["eventName", "EventName", "event-name", "even_name"]],
+    ["context", ["Context", "contxt", "ctx"]],
+  ] as const)("%s is recognized", ([field, names], { expect }) => {
+    for (const name of names) expect([name, intendedField(name)]).toEqual([name, field]);
+  });
+
+  it.for(["colour", "plan", "email", "first_name", "", "__proto__", "constructor", "id", "x".repeat(10_000), "漢字"])(
+    "is not seen in %s",
+    (name, { expect }) => {
+      expect(intendedField(name)).toBeUndefined();
+    },
+  );
+
+  it.for([
+    ["user_id", "userId"],
+    ["user_id", "anonymousId"],
+    ["properties", "properies"],
+    ["timestamp", "time"],
+    ["event", "evnt"],
+    ["event", "type"],
+  ] as const)("is one fault with its cure, not a missing field besides: %s as %s", ([field, name], { expect }) => {
+    expect(faultsOf(withName(field, name))).toEqual([`/${name} is not a field of an event: did you mean ${field}?`]);
+  });
+
+  it("is one fault where event_name is meant, which may stand for event", ({ expect }) => {
+    expect(faultsOf(withName("event", "eventName"))).toEqual([
+      "/eventName is not a field of an event: did you mean event_name?",
+    ]);
+  });
+
+  it("is none of the field that is given already", ({ expect }) => {
+    expect(faultsOf(anEvent({ userId: "u" }))).toEqual([
+      "/userId is not a field of an event: put it into properties or context, or leave it out",
+    ]);
+    expect(faultsOf(anEvent({ type: "track" }))).toEqual([
+      "/type is not a field of an event: leave it out, or send Segment's messages to /v1/track",
+    ]);
+  });
+
+  it("is one fault where a whole message of Segment's protocol came the wrong way", ({ expect }) => {
+    const message = { type: "track", event: "e", userId: "u", messageId: "m", timestamp: "2026-01-02", properties: {} };
+    expect(faultsOf(message)).toEqual([
+      expect.stringMatching(/^ looks like a message of Segment's protocol: send it to \/v1\/track, or rename userId/),
+    ]);
+  });
+});
