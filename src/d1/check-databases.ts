@@ -11,21 +11,28 @@ type DatabasesHealth = Record<string, DatabaseHealth>;
 
 const TIMEOUT = "D1 did not answer";
 
-const known = new WeakMap<Env, { at: number; found: DatabasesHealth }>();
+const known = new WeakMap<Env, { at: number; found: Promise<DatabasesHealth> }>();
 
 /**
- * Asks every database, all at once, for at most HEALTH_TIMEOUT_MS. What was found is repeated for HEALTH_MEMORY_MS;
- * it is kept by env, of which an isolate has one.
+ * Asks every database, all at once, for at most HEALTH_TIMEOUT_MS. What was found is repeated for HEALTH_MEMORY_MS, and
+ * whoever asks meanwhile waits for the same answer; it is kept by env, of which an isolate has one.
  *
  * @param now epoch milliseconds
  */
-export async function checkDatabases(env: Env, now: number): Promise<DatabasesHealth> {
+export function checkDatabases(env: Env, now: number): Promise<DatabasesHealth> {
   const last = known.get(env);
-  if (last && now - last.at < HEALTH_MEMORY_MS) return last.found;
-  const checks = databaseNames(env).map(async (name) => [name, await check(env, name)] as const);
-  const found = Object.fromEntries(await Promise.all(checks));
+  // The request that asked may have been cancelled, and its answer never come.
+  if (last && now - last.at < HEALTH_MEMORY_MS)
+    return orTimeout(last.found, HEALTH_TIMEOUT_MS, () => new Error(TIMEOUT)).catch(() => checkAll(env));
+  const found = checkAll(env);
   known.set(env, { at: now, found });
   return found;
+}
+
+async function checkAll(env: Env): Promise<DatabasesHealth> {
+  return Object.fromEntries(
+    await Promise.all(databaseNames(env).map(async (name) => [name, await check(env, name)] as const)),
+  );
 }
 
 /** Never throws: a database that is away is an answer. */
