@@ -1,10 +1,11 @@
 import { env } from "cloudflare:workers";
 import * as fc from "fast-check";
-import { beforeEach, describe, it } from "vitest";
+import { beforeEach, describe, it, vi } from "vitest";
 import { eraseEvents } from "../../../src/d1/erase-events.ts";
 import type { FeedLine, FeedQuery } from "../../../src/d1/read-feed.ts";
 import { type FeedChunk, type FeedCursor, readChunks } from "../../../src/http/read/feed-chunks.ts";
-import { emptyD1, insertInto } from "../../d1/events-in-d1.ts";
+import { MAX_STREAM_QUERIES } from "../../../src/limits.ts";
+import { emptyD1, insertInto, seedD1 } from "../../d1/events-in-d1.ts";
 import { newUser } from "../../tracklog.ts";
 
 const BOTH = { ...env, DB_1: env.SECOND_DB } as Env;
@@ -72,6 +73,28 @@ describe("the feed of several databases", () => {
     expect(more).toBe(true);
     await expect(page(cursor, {}, half)).rejects.toThrow("D1 is away");
     expect(seqsOf((await follow(cursor)).lines)).toEqual([1]);
+  });
+});
+
+describe("the whole rest of the feed", () => {
+  it("keeps within the queries of an invocation, and goes on from there", async ({ expect }) => {
+    const count = 500;
+    await seedD1(count, newUser(), 10);
+    expect(MAX_STREAM_QUERIES).toBeLessThan(1_000); // of which an invocation may make a thousand
+    const seqs: number[] = [];
+    let [cursor, more, streams] = [{} as FeedCursor, true, 0];
+    while (more) {
+      const prepare = vi.spyOn(env.DB, "prepare");
+      for await (const chunk of readChunks(env, cursor, { order: "asc", limit: 1 }, true)) {
+        seqs.push(...seqsOf(chunk.lines.map(({ line }) => line)));
+        ({ cursor, more } = chunk);
+      }
+      expect(prepare.mock.calls.length).toBeLessThanOrEqual(MAX_STREAM_QUERIES);
+      prepare.mockRestore();
+      streams++;
+    }
+    expect(streams).toBe(Math.ceil((2 * count) / MAX_STREAM_QUERIES));
+    expect(seqs).toEqual(Array.from({ length: count }, (_, i) => i + 1));
   });
 });
 
