@@ -1,26 +1,31 @@
 import { EVENT_ROW_COLUMNS } from "./event-row.ts";
 
-// D1 allows 100 bound parameters, so the rows come as one JSON array.
-const SENT = `SELECT ${EVENT_ROW_COLUMNS.map((column, index) => `value ->> ${index} AS ${column}`).join(", ")}
-  FROM json_each(?1)`;
+// D1 allows 100 bound parameters, so the rows come as one JSON array. `place` is a row's place in it.
+const SENT = `SELECT ${EVENT_ROW_COLUMNS.map((column, index) => `value ->> ${index} AS ${column}`).join(", ")}`;
 
 /** Rows of an erased log stay out, and so do rows that retention would remove again. */
 const IS_WANTED = `sent.timestamp >= ?2 AND NOT EXISTS
   (SELECT 1 FROM erased WHERE erased.generation = sent.generation AND erased.user_id = sent.user_id)`;
 
-/** Runs before the insertion, while `events` still tells which of the rows are new. */
+/**
+ * Runs before the insertion, while `events` still tells which of the rows are new. A row may be sent twice in one
+ * statement, when its log has given up waiting and both calls stand in the writer's line.
+ */
 const APPEND_TO_FEED = `
 INSERT INTO feed (written_at, events, keys)
-SELECT ?3, count(*), json_group_array(json_array(sent.timestamp, sent.generation, sent.seq, sent.revision))
-FROM (${SENT}) AS sent
-LEFT JOIN events AS known ON known.timestamp = sent.timestamp AND known.generation = sent.generation
-  AND known.seq = sent.seq AND known.user_id = sent.user_id
-WHERE sent.revision > coalesce(known.revision, 0) AND ${IS_WANTED}
+SELECT ?3, count(*), json_group_array(json_array(timestamp, generation, seq, revision) ORDER BY place)
+FROM (
+  SELECT sent.timestamp, sent.generation, sent.seq, max(sent.revision) AS revision, min(sent.place) AS place
+  FROM (${SENT}, key AS place FROM json_each(?1)) AS sent
+  LEFT JOIN events AS known ON known.timestamp = sent.timestamp AND known.generation = sent.generation
+    AND known.seq = sent.seq AND known.user_id = sent.user_id
+  WHERE sent.revision > coalesce(known.revision, 0) AND ${IS_WANTED}
+  GROUP BY sent.timestamp, sent.generation, sent.seq, sent.user_id)
 HAVING count(*) > 0`;
 
 const INSERT_EVENTS = `
 INSERT INTO events (${EVENT_ROW_COLUMNS.join(", ")}, written_at)
-SELECT *, ?3 FROM (${SENT}) AS sent WHERE ${IS_WANTED}
+SELECT *, ?3 FROM (${SENT} FROM json_each(?1)) AS sent WHERE ${IS_WANTED}
 ON CONFLICT (timestamp, generation, seq, user_id) DO UPDATE SET
   revision = excluded.revision,
   properties = excluded.properties,

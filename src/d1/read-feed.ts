@@ -1,23 +1,26 @@
-import { FEED_WINDOW_KEYS, MAX_PAGE_BYTES } from "../limits.ts";
+import { FEED_WINDOW_KEYS } from "../limits.ts";
 import type { EventRow } from "./event-row.ts";
 
 /**
- * A place in the feed of one database: a statement's position, and how many of its keys lie on the side that was read.
- * In ascending order these are the first ones, in descending order the key itself and all after it are read.
+ * A place in the feed of one database: a statement's position, and how many of its keys lie before the place. Read
+ * forwards, what follows comes; read backwards, what lies before.
  */
 export type FeedPlace = [position: number, keys: number];
 
-/** A line of the feed: an event in its latest revision, or the erasure of a log. */
+/** A line of the feed: an event in its latest revision, or the erasure of a log. `at` is in epoch milliseconds. */
 export type FeedLine =
-  | { kind: "event"; row: EventRow; place: FeedPlace }
-  | { kind: "erasure"; user_id: string; generation: number; place: FeedPlace };
+  | { kind: "event"; row: EventRow; at: number; place: FeedPlace }
+  | { kind: "erasure"; user_id: string; generation: number; at: number; place: FeedPlace };
 
 export interface FeedQuery {
+  /** Only events of this name, and all erasures. */
   event?: string | undefined;
   user_id?: string | undefined;
   order: "asc" | "desc";
-  /** How many lines the page may hold; it ends early at MAX_PAGE_BYTES and after FEED_WINDOW_KEYS. */
+  /** How many lines a page may hold. */
   limit: number;
+  /** Bytes of properties and contexts at which a page ends early, though never without a line. */
+  bytes: number;
 }
 
 export interface FeedPage {
@@ -31,79 +34,128 @@ export interface FeedPage {
 /** Where a reader begins who has read nothing. */
 export const FEED_START: Record<FeedQuery["order"], FeedPlace> = { asc: [0, 0], desc: [Number.MAX_SAFE_INTEGER, 0] };
 
-/** Statements that one query looks at besides: a small one is a row to read as well. */
-const WINDOW_STATEMENTS = 500;
+/** Queries that one call makes. */
+export const QUERIES_PER_FEED_PAGE = 2;
 
 /**
- * Reads a page of one database's feed, in the order of its statements. A place misses and repeats nothing: positions
- * rise with the commits, and an update is told anew. An event that was updated later is told there only.
+ * Reads a page of one database's feed, in the order of its statements. Positions rise with the commits, so a place read
+ * forwards misses and repeats nothing: an update is told anew, and an event that was updated later is told there only.
+ * The same holds for an event that is updated or erased between the two queries, which thus need no transaction.
  *
- * Two queries, of bounded cost whatever is filtered. Rejects with what D1 throws.
+ * What it reads is bounded, whatever the filter: FEED_WINDOW_KEYS at most, and no more than the limit without one.
+ * Rejects with what D1 throws.
  */
 export async function readFeed(database: D1Database, after: FeedPlace, query: FeedQuery): Promise<FeedPage> {
-  const { lines, window } = statementsOf(query);
-  const filter = [query.event ?? null, query.user_id ?? null];
-  // In one transaction: the end must be that of the lines that were read, or one in between would be missed.
-  const [found, ends] = await database.batch<never>([
-    database.prepare(lines).bind(...after, ...filter, query.limit + 1),
-    database.prepare(window).bind(after[0]),
-  ]);
-  const rows = found!.results as FoundRow[];
-  const [end] = ends!.results as { position: number; keys: number; more: number }[];
-  const kept = rows
-    .slice(0, query.limit)
-    .filter(({ bytes_before }, index) => index === 0 || bytes_before < MAX_PAGE_BYTES);
-  const page = kept.map((row) => lineOf(row, query.order));
-  if (kept.length < rows.length) return { lines: page, next: page.at(-1)!.place, more: true };
-  if (!end) return { lines: page, next: after, more: false };
-  const next: FeedPlace = query.order === "asc" ? [end.position, end.keys] : [end.position, 0];
-  return { lines: page, next, more: end.more === 1 };
+  const isFiltered = query.event !== undefined || query.user_id !== undefined;
+  const window = isFiltered ? FEED_WINDOW_KEYS : query.limit;
+  const { results: statements } = await database
+    .prepare(STATEMENTS[query.order])
+    .bind(after[0], window)
+    .all<FeedStatement>();
+  const last = statements.at(-1);
+  // Backwards, an empty feed is at its beginning: from its end, a reader who turns round would miss all that comes.
+  if (!last) return { lines: [], next: query.order === "asc" ? after : FEED_START.asc, more: false };
+  const ahead = statements.flatMap((statement) => keysOf(statement, after, query.order));
+  const looked = ahead.slice(0, window);
+  const { lines, count } = await linesOf(database, looked, query);
+  return {
+    lines,
+    next: looked[count - 1]?.place ?? after,
+    more: count < ahead.length || last.position !== last.last_position,
+  };
 }
 
-interface FoundRow extends EventRow {
+interface FeedStatement {
   position: number;
-  key: number;
+  written_at: number;
+  /** JSON of {@link EventKey}s. */
+  keys: string;
   erased: number | null;
   erased_user_id: string | null;
-  bytes_before: number;
+  last_position: number;
 }
 
-function lineOf(found: FoundRow, order: FeedQuery["order"]): FeedLine {
-  const { position, key, erased, erased_user_id, bytes_before: _, ...row } = found;
-  const place: FeedPlace = [position, order === "asc" ? key + 1 : key];
-  return erased === null
-    ? { kind: "event", row, place }
-    : { kind: "erasure", user_id: erased_user_id!, generation: erased, place };
+type EventKey = [timestamp: number, generation: number, seq: number, revision: number];
+
+/** An erasure has no keys and counts as one; `key` is null for it. */
+interface Ahead {
+  key: EventKey | null;
+  statement: FeedStatement;
+  /** Where a reader stands who has read it. */
+  place: FeedPlace;
 }
 
-/** An erasure has no keys and counts as one. */
-const KEYS = "max(events, 1)";
+/** Takes statements until they have as many keys as the window. The first may have been read in part: it is free. */
+function statementsSql(from: ">=" | "<=", direction: "ASC" | "DESC", end: "max" | "min"): string {
+  return `
+WITH near AS (
+  SELECT position, iif(position = ?1, 0, max(events, 1)) AS keys
+  FROM feed WHERE position ${from} ?1 ORDER BY position ${direction} LIMIT ?2 + 1),
+counted AS (SELECT position, sum(keys) OVER (ORDER BY position ${direction}) - keys AS before FROM near)
+SELECT feed.position, feed.written_at, feed.keys, feed.erased,
+  (SELECT user_id FROM erased WHERE generation = feed.erased) AS erased_user_id,
+  (SELECT ${end}(position) FROM feed) AS last_position
+FROM counted CROSS JOIN feed ON feed.position = counted.position
+WHERE counted.before < ?2 ORDER BY counted.position ${direction}`;
+}
 
-function statementsOf({ order }: FeedQuery): { lines: string; window: string } {
-  const [from, past, direction] = order === "asc" ? [">=", ">", ""] : ["<=", "<", "DESC"];
-  const isLeft = order === "asc" ? "coalesce(sent.key, 0) >= ?2" : "coalesce(sent.key, 0) < ?2";
-  const looked = `SELECT position, events, keys, erased FROM (
-    SELECT *, sum(${KEYS}) OVER (ORDER BY position ${direction}) - ${KEYS} AS before
-    FROM (SELECT * FROM feed WHERE position ${from} ?1 ORDER BY position ${direction} LIMIT ${WINDOW_STATEMENTS}))
-  WHERE before < ${FEED_WINDOW_KEYS}`;
-  const lines = `
-SELECT *, sum(coalesce(octet_length(properties) + octet_length(context), 0))
-            OVER (ORDER BY position ${direction}, key ${direction} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
-            - coalesce(octet_length(properties) + octet_length(context), 0) AS bytes_before
-FROM (
-  SELECT looked.position, coalesce(sent.key, 0) AS key, looked.erased, tombstone.user_id AS erased_user_id, events.*
-  FROM (${looked}) AS looked
-  LEFT JOIN json_each(looked.keys) AS sent
-  LEFT JOIN events ON events.timestamp = sent.value ->> 0 AND events.generation = sent.value ->> 1
-    AND events.seq = sent.value ->> 2 AND events.revision = sent.value ->> 3
-  LEFT JOIN erased AS tombstone ON tombstone.generation = looked.erased
-  WHERE (looked.position ${past} ?1 OR ${isLeft})
-    AND (tombstone.user_id IS NOT NULL OR (events.seq IS NOT NULL AND events.event = coalesce(?3, events.event)))
-    AND coalesce(tombstone.user_id, events.user_id) = coalesce(?4, tombstone.user_id, events.user_id)
-  ORDER BY looked.position ${direction}, key ${direction} LIMIT ?5)`;
-  const window = `
-SELECT position, ${KEYS} AS keys,
-  EXISTS (SELECT 1 FROM feed WHERE feed.position ${past} looked.position) AS more
-FROM (${looked}) AS looked ORDER BY position ${order === "asc" ? "DESC" : ""} LIMIT 1`;
-  return { lines, window };
+const STATEMENTS = { asc: statementsSql(">=", "ASC", "max"), desc: statementsSql("<=", "DESC", "min") };
+
+/** The order is that of the keys, which json_each hands out by rowid: so the search ends at the limit. */
+const EVENTS = `
+WITH found AS MATERIALIZED (
+  SELECT wanted.key AS place, events.timestamp, events.generation, events.seq, events.user_id,
+    octet_length(events.properties) + octet_length(events.context) AS bytes
+  FROM json_each(?1) AS wanted CROSS JOIN events
+    ON events.timestamp = wanted.value ->> 0 AND events.generation = wanted.value ->> 1
+    AND events.seq = wanted.value ->> 2 AND events.revision = wanted.value ->> 3
+  WHERE events.event = coalesce(?2, events.event) AND events.user_id = coalesce(?3, events.user_id)
+  ORDER BY wanted.rowid LIMIT ?4),
+sized AS (SELECT *, sum(bytes) OVER (ORDER BY place) - bytes AS before, count(*) OVER () AS count FROM found)
+SELECT sized.place, sized.count, events.*
+FROM sized CROSS JOIN events USING (timestamp, generation, seq, user_id)
+WHERE sized.before < ?5 ORDER BY sized.place`;
+
+/** What a reader who stands at `after` has ahead of a statement. */
+function keysOf(statement: FeedStatement, after: FeedPlace, order: FeedQuery["order"]): Ahead[] {
+  const { position } = statement;
+  const keys = statement.erased === null ? (JSON.parse(statement.keys) as EventKey[]) : [null];
+  const ahead = keys.map((key, index): Ahead => ({
+    key,
+    statement,
+    place: [position, order === "asc" ? index + 1 : index],
+  }));
+  const isBegun = position === after[0];
+  if (order === "asc") return isBegun ? ahead.slice(after[1]) : ahead;
+  return (isBegun ? ahead.slice(0, after[1]) : ahead).toReversed();
+}
+
+/** Reads what the keys stand for, until the page is full; `count` is how many keys that took. */
+async function linesOf(database: D1Database, looked: Ahead[], query: FeedQuery) {
+  if (looked.length === 0) return { lines: [], count: 0 };
+  const { results: rows } = await database
+    .prepare(EVENTS)
+    .bind(
+      JSON.stringify(looked.map(({ key }) => key)),
+      query.event ?? null,
+      query.user_id ?? null,
+      query.limit,
+      query.bytes,
+    )
+    .all<EventRow & { place: number; count: number }>();
+  const found = new Map(rows.map(({ place, count: _, ...row }) => [place, row]));
+  const last = rows.at(-1);
+  const isFull = last !== undefined && (rows.length === query.limit || rows.length < last.count);
+  const end = isFull ? last.place + 1 : looked.length;
+  const lines: FeedLine[] = [];
+  for (const [index, { statement, place }] of looked.slice(0, end).entries()) {
+    if (lines.length === query.limit) return { lines, count: index };
+    const row = found.get(index);
+    if (row) lines.push({ kind: "event", row, at: row.received_at, place });
+    const { erased, erased_user_id: user_id, written_at: at } = statement;
+    // A tombstone that was swept has taken the user's id with it.
+    if (erased === null || user_id === null || (query.user_id ?? user_id) !== user_id) continue;
+    lines.push({ kind: "erasure", user_id, generation: erased, at, place });
+  }
+  return { lines, count: end };
 }

@@ -1,34 +1,51 @@
-import { MAX_FUTURE_MS, MAX_RETENTION_RUN_MS, RETENTION_CHUNK_EVENTS } from "../limits.ts";
+import { MAX_FUTURE_MS, RETENTION_CHUNK_ROWS, STATEMENT_TIMEOUT_MS } from "../limits.ts";
+import { orTimeout } from "../or-timeout.ts";
 
-const REMOVE_EVENTS = `DELETE FROM events WHERE (timestamp, generation, seq, user_id) IN
-  (SELECT timestamp, generation, seq, user_id FROM events WHERE timestamp < ?1
-   ORDER BY timestamp, generation, seq, user_id LIMIT ${RETENTION_CHUNK_EVENTS})`;
+const REMOVE_TOMBSTONES = `DELETE FROM erased WHERE (generation, user_id) IN
+  (SELECT generation, user_id FROM erased WHERE erased_at < ?1 ORDER BY erased_at LIMIT ${RETENTION_CHUNK_ROWS})`;
 
 // The newest row stays in any case: a position that was given out must not be given out again.
 const REMOVE_FEED = `DELETE FROM feed WHERE written_at < ?1 AND position < (SELECT max(position) FROM feed)
-  AND position IN (SELECT position FROM feed ORDER BY position LIMIT ${RETENTION_CHUNK_EVENTS})`;
+  AND position IN (SELECT position FROM feed ORDER BY position LIMIT ${RETENTION_CHUNK_ROWS})`;
 
-/**
- * Removes events that happened before `cutoff` (epoch milliseconds) from D1, oldest first, a chunk a statement. Goes on
- * until all are gone or MAX_RETENTION_RUN_MS are over; the next run takes the rest. Rejects with what D1 throws.
- *
- * @param clock epoch milliseconds, asked after each statement
- * @returns how many events were removed
- */
-export async function removeExpired(database: D1Database, cutoff: number, clock: () => number): Promise<number> {
-  const until = clock() + MAX_RETENTION_RUN_MS;
-  const removed = await removeInChunks(database.prepare(REMOVE_EVENTS).bind(cutoff), until, clock);
-  // An event may be dated ahead, so a row of the feed names expired events only when it is older by that much.
-  await removeInChunks(database.prepare(REMOVE_FEED).bind(cutoff - MAX_FUTURE_MS), until, clock);
-  return removed;
+const REMOVE_EVENTS = `DELETE FROM events WHERE (timestamp, generation, seq, user_id) IN
+  (SELECT timestamp, generation, seq, user_id FROM events WHERE timestamp < ?1
+   ORDER BY timestamp, generation, seq, user_id LIMIT ${RETENTION_CHUNK_ROWS})`;
+
+/** What a run may use up. The next one takes what is left. */
+export interface RetentionBudget {
+  statements: number;
+  /** Epoch milliseconds. */
+  until: number;
 }
 
-async function removeInChunks(statement: D1PreparedStatement, until: number, clock: () => number): Promise<number> {
-  let removed = 0;
-  while (clock() < until) {
-    const { meta } = await statement.run();
-    removed += meta.changes;
-    if (meta.changes < RETENTION_CHUNK_EVENTS) break;
-  }
-  return removed;
+/**
+ * Removes what D1 need not keep any longer from one database, oldest first and a chunk a statement, until it is gone or
+ * the budget is used up. Rejects with what D1 throws, or when it does not answer.
+ *
+ * @param oldestEvent events that happened before this time go; 0 keeps all
+ * @param oldestTombstone tombstones from before this time go
+ * @param clock epoch milliseconds, asked before each statement
+ */
+export async function removeExpired(
+  database: D1Database,
+  oldestEvent: number,
+  oldestTombstone: number,
+  budget: RetentionBudget,
+  clock: () => number,
+): Promise<void> {
+  let statements = 0;
+  const remove = async (sql: string, before: number) => {
+    while (statements++ < budget.statements && clock() < budget.until) {
+      const answer = database.prepare(sql).bind(before).run();
+      const { meta } = await orTimeout(answer, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
+      if (meta.changes < RETENTION_CHUNK_ROWS) break;
+    }
+  };
+  // The events come last: they are the many, and the others would never have their turn.
+  await remove(REMOVE_TOMBSTONES, oldestTombstone);
+  if (oldestEvent === 0) return;
+  // An event may be dated ahead, so a row of the feed names expired events only when it is older by that much.
+  await remove(REMOVE_FEED, oldestEvent - MAX_FUTURE_MS);
+  await remove(REMOVE_EVENTS, oldestEvent);
 }

@@ -56,6 +56,12 @@ const storedEvent = {
   source: { ...orNull("string"), description: "The name of the write key that it came with." },
 };
 
+const feedEvent = {
+  user_id: text,
+  generation: { ...count, description: "Which of the user's logs it is in: another one after an erasure." },
+  ...storedEvent,
+};
+
 const errors = listOf({ $ref: "#/components/schemas/Fault" }, MAX_REPORTED_FAULTS);
 
 export function schemas() {
@@ -89,8 +95,19 @@ export function schemas() {
     }),
     Problem: problemSchema(),
     StoredEvent: record(storedEvent),
-    FeedEvent: record({ user_id: text, ...storedEvent }),
-    FeedLine: record({ user_id: text, ...storedEvent, cursor: text }),
+    FeedEvent: record(feedEvent),
+    FeedLine: {
+      description: "An event, an erasure, or the last line.",
+      anyOf: [
+        record({ ...feedEvent, cursor: text }),
+        record({
+          erased: { ...text, description: "The id of a user who was erased." },
+          generation: count,
+          cursor: text,
+        }),
+        record({ cursor: text, end: { type: "boolean", description: "False where there is more to read now." } }),
+      ],
+    },
     Timeline: record({
       user_id: text,
       events: listOf({ $ref: "#/components/schemas/StoredEvent" }),
@@ -98,7 +115,12 @@ export function schemas() {
     }),
     FeedPage: record({
       events: listOf({ $ref: "#/components/schemas/FeedEvent" }),
+      erased: {
+        ...listOf(record({ user_id: text, generation: count })),
+        description: "Logs that were erased: to be applied after the events.",
+      },
       next_cursor: { ...text, description: "Where to go on, also once more events have come." },
+      more: { type: "boolean", description: "Whether there is more to read now." },
     }),
     UserSummary: record({
       user_id: text,

@@ -1,104 +1,121 @@
 import { env } from "cloudflare:workers";
-import { describe, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { enforceRetention } from "../../src/d1/enforce-retention.ts";
-import { raiseFeedFloor } from "../../src/d1/erase-events.ts";
-import { encodeEventRow } from "../../src/d1/event-row.ts";
-import { insertEvents } from "../../src/d1/insert-events.ts";
+import { eraseEvents } from "../../src/d1/erase-events.ts";
+import {
+  MAX_RETENTION_RUN_MS,
+  MAX_RETENTION_STATEMENTS,
+  RETENTION_CHUNK_ROWS,
+  STATEMENT_TIMEOUT_MS,
+  TOMBSTONE_DAYS,
+} from "../../src/limits.ts";
+import wrangler from "../../wrangler.toml?raw";
 import { newUser, rowsOf } from "../tracklog.ts";
+import { emptyD1, insertInto, seedD1 } from "./events-in-d1.ts";
 
 const NOW = Date.UTC(2026, 0, 31);
 const DAY_MS = 24 * 60 * 60 * 1000;
+const THIRTY_DAYS = { ...env, RETENTION_DAYS: "30" } as Env;
+
+beforeEach(() => emptyD1(env.DB, env.SECOND_DB));
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
 
 /** Puts events into D1 that happened so many days before NOW, in this order. */
-async function insertAged(user: string, ages: number[]): Promise<void> {
-  const rows = ages.map((days, i) =>
-    encodeEventRow({
-      user_id: user,
-      generation: 1,
-      seq: i + 1,
-      revision: 1,
-      event: "aged",
-      timestamp: NOW - days * DAY_MS,
-      message_id: null,
-      properties: "{}",
-      context: "{}",
-      received_at: NOW,
-      source: null,
-    }),
+function insertAged(user: string, ages: number[]): Promise<void> {
+  return insertInto(
+    env.DB,
+    ...ages.map((days, i) => ({ user_id: user, seq: i + 1, timestamp: NOW - days * DAY_MS, received_at: NOW })),
   );
-  await insertEvents(env.DB, rows);
 }
 
 const seqsOf = async (user: string) => (await rowsOf(user)).map((row) => row["seq"]);
+const countOf = (table: string) => env.DB.prepare(`SELECT count(*) AS n FROM ${table}`).first<number>("n");
 
-describe("retention", () => {
-  it("is off unless RETENTION_DAYS says otherwise", async ({ expect }) => {
+describe("the retention", () => {
+  it("is off without RETENTION_DAYS", async ({ expect }) => {
+    const log = vi.spyOn(console, "error");
     const user = newUser();
     await insertAged(user, [4000]);
-    await enforceRetention({ ...env, RETENTION_DAYS: "" }, NOW);
-    await enforceRetention({ ...env, RETENTION_DAYS: "never" }, NOW);
+    await enforceRetention({ ...env, RETENTION_DAYS: "" }, () => NOW);
     expect(await seqsOf(user)).toEqual([1]);
+    expect(log).not.toHaveBeenCalled();
+  });
+
+  it.for(["30d", "never", "0", "-1", "NaN"])("is off for RETENTION_DAYS=%s, and says so", async (days, { expect }) => {
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
+    const user = newUser();
+    await insertAged(user, [4000]);
+    await enforceRetention({ ...env, RETENTION_DAYS: days }, () => NOW);
+    expect(await seqsOf(user)).toEqual([1]);
+    expect(log).toHaveBeenCalledWith(expect.stringContaining("retention_misconfigured"));
   });
 
   it("removes what happened longer ago, and keeps the rest", async ({ expect }) => {
     const user = newUser();
     await insertAged(user, [40, 31, 30, 29, 0]);
-    await enforceRetention({ ...env, RETENTION_DAYS: "30" }, NOW);
+    await enforceRetention(THIRTY_DAYS, () => NOW);
     expect(await seqsOf(user)).toEqual([3, 4, 5]); // exactly thirty days is not longer than thirty days
   });
 
-  it("removes more than one chunk in a run", async ({ expect }) => {
-    const user = newUser();
-    for (let batch = 0; batch < 6; batch++) {
-      const rows = Array.from({ length: 1000 }, (_, i) => [
-        user,
-        1,
-        batch * 1000 + i + 1,
-        1,
-        "e",
-        1,
-        null,
-        "{}",
-        "{}",
-        1,
-        null,
-      ]);
-      await insertEvents(
-        env.DB,
-        rows.map((row) => JSON.stringify(row)),
-      );
-    }
-    await enforceRetention({ ...env, RETENTION_DAYS: "30" }, NOW);
-    expect(await rowsOf(user)).toHaveLength(0);
+  it("goes on, chunk after chunk, until all is gone", async ({ expect }) => {
+    await seedD1(2 * RETENTION_CHUNK_ROWS + 1, newUser());
+    await enforceRetention(THIRTY_DAYS, () => NOW);
+    expect(await countOf("events")).toBe(0);
+    expect(await countOf("feed")).toBe(1); // the newest row holds the position
   });
 
-  it("does not give a removed row's position out again, since a reader may stand there", async ({ expect }) => {
-    const [gone, later] = [newUser(), newUser()];
-    await insertAged(gone, [40]);
-    const [before] = await rowsOf(gone);
-    await enforceRetention({ ...env, RETENTION_DAYS: "30" }, NOW);
-    await insertAged(later, [0]);
-    expect(await rowsOf(gone)).toHaveLength(0);
-    expect((await rowsOf(later))[0]!["position"]).toBeGreaterThan(before!["position"] as number);
+  it("ends when its time is up, and the next run goes on", async ({ expect }) => {
+    await seedD1(4 * RETENTION_CHUNK_ROWS, newUser());
+    let asked = 0;
+    // The run's begin, then a question before each statement: tombstones, feed, and two chunks of events.
+    await enforceRetention(THIRTY_DAYS, () => NOW + (asked++ < 5 ? 0 : MAX_RETENTION_RUN_MS));
+    expect(await countOf("events")).toBe(2 * RETENTION_CHUNK_ROWS);
+    await enforceRetention(THIRTY_DAYS, () => NOW);
+    expect(await countOf("events")).toBe(0);
   });
 
-  it("goes on with the other databases where one is down", async ({ expect }) => {
+  it("keeps up with 5,000 events a second within the queries of its invocations", ({ expect }) => {
+    const [, minutes] = /crons = \["\*\/(\d+) \* \* \* \*"\]/.exec(wrangler)!;
+    const periodMs = Number(minutes) * 60_000;
+    expect((MAX_RETENTION_STATEMENTS * RETENTION_CHUNK_ROWS) / (periodMs / 1000)).toBeGreaterThan(5_000);
+    expect(MAX_RETENTION_RUN_MS + STATEMENT_TIMEOUT_MS).toBeLessThan(periodMs); // two runs never overlap
+    expect(MAX_RETENTION_STATEMENTS).toBeLessThan(1_000);
+  });
+
+  it("gives no position out again, since a reader may stand there", async ({ expect }) => {
+    await insertAged(newUser(), [40]);
+    const newest = () => env.DB.prepare("SELECT max(position) AS n FROM feed").first<number>("n");
+    const before = await newest();
+    await enforceRetention(THIRTY_DAYS, () => NOW + 1000 * DAY_MS);
+    await insertAged(newUser(), [0]);
+    expect(await newest()).toBeGreaterThan(before!);
+  });
+
+  it("keeps a tombstone as long as late rows may be on their way, and no longer", async ({ expect }) => {
+    await eraseEvents(env.DB, "old", 1, [], NOW - TOMBSTONE_DAYS * DAY_MS - 1);
+    await eraseEvents(env.DB, "young", 1, [], NOW - TOMBSTONE_DAYS * DAY_MS);
+    await enforceRetention({ ...env, RETENTION_DAYS: "" }, () => NOW);
+    expect(await env.DB.prepare("SELECT user_id FROM erased").all()).toMatchObject({ results: [{ user_id: "young" }] });
+  });
+
+  it("does not wait for a database that fails or hangs to serve the others", async ({ expect }) => {
     const user = newUser();
     await insertAged(user, [40]);
     const log = vi.spyOn(console, "error").mockImplementation(() => {});
-    const broken = { prepare: () => ({ bind: () => ({}) }), batch: () => Promise.reject(new Error("D1 is away")) };
-    await enforceRetention(
-      { ...env, DB: broken as unknown as D1Database, DB_1: env.DB, RETENTION_DAYS: "30" } as Env,
-      NOW,
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const databaseThat = (run: () => Promise<never>) => ({ prepare: () => ({ bind: () => ({ run }) }) });
+    const failing = databaseThat(() => Promise.reject(new Error("D1 is away")));
+    const hanging = databaseThat(() => new Promise(() => {}));
+    const run = enforceRetention(
+      { ...THIRTY_DAYS, DB: failing, DB_1: hanging, DB_2: env.DB } as unknown as Env,
+      () => NOW,
     );
-    expect(log).toHaveBeenCalledOnce();
-    log.mockRestore();
-    expect(await rowsOf(user)).toHaveLength(0);
-  });
-
-  it("keeps the floor of the feed in one row", async ({ expect }) => {
-    await raiseFeedFloor(env.DB).run();
-    await raiseFeedFloor(env.DB).run();
-    expect(await env.DB.prepare("SELECT count(*) AS n FROM feed_floor").first("n")).toBe(1);
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(0), { timeout: 5_000 });
+    await vi.advanceTimersByTimeAsync(STATEMENT_TIMEOUT_MS);
+    await run;
+    expect(log).toHaveBeenCalledTimes(2);
   });
 });

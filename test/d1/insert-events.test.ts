@@ -1,33 +1,19 @@
 import { env } from "cloudflare:workers";
 import { describe, it } from "vitest";
 import { eraseEvents } from "../../src/d1/erase-events.ts";
-import { encodeEventRow, type EventRow } from "../../src/d1/event-row.ts";
+import { encodeEventRow } from "../../src/d1/event-row.ts";
 import { insertEvents } from "../../src/d1/insert-events.ts";
 import { newUser, rowsOf } from "../tracklog.ts";
+import { eventRow, insertInto } from "./events-in-d1.ts";
 
-function row(changes: Partial<EventRow>): EventRow {
-  return {
-    user_id: "user123",
-    generation: 1_700_000_000_000,
-    seq: 1,
-    revision: 1,
-    event: "signed_up",
-    timestamp: 1_700_000_000_000,
-    message_id: null,
-    properties: "{}",
-    context: "{}",
-    received_at: 1_700_000_000_000,
-    source: null,
-    ...changes,
-  };
+/** The keys of the feed's newest statement. */
+async function newestKeys(): Promise<number[][]> {
+  const keys = await env.DB.prepare("SELECT keys FROM feed ORDER BY position DESC LIMIT 1").first<string>("keys");
+  return JSON.parse(keys!) as number[][];
 }
 
-function insert(...rows: EventRow[]): Promise<void> {
-  return insertEvents(env.DB, rows.map(encodeEventRow));
-}
-
-async function positionsOf(user: string): Promise<number[]> {
-  return (await rowsOf(user)).map(({ position }) => position as number);
+async function statementCount(): Promise<number> {
+  return (await env.DB.prepare("SELECT count(*) AS n FROM feed").first<number>("n"))!;
 }
 
 describe("insertEvents", () => {
@@ -38,37 +24,38 @@ describe("insertEvents", () => {
       properties: '{"a":"\\ud800\\u0000"}',
       context: '{"b":[1,null]}',
     };
-    const stored = row({ user_id: newUser(), ...texts, source: "web", seq: 2 ** 40, timestamp: 0 });
-    await insert(stored);
-    const [{ position, ...columns }] = (await rowsOf(stored.user_id)) as [{ position: number }];
-    expect(columns).toEqual(stored);
-    expect(position).toBeGreaterThan(0);
+    const generation = Number.MAX_SAFE_INTEGER;
+    const stored = eventRow({ user_id: newUser(), ...texts, generation, source: "web", seq: 2 ** 40, timestamp: 0 });
+    await insertInto(env.DB, stored);
+    expect(await rowsOf(stored.user_id)).toEqual([stored]);
+    expect(await newestKeys()).toEqual([[0, generation, 2 ** 40, 1]]);
   });
 
   it("keeps numbers as numbers, and a text that looks like one as a text", async ({ expect }) => {
     const user = newUser();
-    await insert(row({ user_id: user, event: "007", message_id: "1e3" }));
+    await insertInto(env.DB, { user_id: user, event: "007", message_id: "1e3" });
     const types = "SELECT typeof(event) AS event, typeof(message_id) AS message_id, typeof(timestamp) AS timestamp";
     const stored = await env.DB.prepare(`${types} FROM events WHERE user_id = ?`).bind(user).first();
     expect(stored).toEqual({ event: "text", message_id: "text", timestamp: "integer" });
     expect(await rowsOf(user)).toMatchObject([{ event: "007", message_id: "1e3" }]);
   });
 
-  it("changes nothing when the same statement is sent again", async ({ expect }) => {
+  it("G2: changes nothing when the same statement is sent again, and the feed does not tell it", async ({ expect }) => {
     const user = newUser();
-    const rows = [1, 2, 3].map((seq) => row({ user_id: user, seq }));
-    await insert(...rows);
-    const before = await rowsOf(user);
-    await insert(...rows);
-    await insert(...rows.slice(1));
+    const rows = [1, 2, 3].map((seq) => ({ user_id: user, seq }));
+    await insertInto(env.DB, ...rows);
+    const [before, statements] = [await rowsOf(user), await statementCount()];
+    await insertInto(env.DB, ...rows);
+    await insertInto(env.DB, ...rows.slice(1));
     expect(await rowsOf(user)).toEqual(before);
+    expect(await statementCount()).toBe(statements);
   });
 
-  it("never puts an older or equal revision over a newer one", async ({ expect }) => {
+  it("G4: never puts an older or equal revision over a newer one", async ({ expect }) => {
     const user = newUser();
-    await insert(row({ user_id: user, revision: 3, properties: '{"n":3}' }));
+    await insertInto(env.DB, { user_id: user, revision: 3, properties: '{"n":3}' });
     const before = await rowsOf(user);
-    for (const revision of [1, 2, 3]) await insert(row({ user_id: user, revision, properties: '{"n":0}' }));
+    for (const revision of [1, 2, 3]) await insertInto(env.DB, { user_id: user, revision, properties: '{"n":0}' });
     expect(await rowsOf(user)).toEqual(before);
   });
 
@@ -78,64 +65,90 @@ describe("insertEvents", () => {
       [3, 1, 2],
     ]) {
       const user = newUser();
-      await insert(...revisions.map((revision) => row({ user_id: user, revision, properties: `{"n":${revision}}` })));
+      await insertInto(
+        env.DB,
+        ...revisions.map((revision) => ({ user_id: user, revision, properties: `{"n":${revision}}` })),
+      );
       expect(await rowsOf(user)).toMatchObject([{ revision: 3, properties: '{"n":3}' }]);
+      expect(await newestKeys()).toEqual([[1_700_000_000_000, 1, 1, 3]]);
     }
+  });
+
+  it("tells the feed once of a row that is in a statement twice", async ({ expect }) => {
+    const user = newUser();
+    await insertInto(env.DB, { user_id: user }, { user_id: user, seq: 2 }, { user_id: user });
+    expect((await newestKeys()).map(([, , seq]) => seq)).toEqual([1, 2]);
+  });
+
+  it("tells the feed only of what is new, in the statement's order", async ({ expect }) => {
+    const user = newUser();
+    await insertInto(env.DB, ...[1, 2, 3].map((seq) => ({ user_id: user, seq })));
+    await insertInto(
+      env.DB,
+      { user_id: user, seq: 9, timestamp: 5 },
+      { user_id: user, seq: 1 },
+      { user_id: user, seq: 2, revision: 2 },
+      { user_id: user, seq: 4, timestamp: 1 },
+    );
+    expect((await newestKeys()).map(([, , seq, revision]) => [seq, revision])).toEqual([
+      [9, 1],
+      [2, 2],
+      [4, 1],
+    ]);
   });
 
   it("keeps users and generations apart", async ({ expect }) => {
     const [a, b] = [newUser(), newUser()];
-    await insert(row({ user_id: a }), row({ user_id: b }), row({ user_id: a, generation: 1_800_000_000_000 }));
+    await insertInto(env.DB, { user_id: a }, { user_id: b }, { user_id: a, generation: 2 });
     expect(await rowsOf(a)).toHaveLength(2);
     expect(await rowsOf(b)).toHaveLength(1);
   });
+
+  it("leaves out what retention would remove, so that an update brings nothing back", async ({ expect }) => {
+    const user = newUser();
+    const statements = await statementCount();
+    const rows = [99, 100].map((timestamp) => eventRow({ user_id: user, timestamp, seq: timestamp, revision: 2 }));
+    await insertEvents(env.DB, [encodeEventRow(rows[0]!)], 100, 1);
+    expect(await statementCount()).toBe(statements);
+    await insertEvents(env.DB, rows.map(encodeEventRow), 100, 1);
+    expect(await rowsOf(user)).toEqual([rows[1]]);
+    expect(await newestKeys()).toEqual([[100, 1, 100, 2]]);
+  });
 });
 
-describe("the position of a row", () => {
-  it("rises with every row of every statement", async ({ expect }) => {
+describe("eraseEvents", () => {
+  it("G8: keeps late rows of the erased log out, and takes nothing of the next one", async ({ expect }) => {
     const user = newUser();
-    for (const seqs of [[1, 2, 3], [4], [5, 6]]) await insert(...seqs.map((seq) => row({ user_id: user, seq })));
-    const positions = await positionsOf(user);
-    expect(positions).toHaveLength(6);
-    expect(positions).toEqual([...new Set(positions)].sort((a, b) => a - b));
+    const rows = [1, 2].map((seq) => ({ user_id: user, generation: 1, seq }));
+    await insertInto(env.DB, ...rows, { user_id: user, generation: 2 });
+    await eraseEvents(env.DB, user, 1, [[1_700_000_000_000, 1]], 5);
+    expect(await rowsOf(user)).toMatchObject([
+      { generation: 1, seq: 2 },
+      { generation: 2, seq: 1 },
+    ]);
+    await eraseEvents(env.DB, user, 1, [[1_700_000_000_000, 2]], 6);
+    const statements = await statementCount();
+    await insertInto(env.DB, ...rows, { user_id: user, generation: 1, seq: 3 });
+    expect(await rowsOf(user)).toMatchObject([{ generation: 2 }]);
+    expect(await statementCount()).toBe(statements);
   });
 
-  it("rises past those of other users", async ({ expect }) => {
-    const [a, b] = [newUser(), newUser()];
-    await insert(row({ user_id: a }));
-    await insert(row({ user_id: b }));
-    expect((await positionsOf(b))[0]).toBeGreaterThan((await positionsOf(a))[0]!);
+  it("takes nothing of another user, even one whose log drew the same number", async ({ expect }) => {
+    const [user, other] = [newUser(), newUser()];
+    await insertInto(env.DB, { user_id: user }, { user_id: other });
+    await eraseEvents(env.DB, user, 1, [[1_700_000_000_000, 1]], 5);
+    await insertInto(env.DB, { user_id: other, revision: 2 });
+    expect(await rowsOf(user)).toEqual([]);
+    expect(await rowsOf(other)).toMatchObject([{ revision: 2 }]);
   });
 
-  it("moves to the end with an update, and only then", async ({ expect }) => {
+  it("tells the feed once, however many statements it takes and however often they are repeated", async ({
+    expect,
+  }) => {
     const user = newUser();
-    await insert(...[1, 2, 3].map((seq) => row({ user_id: user, seq })));
-    const [first, second, third] = (await positionsOf(user)) as [number, number, number];
-    await insert(row({ user_id: user, seq: 1 }), row({ user_id: user, seq: 2, revision: 2 }));
-    const after = await positionsOf(user);
-    expect(after[0]).toBe(first);
-    expect(after[1]).toBeGreaterThan(third);
-    expect(after[1]).not.toBe(second);
-    expect(after[2]).toBe(third);
-  });
-
-  it("is unique where a thousand rows come at once, new ones and updates mixed", async ({ expect }) => {
-    const user = newUser();
-    const rows = Array.from({ length: 1_000 }, (_, i) => row({ user_id: user, seq: i + 1 }));
-    await insert(...rows.slice(0, 600));
-    await insert(...rows.map((one) => ({ ...one, revision: 2 })));
-    const positions = await positionsOf(user);
-    expect(new Set(positions).size).toBe(1_000);
-    expect(positions).toEqual(positions.toSorted((a, b) => a - b)); // the statement's order is kept
-  });
-
-  it("is never given out again after the newest rows were removed", async ({ expect }) => {
-    const [a, b] = [newUser(), newUser()];
-    await insert(row({ user_id: a }), row({ user_id: a, seq: 2 }));
-    const seen = Math.max(...(await positionsOf(a)));
-    await eraseEvents(env.DB, a, 1_700_000_000_000);
-    expect(await rowsOf(a)).toEqual([]);
-    await insert(row({ user_id: b }));
-    expect((await positionsOf(b))[0]).toBeGreaterThan(seen); // else a reader whose cursor is there would miss it
+    await insertInto(env.DB, { user_id: user });
+    const statements = await statementCount();
+    for (const seq of [1, 1, 2]) await eraseEvents(env.DB, user, 1, [[1_700_000_000_000, seq]], 5);
+    expect(await statementCount()).toBe(statements + 1);
   });
 });

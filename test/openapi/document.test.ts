@@ -10,7 +10,7 @@ const ORIGIN = "https://tracklog.example.com";
 /** What another run answers otherwise: such a field is compared by its type. */
 const VARYING = new Set(["request_id", "received_at", "pending"]);
 /** The position in the feed is that of the database, so the feed's cursors vary; a timeline's do not. */
-const VARYING_OF_FEED = new Set([...VARYING, "next_cursor", "cursor"]);
+const VARYING_OF_FEED = new Set([...VARYING, "next_cursor", "cursor", "generation"]);
 
 /** What is published, as loosely as a client reads it. */
 const document: Answer = JSON.parse(JSON.stringify(openapiDocument())) as Answer;

@@ -49,3 +49,56 @@ CREATE TABLE incarnation (
 );
 
 INSERT INTO incarnation (id, name) VALUES (1, lower(hex(randomblob(8))));
+
+-- For the sweep, which removes the oldest.
+CREATE INDEX erased_by_time ON erased (erased_at);
+
+-- For those who query. A view that groups reads the whole table; `events_readable` reads what a bound on `timestamp` leaves.
+
+-- The same rows with their times in UTC: ISO-8601, the day, and the Monday of the week.
+CREATE VIEW events_readable AS
+SELECT
+  strftime('%Y-%m-%dT%H:%M:%fZ', timestamp / 1000.0, 'unixepoch') AS time,
+  date(timestamp / 1000, 'unixepoch') AS day,
+  date(timestamp / 1000, 'unixepoch', 'weekday 0', '-6 days') AS week,
+  user_id, event, properties, context, message_id, source, seq, revision, generation, timestamp,
+  strftime('%Y-%m-%dT%H:%M:%fZ', received_at / 1000.0, 'unixepoch') AS received
+FROM events;
+
+-- A row a user, with the latest documented properties that D1 knows of. Segment's identify spells two of them otherwise.
+CREATE VIEW users AS
+SELECT
+  user_id,
+  strftime('%Y-%m-%dT%H:%M:%fZ', min(timestamp) / 1000.0, 'unixepoch') AS first_seen,
+  strftime('%Y-%m-%dT%H:%M:%fZ', max(timestamp) / 1000.0, 'unixepoch') AS last_seen,
+  count(*) AS events,
+  -- The order by time stands before each value in fixed width: the greatest text has the latest one.
+  substr(max(place || email), 33) AS email,
+  substr(max(place || name), 33) AS name,
+  substr(max(place || first_name), 33) AS first_name,
+  substr(max(place || last_name), 33) AS last_name
+FROM (
+  SELECT
+    user_id, timestamp,
+    printf('%016d%016d', timestamp, seq) AS place,
+    properties ->> 'email' AS email,
+    properties ->> 'name' AS name,
+    coalesce(properties ->> 'first_name', iif(event = 'identify', properties ->> 'firstName', NULL)) AS first_name,
+    coalesce(properties ->> 'last_name', iif(event = 'identify', properties ->> 'lastName', NULL)) AS last_name
+  FROM events)
+GROUP BY user_id;
+
+-- Which anonymous id turned out to be which user: from events that carry both ids, and from Segment's alias. A device
+-- that several people share has several rows.
+CREATE VIEW identities AS
+SELECT
+  anonymous_id,
+  user_id,
+  strftime('%Y-%m-%dT%H:%M:%fZ', min(timestamp) / 1000.0, 'unixepoch') AS first_seen,
+  strftime('%Y-%m-%dT%H:%M:%fZ', max(timestamp) / 1000.0, 'unixepoch') AS last_seen
+FROM (
+  SELECT CAST(context ->> 'anonymousId' AS TEXT) AS anonymous_id, user_id, timestamp FROM events
+  UNION ALL
+  SELECT CAST(properties ->> 'previous_id' AS TEXT), user_id, timestamp FROM events WHERE event = 'alias')
+WHERE anonymous_id <> user_id
+GROUP BY anonymous_id, user_id;

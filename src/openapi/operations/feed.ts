@@ -6,6 +6,7 @@ import { OF_READS, problemExample } from "../shared-problems.ts";
 
 const EVENT = {
   user_id: "user123",
+  generation: 6755399441055744,
   event: "event_name",
   timestamp: "2020-11-23T22:28:55.111Z",
   properties: { property1: "value1", property2: "value2" },
@@ -16,7 +17,7 @@ const EVENT = {
   received_at: "2026-01-02T03:04:05.678Z",
   source: null,
 };
-const CURSOR = "eyJEQiI6MX0";
+const CURSOR = "eyJEQiI6WzEsMV19";
 
 export const feedOperation: Operation = {
   method: "get",
@@ -25,14 +26,16 @@ export const feedOperation: Operation = {
   tag: "All users",
   summary: "The feed of all users",
   description:
-    "In the order in which D1 got the rows; an update shows up again. A cursor neither misses nor repeats a row. With " +
-    "`Accept: application/x-ndjson` the whole rest is streamed, unless a limit is given, and each line has its `cursor`.",
+    "In the order in which D1 got the rows; an update shows up again, and so does an erasure. A cursor read forwards " +
+    "neither misses nor repeats a row. A page may be short, even empty, before the end. With `Accept: " +
+    "application/x-ndjson` the whole rest is streamed, unless a limit is given; each line has its `cursor`, and the last " +
+    "one says whether that was the end.",
   key: "read",
   parameters: queryParameters(feedQuery, {
     after: "The `next_cursor` of the page before, or the `cursor` of a line. Empty: from the start.",
-    event: "Only events of this name.",
+    event: "Only events of this name, and all erasures.",
     user_id: "Only events of this user.",
-    order: "`desc`: the newest first.",
+    order: "`desc`: the newest first. An event that is updated meanwhile may be missing.",
     limit: "How many events the page may hold.",
   }),
   answers: {
@@ -50,14 +53,14 @@ export const feedOperation: Operation = {
       request: { path: "/events?user_id=user123" },
       after: ["track/sample"],
       status: 200,
-      answer: { events: [EVENT], next_cursor: CURSOR },
+      answer: { events: [EVENT], erased: [], next_cursor: CURSOR, more: false },
     },
     lines: {
       summary: "A user's events as lines",
       request: { path: "/events?user_id=user123", headers: { Accept: "application/x-ndjson" } },
       after: ["track/sample"],
       status: 200,
-      answer: `${JSON.stringify({ ...EVENT, cursor: CURSOR })}\n`,
+      answer: `${JSON.stringify({ ...EVENT, cursor: CURSOR })}\n${JSON.stringify({ cursor: CURSOR, end: true })}\n`,
     },
     invalid: problemExample(
       "A query with faults",

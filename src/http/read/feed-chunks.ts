@@ -1,0 +1,108 @@
+import * as v from "valibot";
+import { databaseNamed, databaseNames } from "../../d1/databases.ts";
+import {
+  FEED_START,
+  type FeedLine,
+  type FeedPage,
+  type FeedPlace,
+  type FeedQuery,
+  QUERIES_PER_FEED_PAGE,
+  readFeed,
+} from "../../d1/read-feed.ts";
+import { MAX_PAGE_BYTES, MAX_STREAM_QUERIES, STATEMENT_TIMEOUT_MS } from "../../limits.ts";
+import { orTimeout } from "../../or-timeout.ts";
+
+const wholeNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+/** The place in each database. A reader begins a database that is not in it. */
+export const feedCursor = v.record(
+  v.pipe(v.string(), v.regex(/^DB(_\d+)?$/)),
+  v.strictTuple([wholeNumber, wholeNumber]),
+);
+
+export type FeedCursor = v.InferOutput<typeof feedCursor>;
+
+/** Some lines, each with the cursor behind it, and the cursor behind them all. */
+export interface FeedChunk {
+  lines: { line: FeedLine; cursor: FeedCursor }[];
+  cursor: FeedCursor;
+  /** Whether there is more to read. */
+  more: boolean;
+}
+
+type Filter = Pick<FeedQuery, "event" | "user_id" | "order" | "limit">;
+
+/**
+ * Reads the feed from a cursor on: one chunk, or, for the whole rest, chunk after chunk as far as the platform lets one
+ * invocation query. A database that fails costs the others nothing as long as they have lines.
+ *
+ * Throws what D1 throws where there is nothing to hand out, and after a chunk that lacks a database's lines.
+ */
+export async function* readChunks(
+  env: Env,
+  after: FeedCursor,
+  filter: Filter,
+  isWhole: boolean,
+): AsyncGenerator<FeedChunk, void> {
+  const names = databaseNames(env);
+  let cursor = after;
+  for (let queries = 0; queries < MAX_STREAM_QUERIES; queries += QUERIES_PER_FEED_PAGE * names.length) {
+    const { chunk, failure } = await readChunk(env, names, cursor, filter);
+    if (failure && chunk.lines.length === 0) throw failure.reason;
+    yield chunk;
+    if (failure) throw failure.reason;
+    if (!isWhole || !chunk.more) return;
+    ({ cursor } = chunk);
+  }
+}
+
+/**
+ * Takes an equal share from each database, so that none waits for another's backlog, and merges the shares by time. Each
+ * database's own order is kept, which is that of its commits; times of receipt may lie the other way.
+ */
+async function readChunk(env: Env, names: string[], after: FeedCursor, filter: Filter) {
+  const isForwards = filter.order === "asc";
+  const query: FeedQuery = {
+    ...filter,
+    limit: Math.ceil(filter.limit / names.length),
+    bytes: Math.ceil(MAX_PAGE_BYTES / names.length),
+  };
+  const answers = await Promise.allSettled(
+    names.map((name) => {
+      const place: FeedPlace = after[name] ?? FEED_START[filter.order];
+      const page = readFeed(databaseNamed(env, name), place, query);
+      return orTimeout(page, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
+    }),
+  );
+  const pages = names.flatMap((name, index) => {
+    const answer = answers[index]!;
+    return answer.status === "fulfilled" ? [{ name, page: answer.value }] : [];
+  });
+  const merged = pages
+    .flatMap(({ name, page }) => timed(page, isForwards).map((line) => ({ name, ...line })))
+    .toSorted((a, b) => (isForwards ? a.time - b.time : b.time - a.time))
+    .slice(0, filter.limit);
+
+  let cursor = after;
+  const lines = merged.map(({ name, line }) => {
+    cursor = { ...cursor, [name]: line.place };
+    return { line, cursor };
+  });
+  const failure = answers.find((answer) => answer.status === "rejected");
+  let more = failure !== undefined;
+  for (const { name, page } of pages) {
+    const isRead = merged.filter((line) => line.name === name).length === page.lines.length;
+    if (isRead) cursor = { ...cursor, [name]: page.next };
+    more ||= page.more || !isRead;
+  }
+  return { chunk: { lines, cursor, more } satisfies FeedChunk, failure };
+}
+
+/** The lines with times to merge them by, which do not turn back within one database. */
+function timed({ lines }: FeedPage, isForwards: boolean): { line: FeedLine; time: number }[] {
+  let time = isForwards ? -Infinity : Infinity;
+  return lines.map((line) => {
+    time = isForwards ? Math.max(time, line.at) : Math.min(time, line.at);
+    return { line, time };
+  });
+}
