@@ -53,6 +53,8 @@ describe("GET /health", () => {
         title: "D1 is not available",
         status: 503,
         detail: expect.any(String),
+        code: "unhealthy",
+        message: body["detail"] as string,
         request_id: headers.get("x-request-id"),
         success: false,
         errors: [],
