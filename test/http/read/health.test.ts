@@ -55,7 +55,7 @@ describe("GET /health", () => {
         status: 503,
         detail: expect.any(String),
         code: "unhealthy",
-        message: body["detail"],
+        message: body["detail"] as string,
         request_id: headers.get("x-request-id"),
         success: false,
         errors: [],
