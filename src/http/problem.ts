@@ -32,6 +32,8 @@ export type Problem =
   | { reason: "unavailable" }
   /** A read, an erasure or a suppression failed. */
   | { reason: "unreachable" }
+  /** The feed cannot go on from a cursor. */
+  | { reason: "cursor_gone" }
   /** D1 does not take or give events. */
   | { reason: "unhealthy" }
   /** A key secret is missing or malformed, so that routes are closed. */
@@ -45,7 +47,7 @@ export type Problem =
 export type KeyFault = "missing" | "unreadable" | "whole_entry" | "unknown" | "password" | "wrong_kind";
 
 interface Description {
-  status: 400 | 401 | 403 | 404 | 405 | 413 | 415 | 429 | 500 | 503;
+  status: 400 | 401 | 403 | 404 | 405 | 410 | 413 | 415 | 429 | 500 | 503;
   title: string;
   detail: string;
   errors?: Fault[];
@@ -100,6 +102,14 @@ function describe(refused: Problem): Description {
       };
     case "not_found":
       return { status: 404, title: "Not found", detail: refused.detail };
+    case "cursor_gone":
+      return {
+        status: 410,
+        title: "The cursor has ended",
+        detail:
+          "A database was rebuilt or restored since, or what comes next has left D1. Begin anew without `after`; what is older than D1 is in the archive, see /archive/manifest.",
+        members: { begin: "/events", archive: "/archive/manifest" },
+      };
     case "method_not_allowed": {
       const allow = refused.allow.join(", ");
       return {
