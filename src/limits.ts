@@ -162,6 +162,9 @@ export const RETENTION_CHUNK_ROWS = 5_000;
 export const MAX_RETENTION_STATEMENTS = 900;
 export const MAX_RETENTION_RUN_MS = 9 * 60 * 1000;
 
+/** The bounds of the histogram of how long events take to D1, in seconds. */
+export const LAG_BUCKETS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600] as const;
+
 /** Logs that one run of the cron calls upon in each lane, because they have waited for D1 too long. */
 export const MAX_CALLED_UPON_USERS = 100;
 

@@ -153,7 +153,14 @@ export class Delivery {
       if (!state || !shipment) return DONE;
       if (Date.now() >= until) return { kind: "more" };
       const { userId, database, generation } = state;
-      const shipped = { version: EVENT_ROW_VERSION, userId, generation, lacking: backlog.size, rows: shipment.rows };
+      const shipped = {
+        version: EVENT_ROW_VERSION,
+        userId,
+        generation,
+        lacking: backlog.size,
+        since: null,
+        rows: shipment.rows,
+      };
       const outcome = await callWriter(this.#env, database, userId, (to) => to.insert(shipped));
       if (!outcome.ok) return { kind: "failed", failure: outcome.failure, error: outcome.error };
       this.#log.settle(backlog, shipment, outcome.refused);
