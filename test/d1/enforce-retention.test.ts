@@ -32,6 +32,8 @@ function insertAged(user: string, ages: number[]): Promise<void> {
 }
 
 const seqsOf = async (user: string) => (await rowsOf(user)).map((row) => row["seq"]);
+const newestPosition = () => env.DB.prepare("SELECT max(position) AS n FROM feed").first<number>("n");
+const databaseThat = (run: () => Promise<never>) => ({ prepare: () => ({ bind: () => ({ run }) }) });
 const countOf = (table: string) => env.DB.prepare(`SELECT count(*) AS n FROM ${table}`).first<number>("n");
 
 describe("the retention", () => {
@@ -87,11 +89,10 @@ describe("the retention", () => {
 
   it("gives no position out again, since a reader may stand there", async ({ expect }) => {
     await insertAged(newUser(), [40]);
-    const newest = () => env.DB.prepare("SELECT max(position) AS n FROM feed").first<number>("n");
-    const before = await newest();
+    const before = await newestPosition();
     await enforceRetention(THIRTY_DAYS, () => NOW + 1000 * DAY_MS);
     await insertAged(newUser(), [0]);
-    expect(await newest()).toBeGreaterThan(before!);
+    expect(await newestPosition()).toBeGreaterThan(before!);
   });
 
   it("keeps a tombstone as long as late rows may be on their way, and no longer", async ({ expect }) => {
@@ -106,7 +107,6 @@ describe("the retention", () => {
     await insertAged(user, [40]);
     const log = vi.spyOn(console, "error").mockImplementation(() => {});
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-    const databaseThat = (run: () => Promise<never>) => ({ prepare: () => ({ bind: () => ({ run }) }) });
     const failing = databaseThat(() => Promise.reject(new Error("D1 is away")));
     const hanging = databaseThat(() => new Promise(() => {}));
     const run = enforceRetention(

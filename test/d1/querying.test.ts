@@ -54,6 +54,9 @@ async function ask(heading: string) {
 const since = (days: number) => rows.filter(({ timestamp }) => timestamp >= today - days * DAY_MS);
 const yesterday = () => since(1).filter(({ timestamp }) => timestamp < today);
 const usersOf = (some: Row[]) => new Set(some.map(({ user_id }) => user_id)).size;
+const hourOf = ({ timestamp, event }: Row) => `${new Date(timestamp).toISOString().slice(11, 13)}:00 ${event}`;
+/** Weeks since the Monday before 1970. */
+const weekOf = (timestamp: number) => Math.floor((Math.floor(timestamp / DAY_MS) + 3) / 7);
 const dayOf = (timestamp: number) => new Date(timestamp).toISOString().slice(0, 10);
 
 function grouped(some: Row[], keyOf: (row: Row) => string): [string, Row[]][] {
@@ -80,7 +83,6 @@ describe("the queries of docs/querying.md, against 100,000 events", () => {
 
   it("count yesterday's events by hour, reading that day", async ({ expect }) => {
     const { results, days } = await ask("## Yesterday's events by hour");
-    const hourOf = ({ timestamp, event }: Row) => `${new Date(timestamp).toISOString().slice(11, 13)}:00 ${event}`;
     const expected = grouped(yesterday(), hourOf).map(([key, some]) => {
       const [hour, event] = key.split(" ");
       return { hour, event, events: some.length };
@@ -136,7 +138,6 @@ describe("the queries of docs/querying.md, against 100,000 events", () => {
 
   it("follow weekly cohorts", async ({ expect }) => {
     const { results, days } = await ask("## Weekly cohorts");
-    const weekOf = (timestamp: number) => Math.floor((Math.floor(timestamp / DAY_MS) + 3) / 7);
     const expected = new Map<string, number>();
     for (const [, own] of grouped(since(28), ({ user_id }) => user_id)) {
       const signUps = own.filter(({ event }) => event === "signed_up").map(({ timestamp }) => weekOf(timestamp));

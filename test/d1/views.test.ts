@@ -9,6 +9,11 @@ async function select(sql: string): Promise<Record<string, unknown>[]> {
   return (await env.DB.prepare(sql).all()).results;
 }
 
+async function columnsOf(table: string) {
+  return (await select(`SELECT name FROM pragma_table_info('${table}')`)).map(({ name }) => name);
+}
+
+const carrying = (anonymousId: unknown) => JSON.stringify({ anonymousId });
 const at = (time: string) => Date.parse(time);
 
 describe("the view events_readable", () => {
@@ -33,10 +38,8 @@ describe("the view events_readable", () => {
   });
 
   it("has every column of the table, and reads what a bound on the time leaves", async ({ expect }) => {
-    const columns = async (of: string) =>
-      (await select(`SELECT name FROM pragma_table_info('${of}')`)).map((r) => r["name"]);
-    const own = await columns("events_readable");
-    for (const column of await columns("events")) expect([...own, "received_at"]).toContain(column);
+    const own = await columnsOf("events_readable");
+    for (const column of await columnsOf("events")) expect([...own, "received_at"]).toContain(column);
     await insertInto(env.DB, ...Array.from({ length: 500 }, (_, i) => ({ seq: i + 1, timestamp: i })));
     const { meta } = await env.DB.prepare("SELECT time, day, week FROM events_readable WHERE timestamp >= 490").all();
     expect(meta.rows_read).toBeLessThan(20);
@@ -102,7 +105,6 @@ describe("the view users", () => {
 
 describe("the view identities", () => {
   it("joins the ids of events that carry both, and of aliases", async ({ expect }) => {
-    const carrying = (anonymousId: unknown) => JSON.stringify({ anonymousId });
     await insertInto(
       env.DB,
       { user_id: "anon-1", seq: 1 },
@@ -115,13 +117,12 @@ describe("the view identities", () => {
       { user_id: "bob", seq: 4, timestamp: 7, context: carrying("bob") },
       { user_id: "bob", seq: 5, timestamp: 8, context: carrying(7) },
     );
-    const iso = (ms: number) => formatTimestamp(ms);
     expect(await select("SELECT * FROM identities ORDER BY anonymous_id, user_id")).toEqual([
-      { anonymous_id: "7", user_id: "bob", first_seen: iso(8), last_seen: iso(8) },
-      { anonymous_id: "anon-1", user_id: "ann", first_seen: iso(1), last_seen: iso(2) },
-      { anonymous_id: "anon-2", user_id: "ann", first_seen: iso(3), last_seen: iso(3) },
-      { anonymous_id: "anon-2", user_id: "bob", first_seen: iso(4), last_seen: iso(4) },
-      { anonymous_id: "old-bob", user_id: "bob", first_seen: iso(5), last_seen: iso(5) },
+      { anonymous_id: "7", user_id: "bob", first_seen: formatTimestamp(8), last_seen: formatTimestamp(8) },
+      { anonymous_id: "anon-1", user_id: "ann", first_seen: formatTimestamp(1), last_seen: formatTimestamp(2) },
+      { anonymous_id: "anon-2", user_id: "ann", first_seen: formatTimestamp(3), last_seen: formatTimestamp(3) },
+      { anonymous_id: "anon-2", user_id: "bob", first_seen: formatTimestamp(4), last_seen: formatTimestamp(4) },
+      { anonymous_id: "old-bob", user_id: "bob", first_seen: formatTimestamp(5), last_seen: formatTimestamp(5) },
     ]);
   });
 });

@@ -30,8 +30,8 @@ const seqsOf = (lines: FeedLine[]) => lines.map((line) => (line.kind === "event"
 
 /** A database of which every statement fails. */
 function away(): D1Database {
-  const fail = () => Promise.reject(new Error("D1_ERROR: D1 is away"));
-  return { prepare: () => ({ bind: () => ({ all: fail }) }) } as unknown as D1Database;
+  const bound = { all: () => Promise.reject(new Error("D1_ERROR: D1 is away")) };
+  return { prepare: () => ({ bind: () => bound }) } as unknown as D1Database;
 }
 
 describe("the feed of several databases", () => {
