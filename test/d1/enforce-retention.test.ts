@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { enforceRetention } from "../../src/d1/enforce-retention.ts";
 import { eraseEvents } from "../../src/d1/erase-events.ts";
 import {
+  MAX_FUTURE_MS,
   MAX_RETENTION_RUN_MS,
   MAX_RETENTION_STATEMENTS,
   RETENTION_CHUNK_ROWS,
@@ -11,7 +12,9 @@ import {
 } from "../../src/limits.ts";
 import wrangler from "../../wrangler.toml?raw";
 import { newUser, rowsOf } from "../tracklog.ts";
-import { emptyD1, insertInto, seedD1 } from "./events-in-d1.ts";
+import { encodeEventRow } from "../../src/d1/event-row.ts";
+import { insertEvents } from "../../src/d1/insert-events.ts";
+import { emptyD1, eventRow, insertInto, seedD1 } from "./events-in-d1.ts";
 
 const NOW = Date.UTC(2026, 0, 31);
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -85,6 +88,17 @@ describe("the retention", () => {
     expect((MAX_RETENTION_STATEMENTS * RETENTION_CHUNK_ROWS) / (periodMs / 1000)).toBeGreaterThan(5_000);
     expect(MAX_RETENTION_RUN_MS + STATEMENT_TIMEOUT_MS).toBeLessThan(periodMs); // two runs never overlap
     expect(MAX_RETENTION_STATEMENTS).toBeLessThan(1_000);
+  });
+
+  it("keeps the feed's row of an event that was dated ahead, as long as the event", async ({ expect }) => {
+    const cutoff = NOW - 30 * DAY_MS;
+    const ahead = encodeEventRow(eventRow({ user_id: newUser(), timestamp: cutoff + 1 }));
+    await insertEvents(env.DB, [ahead], 0, cutoff + 1 - MAX_FUTURE_MS);
+    await insertAged(newUser(), [0]); // the newest row would stay in any case
+    await enforceRetention(THIRTY_DAYS, () => NOW);
+    expect(await countOf("feed")).toBe(2);
+    await enforceRetention(THIRTY_DAYS, () => NOW + 2);
+    expect(await countOf("feed")).toBe(1);
   });
 
   it("gives no position out again, since a reader may stand there", async ({ expect }) => {

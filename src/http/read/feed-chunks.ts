@@ -36,7 +36,7 @@ type Filter = Pick<FeedQuery, "event" | "user_id" | "order" | "limit">;
  * Reads the feed from a cursor on: one chunk, or, for the whole rest, chunk after chunk as far as the platform lets one
  * invocation query. A database that fails costs the others nothing as long as they have lines.
  *
- * Throws what D1 throws where there is nothing to hand out, and after a chunk that lacks a database's lines.
+ * Throws what D1 throws when there is nothing to hand out.
  */
 export async function* readChunks(
   env: Env,
@@ -50,7 +50,6 @@ export async function* readChunks(
     const { chunk, failure } = await readChunk(env, names, cursor, filter);
     if (failure && chunk.lines.length === 0) throw failure.reason;
     yield chunk;
-    if (failure) throw failure.reason;
     if (!isWhole || !chunk.more) return;
     ({ cursor } = chunk);
   }

@@ -22,7 +22,10 @@ async function page(after: FeedCursor, changes: Partial<Filter> = {}, of: Env = 
 
 async function follow(after: FeedCursor, changes: Partial<Filter> = {}, of: Env = BOTH) {
   const pages = [await page(after, changes, of)];
-  while (pages.at(-1)!.more) pages.push(await page(pages.at(-1)!.cursor, changes, of));
+  while (pages.at(-1)!.more) {
+    if (pages.length > 1_000) throw new Error("The feed has no end");
+    pages.push(await page(pages.at(-1)!.cursor, changes, of));
+  }
   return { pages, lines: pages.flatMap(({ lines }) => lines.map(({ line }) => line)), cursor: pages.at(-1)!.cursor };
 }
 
