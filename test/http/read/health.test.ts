@@ -1,6 +1,7 @@
 import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { version } from "../../../package.json";
+import { app } from "../../../src/app.ts";
 import { HEALTH_MEMORY_MS, HEALTH_TIMEOUT_MS } from "../../../src/limits.ts";
 import { breakD1 } from "../../d1-faults.ts";
 import { requestWith } from "../../tracklog.ts";
@@ -78,6 +79,18 @@ describe("GET /health", () => {
     const answer = requestWith(settings, "/health", WITH_READ_KEY);
     await vi.advanceTimersByTimeAsync(HEALTH_TIMEOUT_MS);
     expect((await answer).body).toMatchObject({ status: 503, databases: { DB_1: "timeout" } });
+  });
+
+  it("asks D1 once for a hundred who ask at the same time", async ({ expect }) => {
+    let asked = 0;
+    const slow = databaseThat(async () => {
+      asked++;
+      await scheduler.wait(50);
+    });
+    const settings = { ...env, DB: slow };
+    const answers = await Promise.all(Array.from({ length: 100 }, () => app.request("/health", {}, settings)));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(asked).toBe(1);
   });
 
   it("asks D1 no more than once in a while, however often it is asked", async ({ expect }) => {
