@@ -10,6 +10,7 @@ import {
   readFeed,
 } from "../../d1/read-feed.ts";
 import { MAX_PAGE_BYTES, MAX_STREAM_QUERIES, STATEMENT_TIMEOUT_MS } from "../../limits.ts";
+import { logFailure } from "../../log-failure.ts";
 import { orTimeout } from "../../or-timeout.ts";
 
 const wholeNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -49,6 +50,7 @@ export async function* readChunks(
   for (let queries = 0; queries < MAX_STREAM_QUERIES; queries += QUERIES_PER_FEED_PAGE * names.length) {
     const { chunk, failure } = await readChunk(env, names, cursor, filter);
     if (failure && chunk.lines.length === 0) throw failure.reason;
+    if (failure) logFailure("feed_incomplete", failure.reason);
     yield chunk;
     if (!isWhole || !chunk.more) return;
     ({ cursor } = chunk);

@@ -70,10 +70,13 @@ describe("the feed of several databases", () => {
   it("hands out what it has while one is away, and fails when it has nothing", async ({ expect }) => {
     await insertInto(env.DB, { seq: 1 });
     await insertInto(env.SECOND_DB, { seq: 2 });
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
     const half = { ...BOTH, DB: away() };
     const { lines, more, cursor } = await page({}, {}, half);
     expect(seqsOf(lines.map(({ line }) => line))).toEqual([2]);
     expect(more).toBe(true);
+    expect(log).toHaveBeenCalledWith(expect.stringContaining("feed_incomplete"));
+    log.mockRestore();
     await expect(page(cursor, {}, half)).rejects.toThrow("D1 is away");
     expect(seqsOf((await follow(cursor)).lines)).toEqual([1]);
   });
