@@ -17,7 +17,7 @@ async function follow(changes: Partial<FeedQuery> = {}, after?: FeedPlace) {
   const query = { ...PAGE, ...changes };
   const pages = [await readFeed(env.DB, after ?? FEED_START[query.order], query)];
   while (pages.at(-1)!.more) {
-    if (pages.length > 100) throw new Error("The feed has no end");
+    if (pages.length > 200) throw new Error("The feed has no end");
     pages.push(await readFeed(env.DB, pages.at(-1)!.next, query));
   }
   return { pages, lines: pages.flatMap(({ lines }) => lines), next: pages.at(-1)!.next };

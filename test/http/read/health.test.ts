@@ -88,7 +88,7 @@ describe("GET /health", () => {
       await scheduler.wait(50);
     });
     const settings = { ...env, DB: slow };
-    const answers = await Promise.all(Array.from({ length: 100 }, () => app.request("/health", {}, settings)));
+    const answers = await Promise.all(Array.from({ length: 100 }, async () => app.request("/health", {}, settings)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect(asked).toBe(1);
   });
