@@ -27,7 +27,7 @@ export async function compareTimelines(url: string, ledger: Ledger): Promise<str
 export async function compareD1(d1File: string, ledger: Ledger, maxWaitMs: number): Promise<string[]> {
   const database = new DatabaseSync(d1File, { readOnly: true, timeout: 5_000 });
   const select = database.prepare(
-    "SELECT timestamp, seq, revision, properties FROM events WHERE user_id = ? ORDER BY position",
+    "SELECT timestamp, seq, revision, properties FROM events WHERE user_id = ? ORDER BY seq",
   );
   const compare = () =>
     [...ledger.users].flatMap(([userId, entries]) => {

@@ -72,7 +72,6 @@ async function* textsOf(
   onFailure: (error: unknown) => void,
 ): AsyncGenerator<string> {
   let last = first;
-  let isBroken = false;
   yield textOf(first);
   try {
     for await (const chunk of chunks) {
@@ -84,9 +83,8 @@ async function* textsOf(
     }
   } catch (error) {
     onFailure(error);
-    isBroken = true;
   }
-  yield `${JSON.stringify({ cursor: encodeCursor(last.cursor), end: !last.more && !isBroken })}\n`;
+  yield `${JSON.stringify({ cursor: encodeCursor(last.cursor), end: !last.more })}\n`;
 }
 
 function textOf({ lines }: FeedChunk): string {
