@@ -75,8 +75,7 @@ async function* textsOf(
   yield textOf(first);
   try {
     for await (const chunk of chunks) {
-      // Whoever goes on from the last line is told.
-      isBroken = chunk === "gone";
+      // Whoever goes on from the last line is told then.
       if (chunk === "gone") break;
       last = chunk;
       yield textOf(chunk);
