@@ -50,7 +50,7 @@ export interface StoredValues {
   [pack: `backlog:${number}`]: EventKey[];
   /**
    * The time of a message that has an id and no time of its own, by event and id: what it is found by when it is sent
-   * again. Written by record-event.ts, until the erasure.
+   * again. Written by known-time.ts, until the erasure.
    */
   [time: `time:${string}`]: number;
   /** Written by erasure.ts, by generation, until D1 has forgotten. */
