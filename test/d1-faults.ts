@@ -24,15 +24,17 @@ export function breakD1(message = "D1_ERROR: D1 is away") {
 export function holdD1(moment: "before" | "after", from = 1) {
   // Flags and no promises: a promise that one object resolves continues the test in that object's place.
   const gate = { reached: false, open: false };
-  let insertions = 0;
-  const restore = interceptInsertions(async (run) => {
-    if (++insertions < from) return run();
+  const parameters: string[] = [];
+  const restore = interceptInsertions(async (run, parameter) => {
+    if (parameters.push(parameter) < from) return run();
     const result = moment === "after" ? await run() : undefined;
     gate.reached = true;
     while (!gate.open) await scheduler.wait(5);
     return result ?? run();
   });
   return {
+    /** The JSON parameters that were sent until `release`. */
+    parameters,
     reached: () => vi.waitUntil(() => gate.reached, { timeout: 5_000, interval: 5 }),
     release: () => {
       gate.open = true;

@@ -32,8 +32,6 @@ export interface LogState {
 export interface PendingErasure {
   userId: string;
   database: string;
-  /** How many events the log had. */
-  events: number;
   /** The packs of keys to delete: `erased:<generation>:first` up to but not including `erased:<generation>:next`. */
   first: number;
   next: number;
