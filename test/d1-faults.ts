@@ -101,7 +101,7 @@ export function interceptBatches(text: string, through: Through): () => void {
     }),
     vi.spyOn(env.DB, "batch").mockImplementation((statements) => {
       const found = statements.map((statement) => made.get(statement)).find((one) => one?.query.includes(text));
-      return found ? (through(() => batch(statements), found.parameter) as never) : batch(statements);
+      return found ? through(() => batch(statements), found.parameter) : batch(statements);
     }),
   ];
   return () => spies.forEach((spy) => spy.mockRestore());

@@ -34,7 +34,7 @@ export function tracked({
     timestamp: 1_700_000_000_000,
     messageId: "",
     enrichment: "",
-    profile: Object.fromEntries(profile) as TrackedEvent["profile"],
+    profile: Object.fromEntries(profile),
     hasOwnTime: true,
     hasOwnId: changes.messageId !== undefined,
     ...changes,
@@ -46,8 +46,8 @@ export function tracked({
 type Sent = Omit<Parameters<typeof tracked>[0], "userId">;
 
 /** Records events of a user in the user's log, past the limits of a request. Returns what became of each. */
-export async function record(userId: string, ...events: Sent[]): Promise<Verdict[]> {
-  const all = events.map((event) => tracked({ ...event, userId }));
+export async function record(userId: string, ...sent: Sent[]): Promise<Verdict[]> {
+  const all = sent.map((event) => tracked({ ...event, userId }));
   const answer = await userLog(userId).record(all, null);
   if (answer.status !== "recorded") throw new Error(`The user's rate was exceeded by ${all.length} events`);
   return answer.verdicts;

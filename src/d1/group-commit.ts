@@ -12,7 +12,7 @@ import { orTimeout } from "../or-timeout.ts";
 import { isRefusal } from "./d1-failure.ts";
 
 /** What became of one caller's rows. */
-export interface Committed {
+interface Committed {
   /** The indexes of the rows that D1 will never take; all others are in D1. */
   refused: number[];
 }

@@ -7,7 +7,8 @@ import {
   MAX_STATEMENT_EVENTS,
 } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
-import type { EventKey, LogState, ValueStore } from "./stored-values.ts";
+import type { EventKey } from "./event-table.ts";
+import type { LogState, ValueStore } from "./stored-values.ts";
 
 interface Entry {
   key: EventKey;

@@ -6,6 +6,7 @@ import { eraseEventTable } from "./erasure.ts";
 import {
   createEventTable,
   dropEventTable,
+  type EventKey,
   insertRow,
   keyOf,
   type LogRow,
@@ -14,7 +15,7 @@ import {
 } from "./event-table.ts";
 import { recordEvent, type Recorded, recordOnly, type Verdict } from "./record-event.ts";
 import { withKnownTime } from "./known-time.ts";
-import type { EventKey, LogState, ValueStore } from "./stored-values.ts";
+import type { LogState, ValueStore } from "./stored-values.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
 /**
@@ -152,7 +153,11 @@ export class EventLog {
 function isOfOneEvent({ headSeq, only }: LogState, events: readonly TrackedEvent[]): boolean {
   if (headSeq > 0 && !only) return false;
   const [first] = events;
-  const [timestamp, event, messageId] = only ? keyOf(only) : first ? [first.timestamp, first.event, first.messageId] : [];
+  const [timestamp, event, messageId] = only
+    ? keyOf(only)
+    : first
+      ? [first.timestamp, first.event, first.messageId]
+      : [];
   return events.every(
     (other) => other.timestamp === timestamp && other.event === event && other.messageId === messageId,
   );

@@ -50,9 +50,7 @@ export function recordOnly(
 ): Recorded[] {
   return events.map((event) => {
     const row = newRow(state, event, source, now);
-    const recorded = state.only
-      ? update(state, state.only, event)
-      : { verdict: created(state, event), changed: row };
+    const recorded = state.only ? update(state, state.only, event) : { verdict: created(state, event), changed: row };
     state.only = recorded.changed ?? state.only!;
     return recorded;
   });

@@ -1,10 +1,7 @@
 import type { ErasedKey } from "../d1/erase-events.ts";
-import type { LogRow } from "./event-table.ts";
+import type { EventKey, LogRow } from "./event-table.ts";
 import type { Profile } from "./profile.ts";
 import type { TokenBucket } from "./token-bucket.ts";
-
-/** What makes an event the same event in its log; the message id is empty where there is none. */
-export type EventKey = [timestamp: number, event: string, messageId: string];
 
 /** What a user's log knows of itself: one value, written with every request that records something. */
 export interface LogState {
@@ -61,7 +58,7 @@ export interface StoredValues {
   suppressed: true;
 }
 
-type Name = keyof StoredValues & string;
+type Name = keyof StoredValues;
 
 /** The key-value storage of a user's object, typed. Synchronous, and part of the transaction that is under way. */
 export class ValueStore {
@@ -91,6 +88,6 @@ export class ValueStore {
 
   /** Deletes every value of a family. */
   deleteAll(family: "backlog" | "time"): void {
-    for (const [name] of [...this.#kv.list({ prefix: `${family}:` })]) this.#kv.delete(name);
+    for (const name of Array.from(this.#kv.list({ prefix: `${family}:` }), ([found]) => found)) this.#kv.delete(name);
   }
 }

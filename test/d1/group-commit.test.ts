@@ -165,7 +165,11 @@ describe("group commit", () => {
 describe("a row that D1 refuses", () => {
   it("costs nobody else: only its caller hears of it, by its index", async ({ expect }) => {
     const { commits, taken } = pickyDatabase((row) => row.startsWith("bad"));
-    const outcomes = Promise.all([commits.add(["a", "b"]), commits.add(["c", "bad", "d", "bad too"]), commits.add(["e"])]);
+    const outcomes = Promise.all([
+      commits.add(["a", "b"]),
+      commits.add(["c", "bad", "d", "bad too"]),
+      commits.add(["e"]),
+    ]);
     expect(await outcomes).toEqual([OK, { refused: [1, 3] }, OK]);
     expect(taken().toSorted()).toEqual(["a", "b", "c", "d", "e"]);
   });

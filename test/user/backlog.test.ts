@@ -3,7 +3,8 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, it, vi } from "vitest";
 import { MAX_BACKLOG_ROW_BYTES, MAX_RETRY_ROWS, MAX_STATEMENT_EVENTS } from "../../src/limits.ts";
 import { Backlog } from "../../src/user/backlog.ts";
-import { type EventKey, type LogState, ValueStore } from "../../src/user/stored-values.ts";
+import type { EventKey } from "../../src/user/event-table.ts";
+import { type LogState, ValueStore } from "../../src/user/stored-values.ts";
 import { breakD1, holdD1, interceptInsertions, watchD1 } from "../d1-faults.ts";
 import { delivered, events, inStorage, newUser, pendingOf, record, rowsOf, stateOf, userLog } from "../tracklog.ts";
 
@@ -78,7 +79,9 @@ describe("while D1 is away for long", () => {
       await runInDurableObject(userLog(user), (log) => log.alarm());
       await delivered(user, 15_000);
       const sent = [...held.parameters, ...again.parameters].reduce((sum, text) => sum + rowsIn(text).length, 0);
-      expect((await rowsOf(user)).map(({ seq }) => seq as number)).toEqual(Array.from({ length: 1_200 }, (_, i) => i + 1));
+      expect((await rowsOf(user)).map(({ seq }) => seq as number)).toEqual(
+        Array.from({ length: 1_200 }, (_, i) => i + 1),
+      );
       expect(sent).toBeLessThanOrEqual(1_200 + 3 * MAX_RETRY_ROWS); // no more than a pack and a statement twice
       expect(await packsOf(user)).toEqual([]);
     },

@@ -147,7 +147,7 @@ function refuse(text: string, note = () => {}): () => void {
 /** Waits for a line of the log. Others may come from users of other tests. */
 function lineOf(d1: ReturnType<typeof breakD1>, failure: string): Promise<Record<string, unknown>> {
   const find = () => d1.lines().find((line) => line["failure"] === failure && line["failures"] === 1);
-  return vi.waitUntil(find, { timeout: 5_000 }) as Promise<Record<string, unknown>>;
+  return vi.waitUntil(find, { timeout: 5_000 });
 }
 
 function rowFor(user: string): string {

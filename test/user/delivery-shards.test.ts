@@ -99,7 +99,7 @@ describe("with several lanes to a database", () => {
     const getByName = vi.spyOn(env.D1_WRITER, "getByName");
     const names = users.map((user) => {
       for (let i = 0; i < 3; i++) writerOf({ ...env, D1_WRITER_LANES: lanes }, "DB_1", user);
-      return getByName.mock.calls.splice(0).map(([name]) => name!);
+      return getByName.mock.calls.splice(0).map(([name]) => name);
     });
     getByName.mockRestore();
     return names;

@@ -59,7 +59,9 @@ describe("what is delivered", () => {
     expect(Math.max(...statements.map((rows) => rows.length))).toBe(MAX_STATEMENT_EVENTS);
     const seqs = statements.flat().map(([, , , , , seq]) => seq);
     expect(seqs).toEqual(seqs.map((_, i) => i + 1));
-    expect((await rowsOf(user)).map(({ seq }) => seq as number)).toEqual(Array.from({ length: 2_500 }, (_, i) => i + 1));
+    expect((await rowsOf(user)).map(({ seq }) => seq as number)).toEqual(
+      Array.from({ length: 2_500 }, (_, i) => i + 1),
+    );
   });
 
   it("goes in more than one statement past 1 MB, in bytes of UTF-8", async ({ expect }) => {

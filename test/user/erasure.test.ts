@@ -223,7 +223,13 @@ describe("a deletion in D1", () => {
     await erase();
     await forgotten();
     await record(2, "D1");
-    await eraseEvents(env.DB, user, generation, [1, 2, 3].map((seq) => [1_700_000_000_000 + seq, seq]), Date.now());
+    await eraseEvents(
+      env.DB,
+      user,
+      generation,
+      [1, 2, 3].map((seq) => [1_700_000_000_000 + seq, seq]),
+      Date.now(),
+    );
     expect(await rowsOf(user)).toHaveLength(2);
     expect(await generationOf()).not.toBe(generation);
   });

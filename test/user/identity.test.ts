@@ -40,7 +40,8 @@ describe("a delayed retry of an older version", () => {
     for (let i = 1; i < 30; i++) expect(await record(user, plan(i))).toMatchObject([{ status: "updated" }]);
     await delivered(user);
     await abortAllDurableObjects();
-    for (let i = 0; i < 30; i++) expect(await record(user, plan(i))).toMatchObject([{ status: "duplicate", revision: 30 }]);
+    for (let i = 0; i < 30; i++)
+      expect(await record(user, plan(i))).toMatchObject([{ status: "duplicate", revision: 30 }]);
     await evictDurableObject(userLog(user));
     expect(await record(user, plan(3))).toMatchObject([{ status: "duplicate" }]);
     expect(await record(user, plan("new"))).toMatchObject([{ status: "updated", revision: 31 }]);
@@ -69,7 +70,9 @@ describe("a delayed retry of an older version", () => {
     const versions = Array.from({ length: MAX_REMEMBERED_VERSIONS + 1 }, (_, i) => plan(i));
     await record(user, { event: "other" }, ...versions.slice(0, 500));
     await record(user, ...versions.slice(500));
-    const texts = await inStorage(user, ({ sql }) => sql.exec<{ versions: string }>("SELECT versions FROM events WHERE versions IS NOT NULL").one());
+    const texts = await inStorage(user, ({ sql }) =>
+      sql.exec<{ versions: string }>("SELECT versions FROM events WHERE versions IS NOT NULL").one(),
+    );
     expect(texts.versions).toHaveLength(11 * MAX_REMEMBERED_VERSIONS);
     expect(await record(user, versions[1]!)).toMatchObject([{ status: "duplicate" }]);
     expect(await record(user, versions[0]!)).toMatchObject([{ status: "updated" }]);
@@ -123,7 +126,10 @@ describe("a user's id", () => {
     expect((await track(anEvent({ user_id: longest }))).body).toMatchObject({ status: "created" });
     await delivered(longest);
     await abortAllDurableObjects();
-    expect((await track(anEvent({ user_id: longest, event: "again" }))).body).toMatchObject({ status: "created", seq: 2 });
+    expect((await track(anEvent({ user_id: longest, event: "again" }))).body).toMatchObject({
+      status: "created",
+      seq: 2,
+    });
     expect((await get(`/users/${encodeURIComponent(longest)}`)).body).toMatchObject({ events: 2 });
     await delivered(longest);
     expect(await rowsOf(longest)).toHaveLength(2);

@@ -78,7 +78,9 @@ describe("while D1 is away", () => {
     await vi.waitUntil(() => statements === 2, { timeout: 5_000 });
     expect(sent).toEqual([1_000]);
     await delivered(user, 15_000);
-    expect((await rowsOf(user)).map(({ seq }) => seq as number)).toEqual(Array.from({ length: 2_400 }, (_, i) => i + 1));
+    expect((await rowsOf(user)).map(({ seq }) => seq as number)).toEqual(
+      Array.from({ length: 2_400 }, (_, i) => i + 1),
+    );
     expect(sent.reduce((sum, count) => sum + count, 0)).toBe(2_400);
   });
 });
@@ -92,7 +94,7 @@ describe("a writer that never answers", () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     await record(user, ...events(1));
     await runInDurableObject(userLog(user), async () => {
-      for (let calls = 0; writer.mock.calls.length === calls; ) await scheduler.wait(1); // until it was called
+      for (let calls = 0; writer.mock.calls.length === calls;) await scheduler.wait(1); // until it was called
       await vi.advanceTimersByTimeAsync(WRITER_CALL_TIMEOUT_MS);
     });
     vi.useRealTimers();

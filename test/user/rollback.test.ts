@@ -74,9 +74,8 @@ describe("suppression", () => {
     await record(user, ...events(1, 2));
     d1.release();
     await delivered(user);
-    await vi.waitFor(
-      async () => expect(await rowsOf(user)).toMatchObject([{ seq: 1, timestamp: 1_700_000_000_002 }]),
-      { timeout: 5_000 },
-    );
+    await vi.waitFor(async () => expect(await rowsOf(user)).toMatchObject([{ seq: 1, timestamp: 1_700_000_000_002 }]), {
+      timeout: 5_000,
+    });
   });
 });

@@ -112,7 +112,9 @@ describe("the rows that a user's object writes", () => {
     const message = { event: "e", messageId: "m", hasOwnTime: false };
     expect(await rowsOfRequests(user, [{ ...message, timestamp: 1 }])).toMatchObject({ written: 3 });
     expect(await rowsOfRequests(user, [{ ...message, timestamp: 2 }])).toMatchObject({ written: 0 });
-    expect(await rowsOfRequests(user, [{ ...message, messageId: "n", hasOwnTime: true }])).toMatchObject({ written: 2 });
+    expect(await rowsOfRequests(user, [{ ...message, messageId: "n", hasOwnTime: true }])).toMatchObject({
+      written: 2,
+    });
     const generated = { ...message, messageId: "digest", hasOwnId: false };
     expect(await rowsOfRequests(user, [generated])).toMatchObject({ written: 2 });
   });
