@@ -21,7 +21,6 @@ export function countRows(userId: string, run: (log: UserLog, state: DurableObje
     const values = spies.put.mock.calls.length + spies.delete.mock.calls.length;
     const alarms = spies.setAlarm.mock.calls.length;
     for (const spy of Object.values(spies)) spy.mockRestore();
-    const sum = (counts: number[]) => counts.reduce((total, count) => total + count, 0);
     return {
       written: sum(cursors.map(({ rowsWritten }) => rowsWritten)) + values + alarms,
       read: sum(cursors.map(({ rowsRead }) => rowsRead)),
@@ -30,4 +29,8 @@ export function countRows(userId: string, run: (log: UserLog, state: DurableObje
       alarms,
     };
   });
+}
+
+function sum(counts: number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
 }

@@ -57,8 +57,7 @@ describe("the limits", () => {
   });
 
   it("keep a log's state within a stored value of 2 MB, with its largest only event and profile", ({ expect }) => {
-    const request =
-      MAX_REQUEST_EVENTS * 2 * (MAX_EVENT_NAME_CHARACTERS + MAX_MESSAGE_ID_CHARACTERS);
+    const request = MAX_REQUEST_EVENTS * 2 * (MAX_EVENT_NAME_CHARACTERS + MAX_MESSAGE_ID_CHARACTERS);
     const state = 2 * MAX_BACKLOG_STATE_BYTES + 2 * request + (1 + 4) * 2 * MAX_EVENT_BYTES;
     expect(state).toBeLessThan(2_000_000);
   });

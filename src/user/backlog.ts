@@ -26,7 +26,7 @@ export interface Shipment {
 }
 
 /** Reads an event of the log from storage as an encoded row. Null where it is not there. */
-export type ReadRow = (key: EventKey) => string | null;
+type ReadRow = (key: EventKey) => string | null;
 
 /**
  * What D1 lacks of a log: events that were created or updated, by their keys.

@@ -38,7 +38,7 @@ export interface PendingErasure {
  * Every value that a user's object keeps in its key-value storage, besides the table `events`. Each is a billed row
  * when it is written and when it is deleted.
  */
-export interface StoredValues {
+interface StoredValues {
   /** Written by event-log.ts, from the first event until the erasure. */
   log: LogState;
   /** Written by backlog.ts when D1 lacks more than the log's state should hold; deleted when D1 has it. */

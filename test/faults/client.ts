@@ -55,7 +55,10 @@ export async function send(url: string, events: SentEvent[], ledger: Ledger): Pr
 }
 
 /** Null where there was no answer, or one that says to come again. */
-export async function post(url: string, body: string): Promise<{ status: string; seq: number; revision: number }[] | null> {
+export async function post(
+  url: string,
+  body: string,
+): Promise<{ status: string; seq: number; revision: number }[] | null> {
   const signal = AbortSignal.timeout(MAX_ANSWER_MS);
   const answer = await fetch(`${url}/track`, { method: "POST", body, signal })
     .then(async (response) => ({ status: response.status, body: (await response.json()) as { results: [] } }))

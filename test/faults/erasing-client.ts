@@ -19,7 +19,12 @@ export async function runErasingClient(url: string, ledger: Ledger, isOver: () =
       await post(url, JSON.stringify(newEvents(MAX_REQUEST_EVENTS, () => user)));
     while (!(await erase(url, user))) await sleep(RETRY_DELAY_MS);
     ledger.erased.add(user);
-    if (number % 2 === 0) await send(url, newEvents(5, () => user), ledger);
+    if (number % 2 === 0)
+      await send(
+        url,
+        newEvents(5, () => user),
+        ledger,
+      );
   }
 }
 

@@ -51,7 +51,9 @@ try {
   await clients;
 
   const { violations, retried, users, erased, answered } = ledger;
-  console.log(`sent: ${answered} events and updates of ${users.size} users were answered 2xx, and ${erased.size} erasures`);
+  console.log(
+    `sent: ${answered} events and updates of ${users.size} users were answered 2xx, and ${erased.size} erasures`,
+  );
   console.log(
     `sent again after an answer was lost: ${retried.created} came out as created, ` +
       `${retried.duplicate} as duplicate, ${retried.updated} as updated`,

@@ -126,15 +126,20 @@ describe("while D1 is away for long", () => {
   });
 });
 
-describe("a backlog in memory", () => {
-  /** A backlog with some events noted, whose reads from storage are counted. */
-  function withBacklog<T>(run: (backlog: Backlog, read: (key: EventKey) => string) => T) {
-    const reads = vi.fn<(key: EventKey) => string>(([timestamp]) => `[${timestamp}]`);
-    return runInDurableObject(userLog(newUser()), (_, { storage }) =>
-      run(new Backlog(new ValueStore(storage)), reads),
-    ).then((value) => ({ value, reads: reads.mock.calls.length }));
-  }
+/** A backlog with some events noted, whose reads from storage are counted. */
+function withBacklog<T>(run: (backlog: Backlog, read: (key: EventKey) => string) => T) {
+  const reads = vi.fn<(key: EventKey) => string>(([timestamp]) => `[${timestamp}]`);
+  return runInDurableObject(userLog(newUser()), (_, { storage }) =>
+    run(new Backlog(new ValueStore(storage)), reads),
+  ).then((value) => ({ value, reads: reads.mock.calls.length }));
+}
 
+/** Keys that fill a pack. */
+function keys(from: number): EventKey[] {
+  return Array.from({ length: 200 }, (_, i) => [from + i, "e".repeat(200), ""]);
+}
+
+describe("a backlog in memory", () => {
   it("reads storage for none of the rows that it was given", async ({ expect }) => {
     const { value, reads } = await withBacklog((backlog, read) => {
       for (let i = 0; i < 10; i++) backlog.note([i, "e", ""], `[${i}]`);
@@ -171,7 +176,6 @@ describe("a backlog in memory", () => {
 
   it("gets past a pack whose events have all been updated since, to the packs behind it", async ({ expect }) => {
     const { value } = await withBacklog((backlog, read) => {
-      const keys = (from: number): EventKey[] => Array.from({ length: 200 }, (_, i) => [from + i, "e".repeat(200), ""]);
       for (const key of keys(0)) backlog.note(key, "[]");
       backlog.stored();
       for (const key of keys(1_000)) backlog.note(key, "[]");

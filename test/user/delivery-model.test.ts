@@ -109,8 +109,7 @@ describe("delivery", () => {
         d1.isFree = true;
         await Promise.all(running);
         // What is owed must have an alarm on disk: the object's memory may be lost at any time.
-        const isSafe = async () =>
-          (await alarmOf(user)) !== null || (await differences(user)) === "";
+        const isSafe = async () => (await alarmOf(user)) !== null || (await differences(user)) === "";
         await vi.waitUntil(isSafe, { timeout: 5_000 }); // at once, unless an alarm is going off right now
         // Without a new event: alarms must be enough, and few of them.
         for (let alarms = 0; alarms < 4; alarms++) await runDurableObjectAlarm(userLog(user)).catch(() => {});

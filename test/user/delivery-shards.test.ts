@@ -93,18 +93,18 @@ describe("with several databases", () => {
   });
 });
 
-describe("with several lanes to a database", () => {
-  /** The writers that a user's calls go to. */
-  async function lanesOf(users: string[], lanes: string): Promise<string[][]> {
-    const getByName = vi.spyOn(env.D1_WRITER, "getByName");
-    const names = users.map((user) => {
-      for (let i = 0; i < 3; i++) writerOf({ ...env, D1_WRITER_LANES: lanes }, "DB_1", user);
-      return getByName.mock.calls.splice(0).map(([name]) => name);
-    });
-    getByName.mockRestore();
-    return names;
-  }
+/** The writers that a user's calls go to. */
+async function lanesOf(users: string[], lanes: string): Promise<string[][]> {
+  const getByName = vi.spyOn(env.D1_WRITER, "getByName");
+  const names = users.map((user) => {
+    for (let i = 0; i < 3; i++) writerOf({ ...env, D1_WRITER_LANES: lanes }, "DB_1", user);
+    return getByName.mock.calls.splice(0).map(([name]) => name);
+  });
+  getByName.mockRestore();
+  return names;
+}
 
+describe("with several lanes to a database", () => {
   it("a user always has the same one, and all of them have users", async ({ expect }) => {
     const users = Array.from({ length: 200 }, newUser);
     const lanes = await lanesOf(users, "4");

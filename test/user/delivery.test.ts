@@ -162,15 +162,15 @@ describe("what is known of a delivery", () => {
     await record(user, ...events(1));
     await delivered(user);
     const before = await rowsOf(user);
-    const feed = () => env.DB.prepare("SELECT count(*) AS n FROM feed").first("n");
-    const told = await feed();
+    const feed = env.DB.prepare("SELECT count(*) AS n FROM feed");
+    const told = await feed.first("n");
     await abortAllDurableObjects();
     const d1 = watchD1();
     expect(await pendingOf(user)).toBe(1);
     await runDurableObjectAlarm(userLog(user));
     expect(d1.parameters).toHaveLength(1);
     expect(await rowsOf(user)).toEqual(before);
-    expect(await feed()).toBe(told);
+    expect(await feed.first("n")).toBe(told);
     expect(await pendingOf(user)).toBe(0);
   });
 

@@ -15,24 +15,25 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+/** From 3 on, as many as the first parameter says. */
+const NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 3 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)";
+
 /** A user whose log has so many events, and D1 as well. Both are filled past what requests could in this time. */
 async function filledUser(count: number): Promise<string> {
   const user = newUser();
   await record(user, ...events(2));
   await delivered(user);
   const { generation } = (await stateOf(user))!;
-  const from = (name: string) =>
-    `WITH RECURSIVE ${name}(n) AS (SELECT 3 UNION ALL SELECT n + 1 FROM ${name} WHERE n < ?1)`;
   await inStorage(user, ({ sql, kv }) => {
     sql.exec(
-      `INSERT INTO events ${from("numbers")}
+      `INSERT INTO events ${NUMBERS}
        SELECT 1700000000000 + n, 'e', '', n, 1, '{}', '{}', 0, NULL, NULL, NULL FROM numbers`,
       count,
     );
     kv.put("log", { ...kv.get<object>("log"), headSeq: count, backlog: [] });
   });
   await env.DB.prepare(
-    `INSERT INTO events ${from("numbers")}
+    `INSERT INTO events ${NUMBERS}
      SELECT 1700000000000 + n, ?2, n, ?3, 1, 'e', NULL, '{}', '{}', 0, NULL FROM numbers`,
   )
     .bind(count, generation, user)

@@ -49,9 +49,9 @@ describe("a delayed retry of an older version", () => {
 
   it("is told by its context as well", async ({ expect }) => {
     const user = newUser();
-    const at = (page: number) => ({ properties: { a: 1 }, context: { page } });
     const statuses = [];
-    for (const page of [1, 2, 1, 3, 2]) statuses.push((await record(user, at(page)))[0]!.status);
+    for (const page of [1, 2, 1, 3, 2])
+      statuses.push((await record(user, { properties: { a: 1 }, context: { page } }))[0]!.status);
     expect(statuses).toEqual(["created", "updated", "duplicate", "updated", "duplicate"]);
   });
 
@@ -79,9 +79,11 @@ describe("a delayed retry of an older version", () => {
   });
 });
 
-describe("a message that has an id and no time of its own", () => {
-  const message = (timestamp: number, id = "m") => ({ event: "e", messageId: id, timestamp, hasOwnTime: false });
+function message(timestamp: number, id = "m") {
+  return { event: "e", messageId: id, timestamp, hasOwnTime: false };
+}
 
+describe("a message that has an id and no time of its own", () => {
   it("is found again at its first time, also after a crash and within a request", async ({ expect }) => {
     const user = newUser();
     expect(await record(user, message(1), message(2))).toMatchObject([{ status: "created" }, { status: "duplicate" }]);

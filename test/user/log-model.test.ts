@@ -49,7 +49,13 @@ class LogModel {
   timeline() {
     return [...this.#events.values()]
       .sort((a, b) => a.timestamp - b.timestamp || a.seq - b.seq)
-      .map(({ versions: _, ...stored }) => ({ ...stored, fields: textOf(stored.fields) }));
+      .map(({ event, timestamp, seq, revision, fields }) => ({
+        event,
+        timestamp,
+        seq,
+        revision,
+        fields: textOf(fields),
+      }));
   }
 }
 

@@ -4,7 +4,17 @@ import { afterEach, describe, it, vi } from "vitest";
 import { USER_PROPERTIES } from "../../src/event/contract.ts";
 import { countRows } from "../count-rows.ts";
 import { holdD1 } from "../d1-faults.ts";
-import { anEvent, events, get, inStorage, newUser, record, track, tracked, userLog } from "../tracklog.ts";
+import {
+  anEvent,
+  events as someEvents,
+  get,
+  inStorage,
+  newUser,
+  record,
+  track,
+  tracked,
+  userLog,
+} from "../tracklog.ts";
 
 const T0 = 1_700_000_000_000;
 
@@ -72,7 +82,7 @@ describe("the latest known properties", () => {
     const costs = [];
     for (const count of [10, 20_000]) {
       const user = newUser();
-      await record(user, ...events(2, 0, { properties: { email: "a@b.c" } }));
+      await record(user, ...someEvents(2, 0, { properties: { email: "a@b.c" } }));
       await inStorage(user, ({ sql }) =>
         sql.exec(
           `INSERT INTO events SELECT ?1 + value, 'e', '', value, 1, '{"email":"b@b.c"}', '{}', 0, NULL, NULL, NULL
