@@ -1,5 +1,7 @@
 import { STORED_EVENT_COLUMNS, type StoredEvent } from "../event/stored-event.ts";
-import type { EventKey } from "./stored-values.ts";
+
+/** What makes an event the same event in its log; the message id is empty where there is none. */
+export type EventKey = [timestamp: number, event: string, messageId: string];
 
 /** A row of a log's table: the event, and what only the log has to know of it. */
 export interface LogRow extends StoredEvent {
@@ -66,7 +68,8 @@ export function keyOf(row: LogRow): EventKey {
 }
 
 /** The event as everybody but the log sees it. The client's own context wins over what the edge added. */
-export function storedEventOf({ versions: _, enrichment, ...row }: LogRow): StoredEvent {
+export function storedEventOf(stored: LogRow): StoredEvent {
+  const { versions: _, enrichment, ...row } = stored;
   const context = enrichment === null ? row.context : withDefaults(row.context, enrichment);
   return { ...row, message_id: row.message_id || null, context };
 }

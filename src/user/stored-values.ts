@@ -1,10 +1,7 @@
 import type { ErasedKey } from "../d1/erase-events.ts";
-import type { LogRow } from "./event-table.ts";
+import type { EventKey, LogRow } from "./event-table.ts";
 import type { Profile } from "./profile.ts";
 import type { TokenBucket } from "./token-bucket.ts";
-
-/** What makes an event the same event in its log; the message id is empty where there is none. */
-export type EventKey = [timestamp: number, event: string, messageId: string];
 
 /** What a user's log knows of itself: one value, written with every request that records something. */
 export interface LogState {
@@ -32,8 +29,6 @@ export interface LogState {
 export interface PendingErasure {
   userId: string;
   database: string;
-  /** How many events the log had. */
-  events: number;
   /** The packs of keys to delete: `erased:<generation>:first` up to but not including `erased:<generation>:next`. */
   first: number;
   next: number;
@@ -43,14 +38,14 @@ export interface PendingErasure {
  * Every value that a user's object keeps in its key-value storage, besides the table `events`. Each is a billed row
  * when it is written and when it is deleted.
  */
-export interface StoredValues {
+interface StoredValues {
   /** Written by event-log.ts, from the first event until the erasure. */
   log: LogState;
   /** Written by backlog.ts when D1 lacks more than the log's state should hold; deleted when D1 has it. */
   [pack: `backlog:${number}`]: EventKey[];
   /**
    * The time of a message that has an id and no time of its own, by event and id: what it is found by when it is sent
-   * again. Written by record-event.ts, until the erasure.
+   * again. Written by known-time.ts, until the erasure.
    */
   [time: `time:${string}`]: number;
   /** Written by erasure.ts, by generation, until D1 has forgotten. */
@@ -63,7 +58,7 @@ export interface StoredValues {
   suppressed: true;
 }
 
-type Name = keyof StoredValues & string;
+type Name = keyof StoredValues;
 
 /** The key-value storage of a user's object, typed. Synchronous, and part of the transaction that is under way. */
 export class ValueStore {
@@ -93,6 +88,6 @@ export class ValueStore {
 
   /** Deletes every value of a family. */
   deleteAll(family: "backlog" | "time"): void {
-    for (const [name] of [...this.#kv.list({ prefix: `${family}:` })]) this.#kv.delete(name);
+    for (const name of Array.from(this.#kv.list({ prefix: `${family}:` }), ([found]) => found)) this.#kv.delete(name);
   }
 }
