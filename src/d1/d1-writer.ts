@@ -17,7 +17,7 @@ export interface Shipment {
 }
 
 /** Some events of an erased log. */
-export interface Erasure {
+interface Erasure {
   version: number;
   userId: string;
   generation: number;
