@@ -4,6 +4,7 @@ import type { ParsedMessage } from "../../event/segment-message.ts";
 import { MAX_EVENT_BYTES } from "../../limits.ts";
 import { logFailure } from "../../log-failure.ts";
 import { callUserLog } from "../../user/call-user-log.ts";
+import { inTurns } from "../../user/in-turns.ts";
 import type { Verdict } from "../../user/record-event.ts";
 import type { RateLimit } from "../../user/token-bucket.ts";
 
@@ -24,7 +25,7 @@ export type RequestOutcome =
   | { outcome: "unavailable" };
 
 /**
- * Records a request's events: one call for each user, all at once; results in the request's order.
+ * Records a request's events: one call for each user, some at a time; results in the request's order.
  *
  * @param source the name of the write key, null where none is needed
  */
@@ -38,7 +39,7 @@ export async function recordRequest(
     item === "ignored" ? { status: "ignored" } : { status: "rejected", faults: item.ok ? [] : item.faults },
   );
   let refused: { limit: RateLimit; retryAfterMs: number } | undefined;
-  const calls = [...groupByUser(parsed)].map(async ([userId, group]) => {
+  const answered = await inTurns([...groupByUser(parsed)], async ([userId, group]) => {
     const events = group.map(({ event }) => event);
     const call = await callUserLog(env, userId, (log) => log.record(events, source));
     if (!call.ok) {
@@ -52,7 +53,7 @@ export async function recordRequest(
     });
     return true;
   });
-  if (!(await Promise.all(calls)).every(Boolean)) return { outcome: "unavailable" };
+  if (!answered.every(Boolean)) return { outcome: "unavailable" };
   return refused ? { outcome: "rate_limited", results, ...refused } : { outcome: "done", results };
 }
 
