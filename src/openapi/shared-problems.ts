@@ -17,6 +17,14 @@ export type SharedProblem = keyof typeof SHARED_PROBLEMS;
 export const SHARED_PROBLEMS = {
   no_write_key: problemExample("No key, or none that may write", { reason: "unauthorized", kind: "write" }),
   no_read_key: problemExample("No key, or none that may read", { reason: "unauthorized", kind: "read" }),
+  not_json: problemExample(
+    "A message that is not JSON",
+    {
+      reason: "malformed_body",
+      detail: "is not valid JSON: see line 1, character 18 (a comma too many before it, or a value missing)",
+    },
+    { repeat: { text: '{"type": "track",}', times: 1 } },
+  ),
   too_many_bytes: problemExample(
     "A body of more than 1 MiB, after it was inflated",
     { reason: "body_too_large", limit: MAX_REQUEST_BYTES, actual: MAX_REQUEST_BYTES + 1, unit: "bytes" },
