@@ -14,8 +14,8 @@ import { userOperations } from "./operations/users.ts";
 
 const DESCRIPTION = `An event-tracking endpoint: exact, ordered, never lost.
 
-Most operations need a key, and each names its kind: a write key to send, a read key to read and erase. \`components.securitySchemes\`
-tells the ways to present one. A deployment for local development, \`npm run dev\`, needs none.
+Most operations need a key, and each names its kind: a write key to send, a read key to read and erase. The security schemes say in which
+ways a key may come. A deployment for local development, \`npm run dev\`, needs none.
 
 A 2xx is durable. On 429 and 503, send the whole request again: what was stored is not stored twice. Everything that is
 refused is answered with an RFC 9457 problem; an unknown path is 404 and an unknown method 405, as in
@@ -41,7 +41,6 @@ export function openapiDocument() {
   return {
     openapi: "3.1.0",
     info: { title: "Tracklog", version, description: DESCRIPTION, license: { name: "MIT", identifier: "MIT" } },
-    servers: [{ url: "/" }],
     tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name, ...TAGS[name] })),
     paths: pathsOf(operations),
     components: {

@@ -87,6 +87,11 @@ const ALIASES = OPERATIONS.flatMap(({ method, path, operation }) =>
   ((operation["x-aliases"] ?? []) as string[]).map((alias) => ({ method: method.toUpperCase(), path, alias })),
 );
 
+/** All that a request passes, middleware included. */
+function handlersOf(method: string, path: string) {
+  return app.router.match(method, path)[0].map(([[handler]]) => handler);
+}
+
 function allIsAway(): Partial<Env> {
   breakD1();
   vi.spyOn(env.USER_LOG, "getByName").mockImplementation(() => {
@@ -190,8 +195,6 @@ describe("GET /openapi.json", () => {
   it("names as an operation's aliases the paths that lead through the same handlers, and says so in words", ({
     expect,
   }) => {
-    const handlersOf = (method: string, path: string) =>
-      app.router.match(method, path)[0].map(([[handler]]) => handler);
     expect(ALIASES.length).toBeGreaterThan(0);
     for (const { method, path, alias } of ALIASES) {
       const own = handlersOf(method, path);

@@ -28,7 +28,7 @@ export async function startFaultyProxy(target: string, fault: Fault) {
         const value = request.headers[name];
         return typeof value === "string" ? [[name, value]] : [];
       }),
-      body: await bodyOf(request),
+      body: new Uint8Array(await bodyOf(request)),
     });
     statuses.push(answer.status);
     if (isFirst) request.socket.destroy();
