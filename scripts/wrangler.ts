@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
-const WRANGLER = join(import.meta.dirname, "../node_modules/wrangler/bin/wrangler.js");
+/** The path of wrangler's own script. */
+export const WRANGLER = join(import.meta.dirname, "../node_modules/wrangler/bin/wrangler.js");
 
 /**
  * Runs wrangler, and ends this process with its status where it fails.

@@ -5,12 +5,13 @@ import { secureHeaders } from "hono/secure-headers";
 import { getPathNoStrict } from "hono/utils/url";
 import { logFailure } from "./log-failure.ts";
 import type { AppEnv } from "./http/app-env.ts";
-import { browserAccess } from "./http/write/browser-access.ts";
+import { browserAccess, refusalAccess } from "./http/write/browser-access.ts";
 import { feed } from "./http/read/feed.ts";
 import { health } from "./http/read/health.ts";
 import { noStore } from "./http/no-store.ts";
 import { openapi } from "./openapi/openapi.ts";
 import { problem } from "./http/problem.ts";
+import { startPage } from "./http/start-page.ts";
 import { sdkSettings } from "./http/write/sdk-settings.ts";
 import { segment } from "./http/write/segment.ts";
 import { track } from "./http/write/track.ts";
@@ -21,10 +22,13 @@ import { users } from "./http/read/users.ts";
 export const app = new Hono<AppEnv>({ getPath: (request) => getPathNoStrict(request).replace(/^\/{2,}/, "/") });
 
 app.use(requestId());
-// The defaults for pages that frame, open and prefetch say nothing to an API; what is answered may be read anywhere.
+// The defaults that concern framing, opening and prefetching pages mean nothing for an API. Whether a page may read an
+// answer is decided by CORS alone.
 app.use(
   secureHeaders({
     crossOriginResourcePolicy: "cross-origin",
+    // Without includeSubDomains: whether a team's other hosts have TLS is not for this Worker to decide.
+    strictTransportSecurity: "max-age=15552000",
     crossOriginOpenerPolicy: false,
     originAgentCluster: false,
     xDnsPrefetchControl: false,
@@ -34,7 +38,8 @@ app.use(
   }),
 );
 app.use(noStore);
-app.use("/track", browserAccess);
+app.use(refusalAccess(app));
+app.use("/track/*", browserAccess);
 app.use("/v1/*", browserAccess);
 app.use("/beacon/*", browserAccess);
 app.use("/sourceConfig/*", browserAccess);
@@ -49,6 +54,7 @@ app.route("/", sdkSettings);
 app.route("/", users);
 app.route("/", feed);
 app.route("/", health);
+app.route("/", startPage);
 app.route("/", openapi);
 
 app.notFound((c) => problem(c, { reason: "not_found", detail: "There is nothing at this path." }));

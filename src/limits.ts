@@ -107,6 +107,12 @@ export const DEFAULT_RATE_LIMIT_EVENTS_PER_SECOND = 100;
 export const KEY_RATE_LIMIT_REQUESTS = 10_000;
 export const KEY_RATE_LIMIT_PERIOD_S = 10;
 
+/**
+ * The request headers that a preflight asks for and is granted, as one text. A page with every tracing tool asks for some
+ * hundred characters; a list beyond this is not repeated.
+ */
+export const MAX_PREFLIGHT_HEADERS_CHARACTERS = 4_096;
+
 /** How long a browser may remember a preflight's answer. Chromium takes two hours at most, Firefox a day. */
 export const PREFLIGHT_MAX_AGE_S = 86_400;
 
@@ -125,6 +131,16 @@ export const MAX_RETENTION_CHUNKS = 100;
 
 /** How long /health waits for a database: D1 has been seen to hang for 80 s, and monitors give up after some seconds. */
 export const HEALTH_TIMEOUT_MS = 2_000;
+
+/** How often a request to /health looks whether another one has the databases' answers. */
+export const HEALTH_POLL_MS = 20;
+
+/**
+ * What is read of a user agent, and how long a text that the edge adds to an event may be. Browsers send some 200
+ * characters, apps inside of other apps up to 400; names of cities end before 100.
+ */
+export const MAX_USER_AGENT_CHARACTERS = 512;
+export const MAX_ENRICHMENT_CHARACTERS = 100;
 
 /** How long /health repeats what it found, so that strangers cannot load D1 through it. */
 export const HEALTH_MEMORY_MS = 5_000;

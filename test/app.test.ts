@@ -35,7 +35,7 @@ describe("every answer", () => {
     expect(headers.get("X-Content-Type-Options")).toBe("nosniff");
     expect(headers.get("Cache-Control")).toBe("no-store");
     expect(headers.get("Referrer-Policy")).toBe("no-referrer");
-    expect(headers.get("Strict-Transport-Security")).toMatch(/^max-age=\d{8}/);
+    expect(headers.get("Strict-Transport-Security")).toMatch(/^max-age=\d{8}$/);
     expect(headers.get("X-Frame-Options")).toBe("SAMEORIGIN");
     expect(headers.get("X-Powered-By")).toBeNull();
     expect(headers.get("X-Request-Id")).toMatch(UUID);
@@ -45,8 +45,11 @@ describe("every answer", () => {
       type: expect.stringMatching(/^urn:tracklog:problem:[a-z-]+$/),
       status,
       success: false,
+      code: expect.stringMatching(/^[a-z_]+$/),
+      message: answer.body["detail"],
       request_id: headers.get("X-Request-Id"),
     });
+    expect(answer.body["type"]).toBe(`urn:tracklog:problem:${answer.body["code"].replaceAll("_", "-")}`);
   });
 
   it("has the client's request id where that is short and plain, else one of its own", async ({ expect }) => {

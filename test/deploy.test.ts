@@ -1,8 +1,9 @@
 import { describe, it } from "vitest";
 import exampleSecrets from "../.dev.vars.example?raw";
-import { cloudflare } from "../package.json";
+import { cloudflare, scripts } from "../package.json";
 import bindings from "../src/env.d.ts?raw";
 import { parseKeys } from "../src/http/keys.ts";
+import wrangler from "../wrangler.toml?raw";
 
 describe("what the deploy button shows", () => {
   it("has a description for every binding, and for nothing else", ({ expect }) => {
@@ -17,5 +18,12 @@ describe("what the deploy button shows", () => {
       expect(parseKeys(value)).toMatchObject({ ok: false });
       expect(parseKeys(value.replace(/<.*>/, "5f0c2d"))).toMatchObject({ ok: true });
     }
+  });
+});
+
+describe("npm run dev", () => {
+  it("leaves the port to wrangler.toml, so that --port is given once", ({ expect }) => {
+    expect(wrangler).toMatch(/^\[dev\]\nport = 8787$/m);
+    expect(scripts.dev).not.toContain("port");
   });
 });

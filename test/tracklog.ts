@@ -27,6 +27,7 @@ export function tracked({
     userId: "user123",
     timestamp: 1_700_000_000_000,
     messageId: "",
+    enrichment: "",
     profile: profileOf(properties as JsonObject),
     hasOwnTime: true,
     hasOwnId: (changes.messageId ?? "") !== "",

@@ -1,4 +1,4 @@
-import { HEALTH_MEMORY_MS, HEALTH_TIMEOUT_MS } from "../limits.ts";
+import { HEALTH_TIMEOUT_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { orTimeout } from "../or-timeout.ts";
 import { databaseNamed, databaseNames } from "./databases.ts";
@@ -7,25 +7,14 @@ import { databaseNamed, databaseNames } from "./databases.ts";
 type DatabaseHealth = "ok" | "timeout" | "unmigrated" | "failed";
 
 /** Each bound database by its binding's name. */
-type DatabasesHealth = Record<string, DatabaseHealth>;
+export type DatabasesHealth = Record<string, DatabaseHealth>;
 
 const TIMEOUT = "D1 did not answer";
 
-const known = new WeakMap<Env, { at: number; found: DatabasesHealth }>();
-
-/**
- * Asks every database, all at once, for at most HEALTH_TIMEOUT_MS. What was found is repeated for HEALTH_MEMORY_MS;
- * it is kept by env, of which an isolate has one.
- *
- * @param now epoch milliseconds
- */
-export async function checkDatabases(env: Env, now: number): Promise<DatabasesHealth> {
-  const last = known.get(env);
-  if (last && now - last.at < HEALTH_MEMORY_MS) return last.found;
+/** Asks every database, all at once, for at most HEALTH_TIMEOUT_MS. Never rejects: a database that is away is an answer. */
+export async function checkDatabases(env: Env): Promise<DatabasesHealth> {
   const checks = databaseNames(env).map(async (name) => [name, await check(env, name)] as const);
-  const found = Object.fromEntries(await Promise.all(checks));
-  known.set(env, { at: now, found });
-  return found;
+  return Object.fromEntries(await Promise.all(checks));
 }
 
 /** Never throws: a database that is away is an answer. */

@@ -28,6 +28,8 @@ export interface TrackedEvent {
   properties: string;
   /** JSON text of an object. */
   context: string;
+  /** What the edge adds beneath the context, as JSON text of an object; empty for nothing. It came from no client. */
+  enrichment: string;
   profile: UserProfile;
   /** False if the message carried no usable time: its time is then that of its batch or of its receipt. */
   hasOwnTime: boolean;

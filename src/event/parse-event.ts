@@ -35,6 +35,7 @@ export function eventParser(now: number): (input: unknown) => ParsedEvent {
       messageId: message_id ?? "",
       properties: JSON.stringify(properties),
       context: JSON.stringify(context),
+      enrichment: "",
       profile: profileOf(properties),
       hasOwnTime: true,
       hasOwnId: typeof message_id === "string",
@@ -81,8 +82,7 @@ function isSegmentMessage(sent: JsonObject): boolean {
 
 function unknownField(name: string, sent: JsonObject): string {
   const intended = intendedField(name);
-  if (intended !== undefined && !isGiven(intended, sent))
-    return `is not a field of an event: did you mean ${intended}?`;
+  if (intended !== undefined && !isGiven(intended, sent)) return `is not a field of an event: send it as ${intended}`;
   if (name === "type") return "is not a field of an event: leave it out, or send Segment's messages to /v1/track";
   return "is not a field of an event: put it into properties or context, or leave it out";
 }

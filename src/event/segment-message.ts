@@ -85,6 +85,7 @@ function parseMessage(call: SegmentCall, message: JsonObject, envelope: JsonObje
     messageId: output.message_id ?? "",
     properties: JSON.stringify(output.properties),
     context: JSON.stringify(output.context),
+    enrichment: "",
     profile: profileIn(call, output.properties),
     hasOwnTime,
     hasOwnId: output.message_id !== undefined,

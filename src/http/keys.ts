@@ -1,10 +1,15 @@
 import { logFailure } from "../log-failure.ts";
+import { settingsOf } from "../settings.ts";
 
 /** A write key may write only; a read key may read and erase only. */
 export type KeyKind = "write" | "read";
 
-/** Whom a key belongs to: the name that is recorded with every event. Null where no key is needed. */
-type KeyCheck = { ok: true; source: string | null } | { ok: false; reason: "unauthorized" | "closed" };
+/** The source is the key's name, which is recorded with every event; null if no key is needed. */
+type KeyCheck =
+  | { ok: true; source: string | null }
+  /** No key is configured, or the secret cannot be read. */
+  | { ok: false; reason: "closed" }
+  | { ok: false; reason: "unauthorized"; fault: "missing" | "whole_entry" | "unknown" | "wrong_kind" };
 
 export const SECRETS = { write: "WRITE_KEYS", read: "READ_KEYS" } as const;
 
@@ -16,8 +21,8 @@ interface Key {
 type KeyRing = { ok: true; keys: Key[] } | { ok: false };
 
 /**
- * Visible ASCII without comma and colon, so that each key fits the secret and each way to present it: a header holds no
- * other characters, and Basic ends the user name at the first colon.
+ * A key is visible ASCII without comma and colon, so that the secret can list it and every header can carry it: headers
+ * hold no other characters, and Basic ends the user name at the first colon.
  */
 const ENTRY = /^([\w.-]{1,64}):([!-+\--9;-~]+)$/;
 
@@ -39,22 +44,50 @@ export function parseKeys(
 /** Decides whether a request that presents this key, or none, may pass. */
 export async function checkKey(env: Env, kind: KeyKind, presented: string | undefined): Promise<KeyCheck> {
   const secret = env[SECRETS[kind]];
-  if (!secret?.trim()) return env.OPEN === "true" ? { ok: true, source: null } : { ok: false, reason: "closed" };
+  if (!secret?.trim()) return settingsOf(env).isOpen ? { ok: true, source: null } : { ok: false, reason: "closed" };
   const ring = await keyRing(kind, secret);
   if (!ring.ok) return { ok: false, reason: "closed" };
+  if (!presented) return unauthorized("missing");
+  // No key holds a colon, so this says nothing about whether the name or the key is right.
+  if (presented.includes(":")) return unauthorized("whole_entry");
 
-  const digest = await digestOf(presented ?? "");
-  let source: string | null = null;
-  // All are compared, each in constant time: how long it takes says nothing of how close a guess was.
-  for (const key of ring.keys) if (crypto.subtle.timingSafeEqual(key.digest, digest)) source = key.name;
-  return source === null || !presented ? { ok: false, reason: "unauthorized" } : { ok: true, source };
+  const digest = await digestOf(presented);
+  const source = ownerOf(digest, ring.keys);
+  if (source !== null) return { ok: true, source };
+  // Whoever holds a key of the other kind can find that out at the other kind's routes, so it is no secret here.
+  return unauthorized((await isOfKind(env, kind === "write" ? "read" : "write", digest)) ? "wrong_kind" : "unknown");
+}
+
+/** How a secret stands: "missing" and "malformed" both close every route that needs a key of this kind. */
+export async function secretHealth(env: Env, kind: KeyKind): Promise<"ok" | "missing" | "malformed"> {
+  const secret = env[SECRETS[kind]];
+  if (!secret?.trim()) return settingsOf(env).isOpen ? "ok" : "missing";
+  return (await keyRing(kind, secret)).ok ? "ok" : "malformed";
+}
+
+function unauthorized(fault: "missing" | "whole_entry" | "unknown" | "wrong_kind"): KeyCheck {
+  return { ok: false, reason: "unauthorized", fault };
+}
+
+async function isOfKind(env: Env, kind: KeyKind, digest: ArrayBuffer): Promise<boolean> {
+  const secret = env[SECRETS[kind]];
+  if (!secret?.trim()) return false;
+  const ring = await keyRing(kind, secret);
+  return ring.ok && ownerOf(digest, ring.keys) !== null;
+}
+
+/** All keys are compared, each in constant time: how long it takes does not tell how close a guess was. */
+function ownerOf(digest: ArrayBuffer, keys: Key[]): string | null {
+  let owner: string | null = null;
+  for (const key of keys) if (crypto.subtle.timingSafeEqual(key.digest, digest)) owner = key.name;
+  return owner;
 }
 
 const rings: Record<KeyKind, Map<string, KeyRing>> = { write: new Map(), read: new Map() };
 
 /**
- * The digests of a secret's keys, made once; a malformed secret is logged when the first request finds it.
- * No promise is kept: one that belongs to a request which was cut off might never settle for the others.
+ * The digests of a secret's keys, computed once. A malformed secret is logged by the first request that finds it.
+ * No promise is kept: if it belonged to a request that was cut off, it might never settle for the others.
  */
 async function keyRing(kind: KeyKind, secret: string): Promise<KeyRing> {
   const known = rings[kind].get(secret);
@@ -70,7 +103,7 @@ async function digested({ name, key }: { name: string; key: string }): Promise<K
   return { name, digest: await digestOf(key) };
 }
 
-/** Digests are of one length, whatever a client presents: timingSafeEqual wants that. */
+/** timingSafeEqual compares only equal lengths, and all digests have the same one, whatever a client presents. */
 function digestOf(text: string): Promise<ArrayBuffer> {
   return crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
 }

@@ -8,9 +8,12 @@ import {
   UNAVAILABLE_RETRY_AFTER_S,
 } from "../limits.ts";
 import type { RateLimit } from "../user/token-bucket.ts";
-import type { KeyKind } from "./keys.ts";
+import { type KeyKind, SECRETS } from "./keys.ts";
 
-/** Everything that a request can be refused for. What each looks like on the wire is decided in {@link describe}. */
+/**
+ * Everything that a request can be refused for. {@link describe} decides what each looks like on the wire, and the
+ * reason itself is the problem's `code`: clients compare it, so it stays.
+ */
 export type Problem =
   | { reason: "malformed_body"; detail: string }
   | { reason: "invalid_request"; faults: Fault[] }
@@ -18,21 +21,31 @@ export type Problem =
   | { reason: "method_not_allowed"; allow: string[] }
   | { reason: "body_too_large"; limit: number; actual: number; unit: "bytes" | "events" }
   | { reason: "unsupported_encoding"; supported: string[] }
-  | { reason: "unauthorized"; kind: KeyKind }
+  | { reason: "unauthorized"; kind: KeyKind; fault: KeyFault }
+  /** ALLOWED_ORIGINS does not name the page that sent this. */
+  | { reason: "origin_not_allowed" }
   /** No key is configured, or the secret cannot be read. */
   | { reason: "closed"; secret: string }
   | { reason: "key_rate_limited" }
   | { reason: "user_rate_limited"; limit: RateLimit; retryAfterMs: number }
-  /** Of events: perhaps some were stored. */
+  /** A write failed; some events may have been stored. */
   | { reason: "unavailable" }
-  /** Of what was stored: it could be neither read nor changed. */
+  /** A read, an erasure or a suppression failed. */
   | { reason: "unreachable" }
   /** D1 does not take or give events. */
   | { reason: "unhealthy" }
+  /** A key secret is missing or malformed, so that routes are closed. */
+  | { reason: "not_ready" }
   | { reason: "internal" };
 
+/**
+ * What is wrong with the key of a request: there is none, the Authorization header has no form that is taken, it is the
+ * secret's whole entry `name:key`, it is nobody's, it is nobody's while Basic has a password, or it is of the other kind.
+ */
+export type KeyFault = "missing" | "unreadable" | "whole_entry" | "unknown" | "password" | "wrong_kind";
+
 interface Description {
-  status: 400 | 401 | 404 | 405 | 413 | 415 | 429 | 500 | 503;
+  status: 400 | 401 | 403 | 404 | 405 | 413 | 415 | 429 | 500 | 503;
   title: string;
   detail: string;
   errors?: Fault[];
@@ -120,9 +133,17 @@ function describe(refused: Problem): Description {
       return {
         status: 401,
         title: "No valid key",
-        detail: `This needs a ${refused.kind} key: as Authorization Bearer, as the user name of Basic, or as x-api-key.`,
+        detail: keyCure(refused.kind, refused.fault),
         // Basic is taken but not offered: browsers would answer the offer with a dialogue of their own.
         headers: { "WWW-Authenticate": 'Bearer realm="tracklog"' },
+      };
+    case "origin_not_allowed":
+      return {
+        status: 403,
+        title: "This page may not write here",
+        detail:
+          "The request's Origin is not in this deployment's ALLOWED_ORIGINS, and nothing was stored. Whoever runs the " +
+          "deployment can add the page's origin there, as in https://shop.example.",
       };
     case "closed":
       return {
@@ -173,12 +194,43 @@ function describe(refused: Problem): Description {
         detail: "Events are still taken, and kept until D1 has them. Reads of all users' events fail meanwhile.",
         headers: { "Retry-After": String(HEALTH_MEMORY_MS / 1000) },
       };
+    case "not_ready":
+      return {
+        status: 503,
+        title: "Not configured yet",
+        detail:
+          "A secret with keys is not set, or malformed, and what needs its keys is refused. The log says which, and so " +
+          "does this answer to a read key.",
+        headers: { "Retry-After": String(CLOSED_RETRY_AFTER_S) },
+      };
     case "internal":
       return {
         status: 500,
         title: "Internal error",
         detail: "Something went wrong here. The request may be sent again.",
       };
+  }
+}
+
+/** What to do about a key that was not taken. Never repeats what was sent. */
+function keyCure(kind: KeyKind, fault: KeyFault): string {
+  const secret = SECRETS[kind];
+  const ways = `as "Authorization: Bearer <key>", as the user name of Basic, or as x-api-key${kind === "write" ? ", or, for beacons, as ?writeKey=" : ""}`;
+  switch (fault) {
+    case "missing":
+      return `This needs a ${kind} key, and none was sent. Send it ${ways}.`;
+    case "unreadable":
+      return `This needs a ${kind} key, and the Authorization header holds none in a form that is taken here. Send it ${ways}.`;
+    case "whole_entry":
+      return `What was sent holds a colon, and no key does. The secret ${secret} lists "name:key": send only what is after the colon.`;
+    case "password":
+      return `This needs a ${kind} key, and the user name of Basic is none. The key is the user name, without the name that it has in ${secret}, and the password stays empty.`;
+    case "unknown":
+      return `The key that was sent is not in ${secret}. Compare the two: of an entry "name:key", send only what is after the colon.`;
+    case "wrong_kind":
+      return kind === "write"
+        ? `This is a read key, which cannot write. Send one of ${secret}, and keep read keys out of pages and apps.`
+        : `This is a write key, which can neither read nor erase. Send one of ${secret}.`;
   }
 }
 

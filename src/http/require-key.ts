@@ -2,10 +2,10 @@ import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import type { AppEnv } from "./app-env.ts";
 import { checkKey, type KeyKind, SECRETS } from "./keys.ts";
-import { problem } from "./problem.ts";
+import { type KeyFault, problem } from "./problem.ts";
 import { isWithinKeyLimit } from "./key-rate-limit.ts";
 
-/** Lets a request pass that presents a key of this kind, and keeps the key's name as the source of its events. */
+/** Lets a request pass if it presents a key of this kind, and keeps the key's name as the source of its events. */
 export function requireKey(kind: KeyKind) {
   return createMiddleware<AppEnv>(async (c, next) => {
     const presented = keyInHeaders(c) ?? (kind === "write" ? keyInQuery(c) : undefined);
@@ -16,7 +16,7 @@ export function requireKey(kind: KeyKind) {
 /**
  * Checks a presented key and the coarse limit on what it may send. Sets the source of the request's events.
  *
- * @returns the refusal, or null where the request may pass
+ * @returns the refusal, or null if the request may pass
  */
 export async function admit(
   c: Context<AppEnv>,
@@ -27,7 +27,9 @@ export async function admit(
   if (!check.ok)
     return problem(
       c,
-      check.reason === "closed" ? { reason: "closed", secret: SECRETS[kind] } : { reason: "unauthorized", kind },
+      check.reason === "closed"
+        ? { reason: "closed", secret: SECRETS[kind] }
+        : { reason: "unauthorized", kind, fault: faultIn(c, check.fault) },
     );
   if (!(await isWithinKeyLimit(c.env, kind, check.source, c.get("requestId"))))
     return problem(c, { reason: "key_rate_limited" });
@@ -45,6 +47,23 @@ export function keyInHeaders(c: Context): string | undefined {
 /** For beacons, which cannot send headers. */
 export function keyInQuery(c: Context): string | undefined {
   return c.req.query("writeKey") || undefined;
+}
+
+/** Says more precisely what is wrong with a key, by the form in which it came: that reveals nothing about any key. */
+function faultIn(c: Context, fault: KeyFault): KeyFault {
+  const header = c.req.header("authorization")?.trim();
+  if (!header) return fault;
+  if (fault === "missing") return "unreadable";
+  const [, credentials] = /^basic +(\S+)$/i.exec(header) ?? [];
+  return fault === "unknown" && credentials && hasPassword(credentials) ? "password" : fault;
+}
+
+function hasPassword(credentials: string): boolean {
+  try {
+    return /:./.test(atob(credentials));
+  } catch {
+    return false;
+  }
 }
 
 function userNameOf(credentials: string): string | undefined {

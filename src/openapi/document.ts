@@ -9,6 +9,7 @@ import { schemas } from "./schemas.ts";
 import { sdkSettingsOperations } from "./operations/sdk-settings.ts";
 import { SEGMENT_TAG, segmentOperations } from "./operations/segment.ts";
 import { problemExample, SHARED_PROBLEMS } from "./shared-problems.ts";
+import { startPageOperation } from "./operations/start-page.ts";
 import { trackOperation } from "./operations/track.ts";
 import { userOperations } from "./operations/users.ts";
 
@@ -34,6 +35,7 @@ export function openapiDocument() {
     feedOperation,
     healthOperation,
     openapiOperation,
+    startPageOperation,
     // Last, so that a reader meets Tracklog's own routes first.
     ...segmentOperations,
     ...sdkSettingsOperations,

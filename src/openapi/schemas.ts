@@ -136,6 +136,8 @@ function problemSchema(): JsonSchema {
       title: text,
       status: { type: "integer" },
       detail: text,
+      code: { ...text, description: "The reason, stable: the end of `type`, with underscores." },
+      message: { ...text, description: "The same as `detail`, for SDKs that look for it." },
       request_id: { ...text, description: "Also in the header X-Request-Id, and in the logs." },
       success: { const: false },
       errors,

@@ -15,8 +15,21 @@ export type SharedProblem = keyof typeof SHARED_PROBLEMS;
 
 /** What many operations can answer, whatever was asked. */
 export const SHARED_PROBLEMS = {
-  no_write_key: problemExample("No key, or none that may write", { reason: "unauthorized", kind: "write" }),
-  no_read_key: problemExample("No key, or none that may read", { reason: "unauthorized", kind: "read" }),
+  no_write_key: problemExample("No key, or none that may write", {
+    reason: "unauthorized",
+    kind: "write",
+    fault: "missing",
+  }),
+  unknown_write_key: problemExample("A key that is nobody's", {
+    reason: "unauthorized",
+    kind: "write",
+    fault: "unknown",
+  }),
+  no_read_key: problemExample("No key, or none that may read", {
+    reason: "unauthorized",
+    kind: "read",
+    fault: "missing",
+  }),
   not_json: problemExample(
     "A message that is not JSON",
     {

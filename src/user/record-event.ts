@@ -48,7 +48,7 @@ export function recordEvent(
     event.event,
     event.messageId,
     event.properties,
-    event.context,
+    event.enrichment ? (mergeJson(event.enrichment, event.context) ?? event.enrichment) : event.context,
     now,
     source,
   );

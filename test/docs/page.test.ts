@@ -21,7 +21,7 @@ describe("GET /docs", () => {
     expect(slash.url).toBe(`${worker.url}/docs`);
   });
 
-  it.for(["/", "/nowhere", "/docs/nothing", "/docs/index.html", "/docs.html", "/_headers"])(
+  it.for(["/nowhere", "/docs/nothing", "/docs/index.html", "/docs.html", "/_headers"])(
     "leaves other paths to the Worker, whose 404 is a problem: %s",
     async (path, { expect }) => {
       const response = await fetch(worker.url + path);

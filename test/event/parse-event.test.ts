@@ -42,6 +42,7 @@ describe("an event's fields", () => {
         messageId: "m-1",
         properties: '{"plan":"pro","tags":[1,null]}',
         context: '{"ip":"::1"}',
+        enrichment: "", // the edge's, and never the client's
         profile: {},
         hasOwnTime: true,
         hasOwnId: true,

@@ -37,6 +37,7 @@ describe("what real SDKs send", () => {
       event: "Order Completed",
       userId: expected.userId,
       messageId: expected.messageId,
+      enrichment: "",
       hasOwnId: true,
       hasOwnTime: expected.timestamp !== null,
       profile: {},

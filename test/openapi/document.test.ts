@@ -100,13 +100,17 @@ function allIsAway(): Partial<Env> {
   return {};
 }
 
+/** The examples come without a key; for these names one is sent. */
+const KEYS = { WRITE_KEYS: "site:k1", READ_KEYS: "team:k1" };
+
 /** What brings the problem of a name about; returns the settings that it takes. */
 const GIVEN: Record<string, (user: string) => Partial<Env> | Promise<Partial<Env>>> = {
   no_write_key: () => ({ WRITE_KEYS: "site:other" }),
+  unknown_write_key: () => ({ WRITE_KEYS: "site:other" }),
   no_read_key: () => ({ READ_KEYS: "team:other" }),
   no_write_keys_set: () => ({ OPEN: "false" }),
   no_read_keys_set: () => ({ OPEN: "false" }),
-  key_rate_limited: () => ({ KEY_RATE_LIMIT: { limit: async () => ({ success: false }) } }),
+  key_rate_limited: () => ({ ...KEYS, KEY_RATE_LIMIT: { limit: async () => ({ success: false }) } }),
   user_rate_limited: async (user) => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2026, 5, 1, 12) });
     for (const half of [0, 1]) {
@@ -118,6 +122,7 @@ const GIVEN: Record<string, (user: string) => Partial<Env> | Promise<Partial<Env
   unavailable: allIsAway,
   unreachable: allIsAway,
   unhealthy: allIsAway,
+  not_ready: () => ({ WRITE_KEYS: "site" }),
   // A setting that is of no possible type stands for a bug.
   internal: () => ({ READ_KEYS: 1 as unknown as string, WRITE_KEYS: 1 as unknown as string }),
 };
@@ -127,7 +132,8 @@ async function run({ request, name }: Case, user: string) {
   const settings = (await GIVEN[name]?.(user)) ?? {};
   const { method, path, headers, body, repeat } = request;
   const sent = repeat ? repeat.text.repeat(repeat.times) : typeof body === "string" ? body : JSON.stringify(body);
-  const init = { method, headers, ...(method === "POST" && { body: renamed(sent, user) }) };
+  const key = name === "key_rate_limited" ? { "x-api-key": "k1" } : {};
+  const init = { method, headers: { ...headers, ...key }, ...(method === "POST" && { body: renamed(sent, user) }) };
   const response = await app.request(ORIGIN + renamed(path, user), init, { ...env, ...settings });
   return { status: response.status, headers: response.headers, text: await response.text() };
 }

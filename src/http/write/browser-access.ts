@@ -1,52 +1,84 @@
-import type { Context } from "hono";
-import { cors } from "hono/cors";
+import type { Context, Hono } from "hono";
 import { createMiddleware } from "hono/factory";
-import { PREFLIGHT_MAX_AGE_S } from "../../limits.ts";
+import { MAX_PREFLIGHT_HEADERS_CHARACTERS, PREFLIGHT_MAX_AGE_S } from "../../limits.ts";
+import { settingsOf } from "../../settings.ts";
 import type { AppEnv } from "../app-env.ts";
+import { problem } from "../problem.ts";
 
-const grantAccess = cors({
-  origin: (origin, c: Context<AppEnv>) => {
-    const allowed = allowedOrigins(c.env.ALLOWED_ORIGINS);
-    if (allowed.length === 0 || allowed.includes("*")) return "*";
-    return allowed.includes(origin) ? origin : null;
-  },
-  allowMethods: ["GET", "POST"],
-  // What the browser SDKs send, on first tries and on retries. A header that is missing here fails every retry.
-  allowHeaders: [
-    "Authorization",
-    "Content-Type",
-    "Content-Encoding",
-    "X-Api-Key",
-    "X-Request-Id",
-    "X-Retry-Count",
-    "AnonymousId",
-    "SentAt",
-    "Rsa-Retry-Attempt",
-    "Rsa-Retry-Reason",
-    "Rsa-Since-First-Attempt",
-    "Rsa-Since-Last-Attempt",
-  ],
-  exposeHeaders: ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"],
-  maxAge: PREFLIGHT_MAX_AGE_S,
+const EXPOSED = "Retry-After, RateLimit, RateLimit-Policy, X-Request-Id";
+
+/** Field names with commas between them, as browsers send them. */
+const FIELD_NAMES = /^[\w!#$%&'*+.^`|~, -]+$/;
+
+/**
+ * CORS for the routes that write. Pages of every origin may write by default, since a write key is public in a page
+ * anyway; with ALLOWED_ORIGINS, only those that it names, and a request from another page is refused itself: a browser
+ * sends a simple request without asking first. `null`, the origin of sandboxed pages and files, is one like any other.
+ *
+ * The origin is named and credentials are allowed, as `sendBeacon` with JSON and `fetch` with credentials need it.
+ * No cookie is read, so a visitor's credentials open nothing.
+ */
+export const browserAccess = createMiddleware<AppEnv>(async (c, next) => {
+  const origin = c.req.header("origin");
+  const isAllowed = origin !== undefined && isAllowedOrigin(c, origin);
+  if (c.req.method === "OPTIONS") return isAllowed ? grantPreflight(c, origin) : vary(c.body(null, 204));
+  if (origin !== undefined && !isAllowed) return vary(problem(c, { reason: "origin_not_allowed" }));
+  await next();
+  // Headers that are set before the handler make Hono copy its answer, which took a third of the app's time.
+  if (isAllowed) grant(c.res, origin);
+  else vary(c.res);
 });
 
 /**
- * CORS for the endpoints that write. From any page by default, since a write key is public in a page anyway; never
- * with credentials, so that no cookie of a visitor is of use to anyone. Reads have none: their keys are secret.
+ * CORS for refusals at every other path, or a page that asks for a wrong path or method sees an opaque failure. Answers
+ * that a key opened are granted to no page, and neither is a refusal after that point: whether a user exists is data.
  *
- * Hono's middleware comes after the handler, except for a preflight: the headers that it sets beforehand make Hono
- * pour the answer into another response, which took a third of the app's time for a request.
+ * @param app the whole application, whose routes tell what is wrong
  */
-export const browserAccess = createMiddleware<AppEnv>(async (c, next) => {
-  if (c.req.method === "OPTIONS") return grantAccess(c, next);
-  await next();
-  return grantAccess(c, async () => {});
-});
+export function refusalAccess(app: Hono<AppEnv>) {
+  const isRouted = (method: string, path: string) =>
+    // Hono answers HEAD by the routes of GET.
+    app.router.match(method === "HEAD" ? "GET" : method, path)[0].some(([[, route]]) => route.method !== "ALL");
+  return createMiddleware<AppEnv>(async (c, next) => {
+    const origin = c.req.header("origin");
+    if (origin === undefined || !isAllowedOrigin(c, origin)) return next();
+    const asked = c.req.method === "OPTIONS" ? c.req.header("access-control-request-method") : undefined;
+    if (asked !== undefined && !isRouted(asked, c.req.path)) return grantPreflight(c, origin);
+    await next();
+    const isRefusal = c.res.status >= 400 && c.req.method !== "OPTIONS";
+    const isBeforeData = c.get("source") === undefined || !isRouted(c.req.method, c.req.path);
+    if (isRefusal && isBeforeData) grant(c.res, origin);
+  });
+}
 
-/** A browser sends an origin in lower case and without a slash at its end: a list may be kinder. */
-function allowedOrigins(setting: string | undefined): string[] {
-  return (setting ?? "")
-    .split(",")
-    .map((item) => item.trim().toLowerCase().replace(/\/$/, ""))
-    .filter((item) => item !== "");
+/** The deployment's own pages, such as /docs, are always allowed. */
+function isAllowedOrigin(c: Context<AppEnv>, origin: string): boolean {
+  const { allowedOrigins } = settingsOf(c.env);
+  return allowedOrigins === null || allowedOrigins.has(origin.toLowerCase()) || origin === new URL(c.req.url).origin;
+}
+
+/** Allows what is asked for: pages add tracing headers of their own, and a header that is missing here loses events. */
+function grantPreflight(c: Context, origin: string): Response {
+  const answer = grant(new Response(null, { status: 204 }), origin);
+  const method = c.req.header("access-control-request-method") ?? "";
+  const headers = c.req.header("access-control-request-headers") ?? "";
+  answer.headers.set("Access-Control-Allow-Methods", /^[A-Z]{1,20}$/.test(method) ? method : "GET, POST");
+  if (headers.length <= MAX_PREFLIGHT_HEADERS_CHARACTERS && FIELD_NAMES.test(headers))
+    answer.headers.set("Access-Control-Allow-Headers", headers);
+  answer.headers.set("Access-Control-Max-Age", String(PREFLIGHT_MAX_AGE_S));
+  answer.headers.append("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers");
+  return answer;
+}
+
+function grant(answer: Response, origin: string): Response {
+  answer.headers.set("Access-Control-Allow-Origin", origin);
+  answer.headers.set("Access-Control-Allow-Credentials", "true");
+  answer.headers.set("Access-Control-Expose-Headers", EXPOSED);
+  return vary(answer);
+}
+
+/** Or a cache would hand one origin's answer to another. */
+function vary(answer: Response): Response {
+  if (!answer.headers.get("Vary")?.includes("Origin")) answer.headers.append("Vary", "Origin");
+  return answer;
 }

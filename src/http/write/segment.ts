@@ -5,6 +5,7 @@ import type { SegmentCall } from "../../event/segment-call.ts";
 import { messageParser } from "../../event/segment-message.ts";
 import { answer } from "./answer.ts";
 import type { AppEnv } from "../app-env.ts";
+import { enriched } from "./enrich.ts";
 import { checkCount } from "./parse-body.ts";
 import { problem } from "../problem.ts";
 import { readKeyedBody } from "./read-keyed-body.ts";
@@ -58,5 +59,5 @@ function receipt(): { now: number; nonce: string } {
 }
 
 function record(c: Context<AppEnv>, events: ParsedEvent[]) {
-  return recordRequest(c.env, events, c.get("source"), c.get("requestId"));
+  return recordRequest(c.env, events.map(enriched(c)), c.get("source"), c.get("requestId"));
 }

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { eventParser, type ParsedEvent } from "../../event/parse-event.ts";
 import { answer } from "./answer.ts";
 import type { AppEnv } from "../app-env.ts";
+import { enriched } from "./enrich.ts";
 import { type Element, parseBody } from "./parse-body.ts";
 import { problem } from "../problem.ts";
 import { readBody } from "./read-body.ts";
@@ -16,7 +17,7 @@ export const track = new Hono<AppEnv>().post("/track", requireKey("write"), asyn
 
   const parseEvent = eventParser(Date.now());
   const parsed = body.elements.map((element) => parseElement(element, parseEvent));
-  const recorded = await recordRequest(c.env, parsed, c.get("source"), c.get("requestId"));
+  const recorded = await recordRequest(c.env, parsed.map(enriched(c)), c.get("source"), c.get("requestId"));
   return answer(c, body.form === "single" ? body : { ...body, partial: 207 }, recorded);
 });
 

@@ -8,15 +8,22 @@ const DATABASES = {
   additionalProperties: { enum: ["ok", "timeout", "unmigrated", "failed"] },
 };
 
+const SETTINGS = {
+  type: "object",
+  description: "Each variable that cannot be read, and what holds instead; told to a read key only.",
+  additionalProperties: { type: "string" },
+};
+
 export const healthOperation: Operation = {
   method: "get",
   path: "/health",
   operationId: "health",
   tag: "About",
-  summary: "Whether D1 is there",
+  summary: "Whether events can come in, and D1 is there",
   description:
-    "For monitors. A 503 does not mean that events are refused: they wait in the users' logs until D1 is back. With a read " +
-    "key, or where none is needed, the answer tells of each database.",
+    "For monitors. While D1 is away, events are not refused: they wait in the users' logs until it is back. While a secret is " +
+    "missing or malformed, what needs its keys is closed. With a read key, or where none is needed, the answer names the " +
+    "databases, the secrets and the variables that are not well.",
   key: null,
   answers: {
     200: {
@@ -30,6 +37,7 @@ export const healthOperation: Operation = {
             status: { const: "ok" },
             version: { type: "string" },
             databases: DATABASES,
+            settings: SETTINGS,
           },
         },
       },
@@ -42,6 +50,12 @@ export const healthOperation: Operation = {
       status: 200,
       answer: { success: true, status: "ok", version, databases: { DB: "ok" } },
     },
+    not_ready: problemExample(
+      "A secret is malformed",
+      { reason: "not_ready" },
+      {},
+      { version, databases: { DB: "ok" }, secrets: { WRITE_KEYS: "malformed" } },
+    ),
     unhealthy: problemExample("D1 is away", { reason: "unhealthy" }, {}, { version, databases: { DB: "failed" } }),
   },
   problems: [],

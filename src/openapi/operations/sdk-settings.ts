@@ -39,7 +39,7 @@ const projectSettings: Operation = {
       },
     },
   },
-  problems: [...OF_WRITES],
+  problems: ["unknown_write_key", ...OF_WRITES.filter((name) => name !== "no_write_key")],
 };
 
 const sourceConfig: Operation = {

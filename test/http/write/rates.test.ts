@@ -123,19 +123,28 @@ describe("a user's rate", () => {
 });
 
 describe("a key's rate", () => {
-  const refusing = { KEY_RATE_LIMIT: { limit: async () => ({ success: false }) } };
+  const keys = { WRITE_KEYS: "web:k1", READ_KEYS: "team:k1" };
+  const headers = { "x-api-key": "k1" };
+  const refusing = { ...keys, KEY_RATE_LIMIT: { limit: async () => ({ success: false }) } };
 
   it("is refused with 429, and nothing is stored", async ({ expect }) => {
     const user = newUser();
-    const init = { method: "POST", body: JSON.stringify(anEvent({ user_id: user })) };
-    const { status, headers, body } = await requestWith(refusing, "/track", init);
+    const init = { method: "POST", headers, body: JSON.stringify(anEvent({ user_id: user })) };
+    const { status, headers: answered, body } = await requestWith(refusing, "/track", init);
     expect(status).toBe(429);
-    expect(headers.get("Retry-After")).toBe("10");
-    expect(headers.get("RateLimit-Policy")).toBe('"key";q=10000;w=10');
-    expect(headers.get("RateLimit")).toBe('"key";r=0;t=10');
+    expect(answered.get("Retry-After")).toBe("10");
+    expect(answered.get("RateLimit-Policy")).toBe('"key";q=10000;w=10');
+    expect(answered.get("RateLimit")).toBe('"key";r=0;t=10');
     expect(body).toMatchObject({ success: false, title: "Too many requests" });
     expect(await userLog(user).summary()).toBeNull();
-    expect((await requestWith(refusing, `/users/${user}`)).status).toBe(429);
+    expect((await requestWith(refusing, `/users/${user}`, { headers })).status).toBe(429);
+  });
+
+  it("is not asked about where nobody needs a key", async ({ expect }) => {
+    const limit = vi.fn<() => Promise<{ success: boolean }>>(async () => ({ success: false }));
+    const init = { method: "POST", body: JSON.stringify(anEvent({ user_id: newUser() })) };
+    expect((await requestWith({ KEY_RATE_LIMIT: { limit } }, "/track", init)).status).toBe(200);
+    expect(limit).not.toHaveBeenCalled();
   });
 
   it("is counted by kind and name, never for a wrong key, and not by the key itself", async ({ expect }) => {
@@ -153,16 +162,16 @@ describe("a key's rate", () => {
 
   it("stops nobody while Cloudflare cannot tell it", async ({ expect }) => {
     const log = vi.spyOn(console, "error").mockImplementation(() => {});
-    const settings = { KEY_RATE_LIMIT: { limit: () => Promise.reject(new Error("away")) } };
-    const init = { method: "POST", body: JSON.stringify(anEvent({ user_id: newUser() })) };
-    const { status, headers } = await requestWith(settings, "/track", init);
+    const settings = { ...keys, KEY_RATE_LIMIT: { limit: () => Promise.reject(new Error("away")) } };
+    const init = { method: "POST", headers, body: JSON.stringify(anEvent({ user_id: newUser() })) };
+    const { status, headers: answered } = await requestWith(settings, "/track", init);
     expect(status).toBe(200);
     expect(log.mock.calls.map(([line]) => JSON.parse(line as string))).toEqual([
       {
         level: "error",
         failure: "key_rate_limit_unavailable",
         cause: "Error: away",
-        request_id: headers.get("X-Request-Id"),
+        request_id: answered.get("X-Request-Id"),
       },
     ]);
   });

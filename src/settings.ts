@@ -1,0 +1,162 @@
+import { DEFAULT_RATE_LIMIT_BURST_EVENTS, DEFAULT_RATE_LIMIT_EVENTS_PER_SECOND } from "./limits.ts";
+import { logFailure } from "./log-failure.ts";
+
+// Every variable of wrangler.toml's [vars], parsed once. A value that cannot be read never stops a request: its safe
+// fallback holds, one log line says so, and /health names it to a read key.
+
+/** The names of the variables. */
+type SettingName = (typeof NAMES)[number];
+
+type Enrichment = (typeof ENRICHMENTS)[number];
+
+interface Settings {
+  /** Whether everybody is let in where no key is configured. */
+  isOpen: boolean;
+  /** Origins as browsers send them; null lets every origin in. */
+  allowedOrigins: ReadonlySet<string> | null;
+  /** The limit of one user: events at once, and events a second in the long run. */
+  userRateLimit: { burst: number; perSecond: number };
+  /** Days after which events leave D1; null keeps them. */
+  retentionDays: number | null;
+  enrich: ReadonlySet<Enrichment>;
+  /** What is wrong with each variable that cannot be read, and what holds instead. */
+  faults: Partial<Record<SettingName, string>>;
+}
+
+type Vars = Partial<Pick<Env, SettingName>>;
+
+/** What a variable's text means, with the fallback in the value where there is a fault. */
+interface Parsed<T> {
+  value: T;
+  fault?: string;
+}
+
+const NAMES = [
+  "OPEN",
+  "ALLOWED_ORIGINS",
+  "RATE_LIMIT_BURST_EVENTS",
+  "RATE_LIMIT_EVENTS_PER_SECOND",
+  "RETENTION_DAYS",
+  "ENRICH",
+] as const;
+
+const ENRICHMENTS = ["geo", "device"] as const;
+
+/** By the texts of all variables, which are the same for as long as an isolate lives. */
+const known = new Map<string, Settings>();
+const logged = new Set<string>();
+
+/** The settings of this deployment. Never throws; each faulty value is logged once in an isolate's life. */
+export function settingsOf(env: Vars): Settings {
+  const texts = NAMES.map((name) => env[name] ?? "").join("\n");
+  let settings = known.get(texts);
+  if (!settings) {
+    settings = parseSettings(env);
+    known.set(texts, settings);
+    for (const name of NAMES) logOnce(name, env[name], settings.faults[name]);
+  }
+  return settings;
+}
+
+function parseSettings(env: Vars): Settings {
+  const faults: Settings["faults"] = {};
+  const read = <T>(name: SettingName, parse: (text: string) => Parsed<T>): T => {
+    const { value, fault } = parse((env[name] ?? "").trim());
+    if (fault !== undefined) faults[name] = fault;
+    return value;
+  };
+  return {
+    isOpen: read("OPEN", parseOpen),
+    allowedOrigins: read("ALLOWED_ORIGINS", parseOrigins),
+    userRateLimit: {
+      burst: read("RATE_LIMIT_BURST_EVENTS", atLeast(1, "events", DEFAULT_RATE_LIMIT_BURST_EVENTS)),
+      perSecond: read("RATE_LIMIT_EVENTS_PER_SECOND", atLeast(0, "events", DEFAULT_RATE_LIMIT_EVENTS_PER_SECOND)),
+    },
+    retentionDays: read("RETENTION_DAYS", atLeast(0, "days", null)),
+    enrich: read("ENRICH", parseEnrich),
+    faults,
+  };
+}
+
+function parseOpen(text: string): Parsed<boolean> {
+  if (text === "true") return { value: true };
+  if (text === "" || text === "false") return { value: false };
+  return { value: false, fault: `is ${quoted(text)}: must be "true" or "false". It counts as "false"` };
+}
+
+/**
+ * A list that holds nothing readable lets no page in, rather than every page: whoever wrote it wanted a limit.
+ */
+function parseOrigins(text: string): Parsed<ReadonlySet<string> | null> {
+  const entries = listOf(text);
+  if (entries.length === 0) return { value: null };
+  const origins = entries.map((entry) => (entry === "*" ? "*" : originOf(entry)));
+  const bad = entries.filter((_, index) => origins[index] === null);
+  return {
+    value: origins.includes("*") ? null : new Set(origins.filter((origin) => origin !== null)),
+    ...(bad.length > 0 && {
+      fault: `holds ${bad.map(quoted).join(", ")}: an origin is of the form https://shop.example, without a path or wildcard. Such an entry lets no page in`,
+    }),
+  };
+}
+
+/**
+ * An origin as a browser writes it, or null. Lists may be kinder: capitals, a slash at the end, the default port and
+ * letters outside ASCII. Apps have schemes of their own (`capacitor://localhost`), and "null" is what sandboxed pages,
+ * files and some redirects send.
+ */
+function originOf(entry: string): string | null {
+  const text = entry.toLowerCase().replace(/\/$/, "");
+  if (text === "null") return text;
+  if (!/^[a-z][a-z\d+.-]*:\/\/[^\s/?#@*\\]+$/.test(text)) return null;
+  if (!/^https?:/.test(text)) return text;
+  return URL.parse(text)?.origin ?? null;
+}
+
+/** @param min a number that is allowed unless it is 0 */
+function atLeast<Fallback>(min: number, unit: string, fallback: Fallback) {
+  return (text: string): Parsed<number | Fallback> => {
+    if (text === "") return { value: fallback };
+    const number = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+    if (number > 0 && number >= min && Number.isFinite(number)) return { value: number };
+    const bound = min === 0 ? "above 0" : `of at least ${min}`;
+    const instead = fallback === null ? "Nothing is done" : `It counts as ${String(fallback)}`;
+    return {
+      value: fallback,
+      fault: `is ${quoted(text)}: must be a number of ${unit} ${bound}, as in "30". ${instead}`,
+    };
+  };
+}
+
+function parseEnrich(text: string): Parsed<ReadonlySet<Enrichment>> {
+  const entries = listOf(text).map((entry) => entry.toLowerCase());
+  const bad = entries.filter((entry) => !isEnrichment(entry));
+  const list = ENRICHMENTS.map(quoted).join(" and ");
+  return {
+    value: new Set(entries.filter(isEnrichment)),
+    ...(bad.length > 0 && { fault: `holds ${bad.map(quoted).join(", ")}: known are ${list}. The others are ignored` }),
+  };
+}
+
+function isEnrichment(text: string): text is Enrichment {
+  return (ENRICHMENTS as readonly string[]).includes(text);
+}
+
+function listOf(text: string): string[] {
+  return text
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "");
+}
+
+/** Variables are no secrets, but a line of the log is no place for a long one. */
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text);
+}
+
+function logOnce(name: SettingName, value: string | undefined, fault: string | undefined): void {
+  const line = `${name}=${value}`;
+  if (fault === undefined || logged.has(line)) return;
+  logged.add(line);
+  logFailure("malformed_setting", fault, { setting: name });
+}

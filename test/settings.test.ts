@@ -1,0 +1,116 @@
+import { afterEach, describe, it, vi } from "vitest";
+import { settingsOf } from "../src/settings.ts";
+import wrangler from "../wrangler.toml?raw";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** The settings under these variables, without the lines that faults make. */
+function read(vars: Parameters<typeof settingsOf>[0]) {
+  vi.spyOn(console, "error").mockImplementation(() => {});
+  return settingsOf(vars);
+}
+
+describe("the settings", () => {
+  it("are the safe ones where nothing is set", ({ expect }) => {
+    expect(settingsOf({})).toEqual({
+      isOpen: false,
+      allowedOrigins: null,
+      userRateLimit: { burst: 1_000, perSecond: 100 },
+      retentionDays: null,
+      enrich: new Set(),
+      faults: {},
+    });
+  });
+
+  it("are without a fault as wrangler.toml has them", ({ expect }) => {
+    const [, vars] = /^\[vars\]$(.*?)^\[/ms.exec(wrangler)!;
+    const set = Object.fromEntries([...vars!.matchAll(/^(\w+) = "(.*)"$/gm)].map(([, name, value]) => [name, value]));
+    expect(Object.keys(set)).toHaveLength(6);
+    expect(settingsOf(set).faults).toEqual({});
+  });
+
+  it.for([
+    ["https://shop.example", ["https://shop.example"]],
+    [
+      " https://Shop.Example/ ,https://a.example:443,, http://localhost:3000",
+      ["https://shop.example", "https://a.example", "http://localhost:3000"],
+    ],
+    ["https://bücher.example", ["https://xn--bcher-kva.example"]],
+    [
+      "null, capacitor://localhost, chrome-extension://abcdef",
+      ["null", "capacitor://localhost", "chrome-extension://abcdef"],
+    ],
+    ["http://[::1]:8080", ["http://[::1]:8080"]],
+    ["", null],
+    [" , ", null],
+    ["*", null],
+    ["https://a.example,*", null],
+  ] as [string, string[] | null][])("take %j for origins", ([text, origins], { expect }) => {
+    const { allowedOrigins, faults } = settingsOf({ ALLOWED_ORIGINS: text });
+    expect(allowedOrigins && [...allowedOrigins]).toEqual(origins);
+    expect(faults).toEqual({});
+  });
+
+  it.for([
+    "shop.example",
+    "https://*.shop.example",
+    "https://shop.example/path",
+    "https://",
+    "https://a@b.example",
+    "https://a.example?x",
+    "https://a.example https://b.example",
+    "https://a.example:99999",
+  ])("let no page in by the bad origin %j, and do by the good one beside it", (bad, { expect }) => {
+    const { allowedOrigins, faults } = read({ ALLOWED_ORIGINS: `${bad},https://good.example` });
+    expect([...allowedOrigins!]).toEqual(["https://good.example"]);
+    expect(faults.ALLOWED_ORIGINS).toContain(JSON.stringify(bad));
+    expect([...read({ ALLOWED_ORIGINS: bad }).allowedOrigins!]).toEqual([]);
+  });
+
+  it.for(["30d", "0", "-1", "1e3", "NaN", "Infinity", "thirty", "9".repeat(400)])(
+    "refuse %j for a number of days, and keep every event",
+    (text, { expect }) => {
+      const { retentionDays, faults } = read({ RETENTION_DAYS: text });
+      expect(retentionDays).toBeNull();
+      expect(faults.RETENTION_DAYS).toMatch(/must be a number of days above 0/);
+      expect(faults.RETENTION_DAYS!.length).toBeLessThan(200);
+    },
+  );
+
+  it("take whole and broken numbers of days", ({ expect }) => {
+    expect(settingsOf({ RETENTION_DAYS: " 30 " }).retentionDays).toBe(30);
+    expect(settingsOf({ RETENTION_DAYS: "0.5" }).retentionDays).toBe(0.5);
+  });
+
+  it("refuse a burst under which no event could ever pass", ({ expect }) => {
+    const { userRateLimit, faults } = read({ RATE_LIMIT_BURST_EVENTS: "0.5", RATE_LIMIT_EVENTS_PER_SECOND: "0.5" });
+    expect(userRateLimit).toEqual({ burst: 1_000, perSecond: 0.5 });
+    expect(Object.keys(faults)).toEqual(["RATE_LIMIT_BURST_EVENTS"]);
+  });
+
+  it("take the known names of ENRICH in any order and case, and ignore others with a fault", ({ expect }) => {
+    expect([...settingsOf({ ENRICH: " Device, geo " }).enrich].sort()).toEqual(["device", "geo"]);
+    const { enrich, faults } = read({ ENRICH: "geo,ip" });
+    expect([...enrich]).toEqual(["geo"]);
+    expect(faults.ENRICH).toContain('"ip"');
+  });
+
+  it("log a bad value once, however often it is read and whatever else changes", ({ expect }) => {
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
+    settingsOf({ RETENTION_DAYS: "31d" });
+    settingsOf({ RETENTION_DAYS: "31d" });
+    settingsOf({ RETENTION_DAYS: "31d", OPEN: "true" });
+    expect(log.mock.calls.map(([line]) => JSON.parse(line as string))).toEqual([
+      {
+        level: "error",
+        failure: "malformed_setting",
+        cause: 'is "31d": must be a number of days above 0, as in "30". Nothing is done',
+        setting: "RETENTION_DAYS",
+      },
+    ]);
+    settingsOf({ RETENTION_DAYS: "32d" });
+    expect(log).toHaveBeenCalledTimes(2);
+  });
+});
