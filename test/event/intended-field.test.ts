@@ -47,12 +47,12 @@ describe("a field under another name", () => {
     ["event", "evnt"],
     ["event", "type"],
   ] as const)("is one fault with its cure, not a missing field besides: %s as %s", ([field, name], { expect }) => {
-    expect(faultsOf(withName(field, name))).toEqual([`/${name} is not a field of an event: did you mean ${field}?`]);
+    expect(faultsOf(withName(field, name))).toEqual([`/${name} is not a field of an event: send it as ${field}`]);
   });
 
   it("is one fault where event_name is meant, which may stand for event", ({ expect }) => {
     expect(faultsOf(withName("event", "eventName"))).toEqual([
-      "/eventName is not a field of an event: did you mean event_name?",
+      "/eventName is not a field of an event: send it as event_name",
     ]);
   });
 

@@ -10,13 +10,13 @@ describe("a slip", () => {
       "userId for user_id",
       ({ user_id, ...others }: Sent) => ({ ...others, userId: user_id }),
       "/userId",
-      "did you mean user_id?",
+      "send it as user_id",
     ],
     [
       "a misspelt field",
       ({ properties, ...others }: Sent) => ({ ...others, properies: properties }),
       "/properies",
-      "did you mean properties?",
+      "send it as properties",
     ],
     ["another name of the list", (event: Sent) => ({ events: [event] }), "/events", '{"batch": […]}'],
     [
