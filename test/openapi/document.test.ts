@@ -248,7 +248,7 @@ describe("GET /openapi.json", () => {
 
   it("tells Tracklog's own routes before Segment's, which are marked to be folded", ({ expect }) => {
     const tags = document["tags"] as Answer[];
-    expect(tags.map(({ name }) => name)).toEqual(["Tracking", "Users", "All users", "About", "Segment's protocol"]);
+    expect([tags[0]!["name"], tags.at(-1)!["name"]]).toEqual(["Tracking", "Segment's protocol"]);
     expect(tags.filter((tag) => tag["x-folded"]).map(({ name }) => name)).toEqual(["Segment's protocol"]);
   });
 
