@@ -9,6 +9,7 @@ import { browserAccess, refusalAccess } from "./http/write/browser-access.ts";
 import { archive } from "./http/read/archive.ts";
 import { feed } from "./http/read/feed.ts";
 import { health } from "./http/read/health.ts";
+import { metrics } from "./http/read/metrics.ts";
 import { noStore } from "./http/no-store.ts";
 import { openapi } from "./openapi/openapi.ts";
 import { problem } from "./http/problem.ts";
@@ -60,6 +61,7 @@ app.route("/", feed);
 app.route("/", archive);
 app.route("/", rebuild);
 app.route("/", health);
+app.route("/", metrics);
 app.route("/", startPage);
 app.route("/", openapi);
 

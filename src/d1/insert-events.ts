@@ -41,16 +41,18 @@ WHERE excluded.revision > events.revision`;
  * @param rows encoded by `encodeEventRow`, together at most MAX_STATEMENT_EVENTS and MAX_STATEMENT_BYTES
  * @param oldest rows that happened before this time (epoch milliseconds) are left out
  * @param now epoch milliseconds
+ * @returns the database's size afterwards, in bytes
  */
 export async function insertEvents(
   database: D1Database,
   rows: readonly string[],
   oldest: number,
   now: number,
-): Promise<void> {
+): Promise<number> {
   const json = `[${rows.join(",")}]`;
-  await database.batch([
+  const [, inserted] = await database.batch([
     database.prepare(APPEND_TO_FEED).bind(json, oldest, now),
     database.prepare(INSERT_EVENTS).bind(json, oldest, now),
   ]);
+  return inserted!.meta.size_after;
 }

@@ -188,7 +188,8 @@ async function linesOf(database: D1Database, looked: Ahead[], query: FeedQuery) 
       query.bytes,
     )
     .all<EventRow & { place: number; count: number }>();
-  const found = new Map(rows.map(({ place, count: _, ...row }) => [place, row]));
+  const found = new Map<number, EventRow>();
+  for (const { place, count: _, ...row } of rows) found.set(place, row);
   const last = rows.at(-1);
   const isFull = last !== undefined && (rows.length === query.limit || rows.length < last.count);
   const end = isFull ? last.place + 1 : looked.length;
