@@ -3,6 +3,7 @@ import { archiveOperations } from "./operations/archive.ts";
 import { exportOperation } from "./operations/export.ts";
 import { feedOperation } from "./operations/feed.ts";
 import { healthOperation } from "./operations/health.ts";
+import { metricsOperation } from "./operations/metrics.ts";
 import { openapiOperation } from "./operations/openapi.ts";
 import { type JsonSchema, type Operation, published, publishedExample } from "./operation.ts";
 import { rebuildOperation } from "./operations/rebuild.ts";
@@ -35,6 +36,7 @@ export function openapiDocument() {
     ...segmentOperations,
     ...sdkSettingsOperations,
     healthOperation,
+    metricsOperation,
     openapiOperation,
     startPageOperation,
   ];
