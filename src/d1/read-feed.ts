@@ -37,8 +37,8 @@ export interface FeedPage {
  */
 type FeedAnswer = { kind: "page"; page: FeedPage; incarnation: string } | { kind: "gone" };
 
-/** Where a reader begins who has read nothing. */
-export const FEED_START: Record<FeedQuery["order"], FeedPlace> = { asc: [0, 0], desc: [Number.MAX_SAFE_INTEGER, 0] };
+/** Where a reader begins who has read nothing. The first position is 1: before that a statement would seem missed. */
+export const FEED_START: Record<FeedQuery["order"], FeedPlace> = { asc: [1, 0], desc: [Number.MAX_SAFE_INTEGER, 0] };
 
 /** Queries that one call makes. */
 export const QUERIES_PER_FEED_PAGE = 3;

@@ -1,10 +1,14 @@
 import { version } from "../../package.json";
+import { archiveOperations } from "./operations/archive.ts";
+import { exportOperation } from "./operations/export.ts";
 import { feedOperation } from "./operations/feed.ts";
 import { healthOperation } from "./operations/health.ts";
+import { metricsOperation } from "./operations/metrics.ts";
 import { openapiOperation } from "./operations/openapi.ts";
 import type { JsonSchema, Operation } from "./operation.ts";
 import { published } from "./published-operation.ts";
 import { publishedExample, sharedResponses } from "./published-responses.ts";
+import { rebuildOperation } from "./operations/rebuild.ts";
 import { schemas } from "./schemas.ts";
 import { sdkSettingsOperations } from "./operations/sdk-settings.ts";
 import { SEGMENT_TAG, segmentOperations } from "./operations/segment.ts";
@@ -32,8 +36,12 @@ export function openapiDocument() {
   const operations = [
     trackOperation,
     ...userOperations,
+    exportOperation,
     feedOperation,
+    ...archiveOperations,
+    rebuildOperation,
     healthOperation,
+    metricsOperation,
     openapiOperation,
     startPageOperation,
     // Last, so that a reader meets Tracklog's own routes first.

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, it, vi } from "vitest";
 import { chooseDatabase } from "../../src/d1/databases.ts";
 import { writerOf } from "../../src/d1/writer-of.ts";
-import type { PendingErasure } from "../../src/user/stored-values.ts";
+import type { Erasure } from "../../src/user/stored-values.ts";
 import { breakD1 } from "../d1-faults.ts";
 import { delivered, newUser, rowsOf, stateOf, tracked, userLog } from "../tracklog.ts";
 
@@ -82,7 +82,10 @@ describe("with several databases", () => {
     expect(await countInSecond(user)).toBe(1);
     const d1 = breakD1();
     await runInDurableObject(userLog(user), async (log, { storage }) => {
-      const due: PendingErasure = { userId: user, database: "DB", first: 0, next: 1 };
+      const due: Erasure = {
+        ...{ userId: user, database: "DB", events: 1, erasedAt: 1, stage: "d1" },
+        ...{ first: 0, next: 1, days: [], files: 0, doneAt: null },
+      };
       storage.kv.put("erasure:0", due); // before that of the second
       storage.kv.put("erased:0:0", [[1, 1]]);
       await log.erase();

@@ -122,7 +122,7 @@ describe("a suppressed user", () => {
     const user = newUser();
     await track(anEvent({ user_id: user }));
     await suppress(user);
-    expect((await call("DELETE", `/users/${user}`)).body).toEqual({ erased: 1 });
+    expect((await call("DELETE", `/users/${user}`)).body).toMatchObject({ erased: 1 });
     expect(await isSuppressed(user)).toBe(true);
     await evictDurableObject(userLog(user));
     await runDurableObjectAlarm(userLog(user)); // D1 has forgotten

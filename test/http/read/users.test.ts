@@ -155,7 +155,7 @@ describe("a user of whom nothing is stored", () => {
     }
     expect((await get(`/users/${user}/suppression`)).body).toEqual({ user_id: user, suppressed: false });
     expect((await call("DELETE", `/users/${user}/suppression`)).status).toBe(200);
-    expect((await call("DELETE", `/users/${user}`)).body).toEqual({ erased: 0 });
+    expect((await call("DELETE", `/users/${user}`)).body).toEqual({ user_id: user, erased: 0, erasures: [] });
     await runInDurableObject(userLog(user), async (_, { storage }) => {
       expect(storage.sql.exec("SELECT name FROM sqlite_master").toArray()).toEqual([]);
       expect(await storage.getAlarm()).toBeNull();
