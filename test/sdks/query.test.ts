@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { afterAll, beforeAll, describe, it, vi } from "vitest";
 import { localConfig } from "../../scripts/local-config.ts";
-import { startWorker, WRITE_KEY } from "./running-worker.ts";
+import { READ_KEY, startWorker, WRITE_KEY } from "./running-worker.ts";
 
 type Row = Record<string, unknown>;
 
@@ -19,6 +19,9 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => worker.close());
 
+/** What names the Worker to the script. */
+const deployment = () => ["--url", worker.url, "--key", READ_KEY];
+
 /** Runs `npm run query`, without npm. */
 async function query(...options: string[]): Promise<{ code: number | null; out: string; error: string }> {
   const child = spawn(process.execPath, ["scripts/query.ts", ...options]);
@@ -30,7 +33,7 @@ async function query(...options: string[]): Promise<{ code: number | null; out: 
 }
 
 async function rowsOf(sql: string): Promise<Row[]> {
-  const { code, out, error } = await query("--url", worker.url, "--json", sql);
+  const { code, out, error } = await query(...deployment(), "--json", sql);
   if (code !== 0) throw new Error(error);
   return out
     .split("\n")
@@ -64,7 +67,10 @@ describe("npm run query", () => {
     expect(await rowsOf(AS_STORED)).toEqual(inOrder); // all from D1
 
     await worker.run("UPDATE events SET written_at = 0");
-    const archived = await fetch(`${worker.url}/archive/run`, { method: "POST" });
+    const archived = await fetch(`${worker.url}/archive/run`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${READ_KEY}` },
+    });
     expect(await archived.json()).toMatchObject({ rows: 2 });
     expect(await worker.rows()).toHaveLength(1);
     expect(await rowsOf(AS_STORED)).toEqual(inOrder); // two from the archive
@@ -74,8 +80,8 @@ describe("npm run query", () => {
   });
 
   it("prints a table, or CSV", async ({ expect }) => {
-    expect((await query("--url", worker.url, "SELECT 1 AS one")).out).toBe("one\n───\n1\n(1 row)\n");
-    expect((await query("--url", worker.url, "--csv", "SELECT 1 AS one")).out).toBe("one\r\n1\r\n");
+    expect((await query(...deployment(), "SELECT 1 AS one")).out).toBe("one\n───\n1\n(1 row)\n");
+    expect((await query(...deployment(), "--csv", "SELECT 1 AS one")).out).toBe("one\r\n1\r\n");
   });
 
   it.for([
@@ -86,15 +92,13 @@ describe("npm run query", () => {
     ["two formats", ["--csv", "--json", "SELECT 1"], "not both"],
     ["a query with a fault", ["SELECT nope FROM events"], 'Referenced column "nope" not found'],
     ["no address", ["--url", "localhost", "SELECT 1"], "--url must be an address"],
+    ["a wrong key", ["--key", "wrong", "SELECT 1"], "The key that was sent is not in READ_KEYS"],
     ["a server that is not there", ["--url", "http://127.0.0.1:9", "SELECT 1"], "cannot be reached"],
   ] as const)(
     "says in one line what is wrong with %s, and leaves nothing behind",
     async ([, options, text], { expect }) => {
       const before = foldersLeft();
-      const { code, out, error } = await query(
-        ...(options.includes("--url" as never) ? [] : ["--url", worker.url]),
-        ...options,
-      );
+      const { code, out, error } = await query(...(options.includes("--url" as never) ? [] : deployment()), ...options);
       expect(code).toBe(1);
       expect(out).toBe("");
       expect(error).toContain(text);
