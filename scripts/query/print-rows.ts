@@ -61,7 +61,7 @@ function cellOf(text: string): string {
   const visible = text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (character) =>
     character === "\n" ? "\\n" : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
-  const characters = [...visible];
+  const characters = Array.from(visible);
   return characters.length > MAX_CELL_CHARACTERS
     ? `${characters.slice(0, MAX_CELL_CHARACTERS - 1).join("")}…`
     : visible;
