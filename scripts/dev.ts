@@ -1,11 +1,14 @@
 import { spawn } from "node:child_process";
+import { localConfig } from "./local-config.ts";
 import { migrate } from "./migrate.ts";
 import { WRANGLER } from "./wrangler.ts";
 
 // What comes after `npm run dev --` is wrangler's. The migrations have to meet the same database, so what says where
 // that is goes to both.
-const options = process.argv.slice(2);
-migrate("--local", optionsNamed(["--persist-to", "--env", "-e", "--config", "-c"], options));
+const given = process.argv.slice(2);
+const CONFIG = ["--config", "-c"];
+const options = optionsNamed(CONFIG, given).length > 0 ? given : ["--config", localConfig(), ...given];
+migrate("--local", optionsNamed(["--persist-to", "--env", "-e", ...CONFIG], options));
 
 const server = spawn(process.execPath, [WRANGLER, "dev", ...options], { stdio: "inherit" });
 server.on("exit", (code) => process.exit(code ?? 1));

@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -27,18 +28,37 @@ const { values, positionals } = (() => {
 })();
 const [query, ...others] = positionals;
 if (!query || others.length > 0) fail('Say one query, in quotes: npm run query -- "SELECT count(*) FROM events"');
+if (values.csv && values.json) fail("Say --csv or --json, not both");
 
 const folder = await mkdtemp(join(tmpdir(), "tracklog-query-"));
-try {
-  const files = await downloadEvents(values.url, values.key, folder);
-  const connection = await (await DuckDBInstance.create()).connect();
-  await createViews(connection, files);
-  const reader = await connection.runAndReadAll(query).catch((error: unknown) => fail((error as Error).message));
-  const columns = reader.columnNames();
-  const rows = reader.getRowsJson();
-  process.stdout.write(
-    values.json ? jsonOf(columns, rows) : values.csv ? csvOf(columns, rows) : tableOf(columns, rows),
-  );
-} finally {
-  await rm(folder, { recursive: true, force: true });
+// Also where the script ends early: the folder has everybody's events.
+process.on("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(1));
+
+const files = await downloadEvents(values.url, values.key, folder).catch((error: unknown) =>
+  fail(`The events cannot be downloaded: ${(error as Error).message}`),
+);
+const connection = await (await DuckDBInstance.create()).connect();
+await createViews(connection, files);
+const reader = await run(query).catch((error: unknown) => fail(oneLine((error as Error).message)));
+const types = reader.columnTypes();
+const columns = reader.deduplicatedColumnNames().map((name, index) => ({
+  name,
+  type: types[index]!.alias ?? types[index]!.toString(),
+}));
+const rows = reader.getRowsJson();
+process.stdout.write(values.json ? jsonOf(columns, rows) : values.csv ? csvOf(columns, rows) : tableOf(columns, rows));
+
+async function run(sql: string) {
+  const { count } = await connection.extractStatements(sql);
+  if (count !== 1) fail(`Say one query: these are ${count}`);
+  return connection.runAndReadAll(sql);
+}
+
+/** What DuckDB says before it quotes the query. */
+function oneLine(message: string): string {
+  return message
+    .split("\n\nLINE ")[0]!
+    .trim()
+    .replaceAll(/\s*\n\s*/g, " ");
 }

@@ -40,12 +40,13 @@ for (let isFirst = true; ; isFirst = false) {
     await sleep(1_000 * tries);
     continue;
   }
-  if (status !== 200) fail(`${String(body["detail"] ?? `The answer was ${status}`)}`);
+  const { detail } = body;
+  if (status !== 200) fail(typeof detail === "string" ? detail : `The answer was ${status}`);
   tries = 0;
   show(progress);
   if (progress.stage === "done") break;
 }
-process.stdout.write("\n");
+if (process.stdout.isTTY) process.stdout.write("\n");
 
 function show({ stage, users, total_users, events, erasures }: Progress): void {
   const share = stage === "done" ? 1 : total_users === 0 ? 0 : Math.min(1, users / total_users);

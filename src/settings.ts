@@ -144,8 +144,8 @@ function atLeast<Fallback>(min: number, unit: string, fallback: Fallback) {
 }
 
 function parseLocation(text: string): Parsed<DurableObjectLocationHint | null> {
-  const known = LOCATIONS.find((location) => location === text.toLowerCase());
-  if (known !== undefined || text === "") return { value: known ?? null };
+  const location = LOCATIONS.find((name) => name === text.toLowerCase());
+  if (location !== undefined || text === "") return { value: location ?? null };
   return { value: null, fault: `is ${quoted(text)}: must be one of ${LOCATIONS.join(", ")}. It is ignored` };
 }
 

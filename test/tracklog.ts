@@ -1,7 +1,6 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import type { TrackedEvent } from "../src/event/contract.ts";
-import type { JsonObject } from "../src/event/json.ts";
 import { profileOf } from "../src/event/parse-event.ts";
 import { vi } from "vitest";
 import { app } from "../src/app.ts";
@@ -35,7 +34,7 @@ export function tracked({
     timestamp: 1_700_000_000_000,
     messageId: "",
     enrichment: "",
-    profile: profileOf(properties as JsonObject),
+    profile: profileOf(properties),
     hasOwnTime: true,
     hasOwnId: (changes.messageId ?? "") !== "",
     ...changes,

@@ -29,12 +29,6 @@ export async function downloadEvents(url: string, key: string | undefined, folde
     });
     return response;
   };
-  const answered = async (response: Response): Promise<Response> => {
-    if (response.ok) return response;
-    const { detail } = (await response.json().catch(() => ({}))) as { detail?: string };
-    return fail(detail ?? `The answer was ${response.status}`);
-  };
-
   // D1 first: what leaves it for the archive meanwhile is then in both, and counts once.
   const hot = join(folder, "hot.ndjson");
   const erased = join(folder, "erased.ndjson");
@@ -60,6 +54,12 @@ export async function downloadEvents(url: string, key: string | undefined, folde
     archived.push(...(await Promise.all(part)));
   }
   return { archived, hot, erased };
+}
+
+async function answered(response: Response): Promise<Response> {
+  if (response.ok) return response;
+  const { detail } = (await response.json().catch(() => ({}))) as { detail?: string };
+  return fail(detail ?? `The answer was ${response.status}`);
 }
 
 /** Follows the feed to its end: a stream that ends early says in its last line where to go on. */

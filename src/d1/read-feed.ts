@@ -69,7 +69,7 @@ export async function readFeed(
   const { incarnation } = extent;
   if (life !== undefined && (life !== incarnation || (query.order === "asc" && isBeyond(after, extent))))
     return { kind: "gone" };
-  const page = await readPage(database, found!.results as FeedStatement[], after, query, window);
+  const page = await readPage(database, found!.results, after, query, window);
   return { kind: "page", page, incarnation };
 }
 

@@ -62,6 +62,20 @@ const feedEvent = {
   ...storedEvent,
 };
 
+const receipts = {
+  ...listOf(
+    record({
+      erased_at: time,
+      events: { ...count, description: "How many events the log had." },
+      database: { ...text, description: "The binding of the D1 database that they were copied to." },
+      stage: { enum: ["d1", "archive", "done"], description: "Which copy is being cleared." },
+      archived_files: { ...count, description: "How many files of the archive were written anew." },
+      done_at: { type: ["string", "null"], format: "date-time" },
+    }),
+  ),
+  description: "What was erased of the user in the last 30 days, the latest first.",
+};
+
 const errors = listOf({ $ref: "#/components/schemas/Fault" }, MAX_REPORTED_FAULTS);
 
 export function schemas() {
@@ -130,7 +144,12 @@ export function schemas() {
       last_seen: time,
       pending: { ...count, description: "Events that D1 has not got yet." },
     }),
-    Erasure: record({ erased: { ...count, description: "How many events were erased." } }),
+    Erasure: record({
+      user_id: text,
+      erased: { ...count, description: "How many events were erased." },
+      erasures: receipts,
+    }),
+    ErasureReceipt: record({ user_id: text, erasures: receipts }),
     Suppression: record({ user_id: text, suppressed: { type: "boolean" } }),
     Message: {
       type: "object",

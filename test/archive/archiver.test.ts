@@ -50,8 +50,8 @@ async function archived(): Promise<EventRow[]> {
   return (await Promise.all(files)).flat();
 }
 
-function withoutWriting({ written_at: _, ...row }: Record<string, unknown>): unknown {
-  return row;
+function withoutWriting(row: Record<string, unknown>): unknown {
+  return Object.fromEntries(Object.entries(row).filter(([column]) => column !== "written_at"));
 }
 
 describe("the archiver", () => {
@@ -134,7 +134,7 @@ describe("the archiver", () => {
       await env.DB.prepare("UPDATE events SET revision = 2, written_at = ? WHERE user_id = ?")
         .bind(Date.now(), user)
         .run();
-      return put(...args) as never;
+      return put(...args);
     });
     await archiver().run();
     expect(await rowsOf(user)).toMatchObject([{ revision: 2 }]);

@@ -22,6 +22,11 @@ async function isListed(user: string): Promise<boolean> {
   return (await stored("SELECT 1 FROM users WHERE user_id = ?", user)).length === 1;
 }
 
+async function written(): Promise<number> {
+  const [row] = await stored<{ changes: number }>("SELECT total_changes() AS changes");
+  return row!.changes;
+}
+
 describe("the directory of a database's users", () => {
   it("has a user before D1 has the user's first event", async ({ expect }) => {
     const user = newUser();
@@ -40,8 +45,6 @@ describe("the directory of a database's users", () => {
     const user = newUser();
     await track(anEvent({ user_id: user }));
     await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), 10_000);
-    const written = () =>
-      stored<{ changes: number }>("SELECT total_changes() AS changes").then(([row]) => row!.changes);
     const before = await written();
     await track(anEvent({ user_id: user, timestamp: 1 }));
     await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(2), 10_000);

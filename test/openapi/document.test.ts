@@ -1,9 +1,9 @@
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { afterEach, describe, it, vi } from "vitest";
 import { app } from "../../src/app.ts";
 import { openapiDocument } from "../../src/openapi/document.ts";
-import { breakD1 } from "../d1-faults.ts";
-import { anEvent, type Answer, get, newUser, requestWith, rowsOf, track } from "../tracklog.ts";
+import { type Answer, newUser, requestWith } from "../tracklog.ts";
+import { archivedName, GIVEN } from "./given.ts";
 
 const ORIGIN = "https://tracklog.example.com";
 
@@ -14,14 +14,15 @@ const VARYING_OF_FEED = new Set([...VARYING, "next_cursor", "cursor", "generatio
 /** What the other examples have left behind counts here, too. */
 const VARYING_OF_ARCHIVE = new Set([...VARYING, "version", "name", "rows", "bytes", "etag", "removed"]);
 const VARYING_OF_REBUILD = new Set([...VARYING, "started_at", "erasures", "users", "total_users", "events"]);
+const VARYING_OF_ERASURES = new Set([...VARYING, "erased_at", "stage"]);
 const VARYING_OF: Record<string, Set<string>> = {
   feed: VARYING_OF_FEED,
   archiveManifest: VARYING_OF_ARCHIVE,
   runArchive: VARYING_OF_ARCHIVE,
   rebuild: VARYING_OF_REBUILD,
+  eraseUser: VARYING_OF_ERASURES,
+  erasure: VARYING_OF_ERASURES,
 };
-
-env.D1_DAYS = "30";
 
 /** What is published, as loosely as a client reads it. */
 const document: Answer = JSON.parse(JSON.stringify(openapiDocument())) as Answer;
@@ -103,74 +104,6 @@ function handlersOf(method: string, path: string) {
   return app.router.match(method, path)[0].map(([[handler]]) => handler);
 }
 
-function allIsAway(): Partial<Env> {
-  breakD1();
-  vi.spyOn(env.USER_LOG, "getByName").mockImplementation(() => {
-    throw new Error("away");
-  });
-  const fail = () => Promise.reject(new Error("away"));
-  return { ARCHIVE: { get: fail, head: fail } } as unknown as Partial<Env>;
-}
-
-/** Lets the user's event be old enough for the archive, and no other's. */
-async function archivable(user: string): Promise<Partial<Env>> {
-  await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), { timeout: 10_000 });
-  await env.DB.prepare("UPDATE events SET written_at = iif(user_id = ?, 0, ?)").bind(user, Date.now()).run();
-  return {};
-}
-
-/** Puts the user's event into the archive. */
-async function archived(user: string): Promise<Partial<Env>> {
-  await archivable(user);
-  await env.ARCHIVER.getByName("DB").run();
-  return {};
-}
-
-function noArchive(): Partial<Env> {
-  const { ARCHIVE } = env as Env & { ARCHIVE?: R2Bucket };
-  Object.assign(env, { ARCHIVE: undefined });
-  onTestFinished(() => {
-    Object.assign(env, { ARCHIVE });
-  });
-  return {};
-}
-
-/** The name of a file of the archive. */
-async function archivedName(): Promise<string> {
-  const { body } = await get("/archive/manifest");
-  return (body["manifests"]?.[0]?.objects.at(-1)?.name as string | undefined) ?? "none";
-}
-
-/** The examples come without a key; for these names one is sent. */
-const KEYS = { WRITE_KEYS: "site:k1", READ_KEYS: "team:k1" };
-
-/** What brings the problem of a name about; returns the settings that it takes. */
-const GIVEN: Record<string, (user: string) => Partial<Env> | Promise<Partial<Env>>> = {
-  no_write_key: () => ({ WRITE_KEYS: "site:other" }),
-  unknown_write_key: () => ({ WRITE_KEYS: "site:other" }),
-  no_read_key: () => ({ READ_KEYS: "team:other" }),
-  no_write_keys_set: () => ({ OPEN: "false" }),
-  no_read_keys_set: () => ({ OPEN: "false" }),
-  key_rate_limited: () => ({ ...KEYS, KEY_RATE_LIMIT: { limit: async () => ({ success: false }) } }),
-  user_rate_limited: async (user) => {
-    vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2026, 5, 1, 12) });
-    for (const half of [0, 1]) {
-      const ids = Array.from({ length: 500 }, (_, i) => `${half}-${i}`);
-      await track(ids.map((message_id) => anEvent({ user_id: user, message_id })));
-    }
-    return {};
-  },
-  archivable,
-  archived,
-  no_archive: noArchive,
-  unavailable: allIsAway,
-  unreachable: allIsAway,
-  unhealthy: allIsAway,
-  not_ready: () => ({ WRITE_KEYS: "site" }),
-  // A setting that is of no possible type stands for a bug.
-  internal: () => ({ READ_KEYS: 1 as unknown as string, WRITE_KEYS: 1 as unknown as string }),
-};
-
 async function run({ request, name }: Case, user: string) {
   vi.spyOn(console, "error").mockImplementation(() => {});
   const settings = (await GIVEN[name]?.(user)) ?? {};
@@ -205,9 +138,12 @@ function numbersOf(text: string): string[] {
   return lines.filter((line) => !line.includes("tracklog_d1_failures_total"));
 }
 
-/** Replaces what varies by its type. */
+/** Replaces what varies by its type. Whether an erasure is done yet is left out. */
 function comparable(value: unknown, varying: Set<string>): unknown {
-  const replacer = (key: string, field: unknown) => (varying.has(key) && field !== null ? typeof field : field);
+  const replacer = (key: string, field: unknown) => {
+    if (key === "done_at") return undefined;
+    return varying.has(key) && field !== null ? typeof field : field;
+  };
   return JSON.parse(JSON.stringify(value, replacer));
 }
 

@@ -15,12 +15,15 @@ export interface Row {
   source: string;
 }
 
+interface Settings {
+  configPath?: string;
+  vars?: Record<string, string>;
+}
+
 /** Runs the Worker on a free port of the loopback address, as `wrangler dev` does, with a D1 of its own. */
-export async function startWorker() {
+export async function startWorker({ configPath = "./wrangler.toml", vars = {} }: Settings = {}) {
   const server = createTestHarness({
-    workers: [
-      { configPath: "./wrangler.toml", secrets: { WRITE_KEYS: `site:${WRITE_KEY}`, READ_KEYS: `team:${READ_KEY}` } },
-    ],
+    workers: [{ configPath, vars, secrets: { WRITE_KEYS: `site:${WRITE_KEY}`, READ_KEYS: `team:${READ_KEY}` } }],
   });
   const { url } = await server.listen();
   const worker = server.getWorker();
@@ -31,6 +34,8 @@ export async function startWorker() {
     url: url.origin,
     rows: async (): Promise<Row[]> =>
       (await DB.prepare("SELECT * FROM events ORDER BY received_at, seq").all()).results,
+    /** Runs a statement in D1. */
+    run: (query: string) => DB.prepare(query).all(),
     close: () => server.close(),
   };
 }

@@ -25,7 +25,7 @@ export const rebuild = new Hono<AppEnv>().post("/rebuild", requireKey("read"), a
     const detail = `is not a bound database: ${names.join(", ")}`;
     return problem(c, { reason: "invalid_request", faults: [{ pointer: "/database", detail }] });
   }
-  const clock = () => Date.now();
+  const clock = Date.now;
   const until = clock() + REBUILD_SLICE_MS;
   const {
     rebuild: state,

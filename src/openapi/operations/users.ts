@@ -148,6 +148,15 @@ const summary: Operation = {
   },
 };
 
+const RECEIPT = {
+  erased_at: "2026-01-02T03:04:05.678Z",
+  events: 1,
+  database: "DB",
+  stage: "d1",
+  archived_files: 0,
+  done_at: null,
+};
+
 const erase: Operation = {
   ...COMMON,
   method: "delete",
@@ -163,15 +172,40 @@ const erase: Operation = {
       request: { path: "/users/user123" },
       after: ["track/sample"],
       status: 200,
-      answer: { erased: 1 },
+      answer: { user_id: "user123", erased: 1, erasures: [RECEIPT] },
     },
     nothing: {
       summary: "A user of whom nothing is stored",
       request: { path: "/users/user123-unknown" },
       status: 200,
-      answer: { erased: 0 },
+      answer: { user_id: "user123-unknown", erased: 0, erasures: [] },
     },
     impossible_id: impossibleId(""),
+  },
+};
+
+const erasure: Operation = {
+  ...COMMON,
+  method: "get",
+  path: "/users/{user_id}/erasure",
+  operationId: "erasure",
+  summary: "How far a user's erasure is",
+  description: "A receipt for 30 days: when, how much, and when D1 and the archive had forgotten it, too.",
+  parameters: [ID],
+  answers: answerWith("The erasures.", "ErasureReceipt"),
+  examples: {
+    receipt: {
+      summary: "A user who was erased just now",
+      after: ["track/sample", "eraseUser/erased"],
+      status: 200,
+      answer: { user_id: "user123", erasures: [RECEIPT] },
+    },
+    unknown: problemExample(
+      "A user of whom nothing was erased",
+      { reason: "not_found", detail: "Nothing of this user was erased in the last 30 days." },
+      { path: "/users/user123-unknown/erasure" },
+    ),
+    impossible_id: impossibleId("/erasure"),
   },
 };
 
@@ -204,6 +238,7 @@ export const userOperations = [
   timeline,
   summary,
   erase,
+  erasure,
   suppression("get", "isUserSuppressed", "recorded", "Whether a user's events are kept from being stored"),
   suppression("put", "suppressUser", "suppress", "Stop recording a user"),
   suppression("delete", "resumeUser", "resume", "Resume recording a user"),

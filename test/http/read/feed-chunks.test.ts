@@ -37,9 +37,10 @@ async function follow(after: FeedCursor, changes: Partial<Filter> = {}, of: Env 
 
 const seqsOf = (lines: FeedLine[]) => lines.map((line) => (line.kind === "event" ? line.row.seq : -line.generation));
 
+const fail = () => Promise.reject(new Error("D1_ERROR: D1 is away"));
+
 /** A database of which every statement fails. */
 function away(): D1Database {
-  const fail = () => Promise.reject(new Error("D1_ERROR: D1 is away"));
   return { prepare: () => ({ bind: () => ({}) }), batch: fail } as unknown as D1Database;
 }
 

@@ -53,6 +53,8 @@ function breakAfter(queries: number) {
   return () => spy.mockRestore();
 }
 
+const fail = () => Promise.reject(new Error("D1_ERROR: D1 is away"));
+
 describe("GET /events as lines", () => {
   it("has the same events as a page, each with a cursor to go on from", async ({ expect }) => {
     await seedD1(7, newUser(), 3);
@@ -127,7 +129,6 @@ describe("GET /events as lines", () => {
   }) => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     await seedD1(7, newUser());
-    const fail = () => Promise.reject(new Error("D1_ERROR: D1 is away"));
     const DB_1 = { prepare: () => ({ bind: () => ({}) }), batch: fail };
     const { app } = await import("../../../src/app.ts");
     const response = await app.request("/events", LINES, { ...env, DB_1 });
