@@ -58,15 +58,16 @@ export interface Client<Events extends EventMap<Events> = AnyEvents> {
   page: (name?: string, properties?: Record<string, unknown>, options?: CallOptions) => void;
   /** Forgets the user and the anonymous id, as at a logout. Events that wait stay those of that user. */
   reset: () => void;
+  /** Changes what becomes of events. "drop" also drops those that wait, and forgets the anonymous id. */
   consent: (consent: Consent) => void;
   /**
    * Sends what waits, now.
    * @returns whether nothing waits any more: false if that took longer than `timeoutMs` (10,000), or may not be sent
    */
   flush: (timeoutMs?: number) => Promise<boolean>;
-  /** Takes no more events, and flushes. On a server, or in a page without storage, what is left is dropped. */
+  /** Takes no more events, and flushes. What is left after that is dropped, unless it is in a page's storage. */
   shutdown: (timeoutMs?: number) => Promise<boolean>;
-  /** How many events waited for nothing: those of which `onDrop` heard. */
+  /** How many events were dropped: those of which `onDrop` heard. */
   readonly dropped: number;
 }
 

@@ -9,7 +9,7 @@ import type {
   SentEvent,
 } from "../../client/src/index.ts";
 import { startWorker, WRITE_KEY } from "../sdks/running-worker.ts";
-import { launchChromium } from "./chromium.ts";
+import { launchChromium } from "../chromium.ts";
 import { startSite } from "./site.ts";
 import { startUnreliableServer } from "./unreliable-server.ts";
 

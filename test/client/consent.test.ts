@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { arrived, names, rowsOf } from "./arrived.ts";
 import { aVisitor, connect, type Setting, startSetting, stored, told, track } from "./browser.ts";
-import { hasChromium } from "./chromium.ts";
+import { CHROMIUM } from "../chromium.ts";
 
-describe.skipIf(!hasChromium)("consent", () => {
+describe.skipIf(!CHROMIUM)("consent", () => {
   let setting: Setting;
   beforeAll(async () => {
     setting = await startSetting();
@@ -56,7 +56,7 @@ describe.skipIf(!hasChromium)("consent", () => {
   });
 });
 
-describe.skipIf(!hasChromium)("an anonymous id", () => {
+describe.skipIf(!CHROMIUM)("an anonymous id", () => {
   let setting: Setting;
   beforeAll(async () => {
     setting = await startSetting();

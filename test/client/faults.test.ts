@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, it, vi } from "vitest";
 import { arrived, names, rowsOf } from "./arrived.ts";
 import { aVisitor, connect, type Setting, startSetting, stored, told, track } from "./browser.ts";
-import { hasChromium } from "./chromium.ts";
+import { CHROMIUM } from "../chromium.ts";
 import type { Fate } from "./unreliable-server.ts";
 
-describe.skipIf(!hasChromium)("a page", () => {
+describe.skipIf(!CHROMIUM)("a page", () => {
   let setting: Setting;
   beforeAll(async () => {
     setting = await startSetting();

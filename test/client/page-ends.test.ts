@@ -2,12 +2,12 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { arrived, names } from "./arrived.ts";
 import { aVisitor, connect, type Setting, startSetting, stored, track } from "./browser.ts";
-import { hasChromium } from "./chromium.ts";
+import { CHROMIUM } from "../chromium.ts";
 
 /** So long that a page's end comes first. */
 const NEVER_BY_ITSELF = { flushAfterMs: 3_600_000 };
 
-describe.skipIf(!hasChromium)("a page that ends", () => {
+describe.skipIf(!CHROMIUM)("a page that ends", () => {
   let setting: Setting;
   beforeAll(async () => {
     setting = await startSetting();

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, it, vi } from "vitest";
 import { WRITE_KEY } from "../sdks/running-worker.ts";
 import { rowsOf } from "./arrived.ts";
 import { type Setting, startSetting } from "./browser.ts";
-import { hasChromium } from "./chromium.ts";
+import { CHROMIUM } from "../chromium.ts";
 
-describe.skipIf(!hasChromium)("/t.js", () => {
+describe.skipIf(!CHROMIUM)("/t.js", () => {
   let setting: Setting;
   beforeAll(async () => {
     setting = await startSetting();

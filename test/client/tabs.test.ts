@@ -2,9 +2,9 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { arrived, names } from "./arrived.ts";
 import { aVisitor, connect, type Setting, startSetting, stored, track } from "./browser.ts";
-import { hasChromium } from "./chromium.ts";
+import { CHROMIUM } from "../chromium.ts";
 
-describe.skipIf(!hasChromium)("two tabs", () => {
+describe.skipIf(!CHROMIUM)("two tabs", () => {
   let setting: Setting;
   beforeAll(async () => {
     setting = await startSetting();
