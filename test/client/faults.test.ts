@@ -95,11 +95,16 @@ describe.skipIf(!CHROMIUM)("a page", () => {
     await close();
   });
 
-  it("sends what waits in memory, if the page clears its storage", async ({ expect }) => {
+  it.for(["it", "another tab"])("sends what waits in memory, if %s clears the storage", async (who, { expect }) => {
     const { userId, context, close } = await aVisitor(setting);
-    const page = await connect(setting, context);
+    const page = await connect(setting, context, { flushAfterMs: 3_600_000 });
+    const other = await context.newPage();
+    await other.goto(setting.site.url);
+    await page.evaluate(() => addEventListener("storage", ({ key }) => key === null && (window.removals = 1)));
     await track(page, userId, 50);
-    await page.evaluate(() => localStorage.clear());
+    await (who === "it" ? page : other).evaluate(() => localStorage.clear());
+    if (who !== "it") await page.waitForFunction(() => window.removals === 1);
+    expect(await page.evaluate(() => window.client.flush())).toBe(true);
     expect(await arrived(setting.worker, userId, 50)).toEqual(names(50));
     await close();
   });

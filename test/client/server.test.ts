@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, beforeEach, describe, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, it, onTestFinished, vi } from "vitest";
 import { createClient, type Options } from "../../client/src/index.ts";
 import { startWorker, WRITE_KEY } from "../sdks/running-worker.ts";
 import { arrived, names } from "./arrived.ts";
@@ -176,7 +176,9 @@ describe("on a server, the client", () => {
 
 function run(userId: string, ...mode: string[]) {
   const script = new URL("mortal-process.ts", import.meta.url).pathname;
-  return spawn(process.execPath, [script, server.url, WRITE_KEY, userId, ...mode], {
+  const child = spawn(process.execPath, [script, server.url, WRITE_KEY, userId, ...mode], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  onTestFinished(() => void child.kill("SIGKILL")); // one that hangs must not outlive the test
+  return child;
 }
