@@ -10,6 +10,8 @@ const VARS = { OPEN: "true", RATE_LIMIT_EVENTS_PER_SECOND: "1000000000", RATE_LI
 
 export interface WorkerServer {
   url: URL;
+  /** Where the state is kept. */
+  folder: string;
   /** The SQLite file behind the binding DB. */
   d1File: string;
   stop: () => Promise<void>;
@@ -27,6 +29,8 @@ export interface WorkerServerOptions {
   port?: number;
   /** Whether the runtime may put objects to sleep that had nothing to do for some seconds. */
   mayEvict?: boolean;
+  /** Whether nobody wants to read what the Worker logs. */
+  isSilent?: boolean;
 }
 
 /**
@@ -40,6 +44,7 @@ export async function startWorkerServer({
   state,
   port = 0,
   mayEvict = false,
+  isSilent = false,
 }: WorkerServerOptions): Promise<WorkerServer> {
   process.env["WRANGLER_LOG"] ??= "warn";
   // Cloudflare counts a key's rate in memory and keeps assets apart; the local stand-ins, a database and one more Worker
@@ -63,6 +68,7 @@ export async function startWorkerServer({
       host: "127.0.0.1",
       port: 0,
       cf: false,
+      ...(isSilent && { handleStructuredLogs: () => {} }),
     }),
   );
   const stop = async () => {
@@ -75,7 +81,7 @@ export async function startWorkerServer({
     if (!(await findD1File(folder))) await migrate(await miniflare.getD1Database("DB"), migrations);
     const d1File = await findD1File(folder);
     if (d1File === undefined) throw new Error(`There is no D1 database below ${folder}`);
-    return { url, d1File, stop };
+    return { url, folder, d1File, stop };
   } catch (error) {
     await stop();
     throw error;
