@@ -13,8 +13,8 @@ import { startWorkerServer } from "./worker-server.ts";
 
 const MAX_USERS = 20_000;
 const USERS_PER_REQUEST = 100;
-/** An object that is awake takes one or two files of workerd's, which cannot have more than the system lets it. */
-const FILES_PER_USER = 2;
+/** An object takes up to four files of workerd, which cannot have more open than the system lets it. */
+const FILES_PER_USER = 4;
 const MEMORY = "/dev/shm";
 
 /** Few, as each request reaches for a hundred objects at once. */
