@@ -1,14 +1,22 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { newEvent } from "./loads.ts";
 import { sendLoad } from "./send-load.ts";
 import { StoredEvents } from "./stored-events.ts";
 import { VARIANTS } from "./variants.ts";
-import { findWorkerd, forgetPeak, memoryOf } from "./workerd-process.ts";
+import { findWorkerd, forgetPeak, maxFilesOf, memoryOf } from "./workerd-process.ts";
 import { startWorkerServer } from "./worker-server.ts";
 
-const USERS = 20_000;
+const MAX_USERS = 20_000;
 const USERS_PER_REQUEST = 100;
+/** An object takes up to four files of workerd, which cannot have more open than the system lets it. */
+const FILES_PER_USER = 4;
+const MEMORY = "/dev/shm";
+
 /** Few, as each request reaches for a hundred objects at once. */
 const CONNECTIONS = 2;
 
@@ -29,27 +37,32 @@ export interface CatchUp {
 
 /** Many users send an event each while D1 is locked, and all of their objects come to the writer when it is back. */
 export async function measureCatchUp(): Promise<CatchUp> {
-  const server = await startWorkerServer({ ...VARIANTS.tracklog, mayEvict: true });
+  // In memory where that can be: a disk would take minutes to make so many objects, which is not what is asked.
+  const state = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "tracklog-catch-up-"));
+  const server = await startWorkerServer({ ...VARIANTS.tracklog, state, mayEvict: true, isSilent: true });
   const stored = new StoredEvents(server.d1File);
   const lock = new DatabaseSync(server.d1File, { timeout: 5_000 });
   try {
     const pid = await findWorkerd(server.folder);
+    const requests = Math.floor(Math.min(MAX_USERS, (await maxFilesOf(pid)) / FILES_PER_USER) / USERS_PER_REQUEST);
+    const users = requests * USERS_PER_REQUEST;
     const before = stored.position();
     lock.exec("BEGIN EXCLUSIVE");
     const began = performance.now();
-    const bodies = Array.from({ length: USERS / USERS_PER_REQUEST }, (_, request) =>
+    const bodies = Array.from({ length: requests }, (_, request) =>
       JSON.stringify(Array.from({ length: USERS_PER_REQUEST }, (__, user) => newEvent(`waiting-${request}-${user}`))),
     );
     await sendLoad(server.url, bodies, CONNECTIONS);
     await sleep(Math.max(0, OUTAGE_MS - (performance.now() - began)));
 
+    console.error(`  ${users} users wait for D1 since ${Math.round((performance.now() - began) / 1000)} s`);
     const { nowMb } = await memoryOf(pid);
     await forgetPeak(pid);
     lock.exec("ROLLBACK");
     const back = performance.now();
-    await stored.waitForMore(before, USERS, MAX_CATCH_UP_MS);
+    await stored.waitForMore(before, users, MAX_CATCH_UP_MS);
     return {
-      users: USERS,
+      users,
       outageSeconds: (back - began) / 1000,
       seconds: (performance.now() - back) / 1000,
       memoryBeforeMb: nowMb,
@@ -59,5 +72,6 @@ export async function measureCatchUp(): Promise<CatchUp> {
     lock.close();
     stored.close();
     await server.stop();
+    await rm(state, { recursive: true, force: true });
   }
 }

@@ -4,25 +4,31 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { newEvent, SESSION_EVENTS, SESSIONS, sessionBodies } from "./loads.ts";
+import { newEvent, SESSIONS, sessionBodies } from "./loads.ts";
 import { sendLoad } from "./send-load.ts";
 import { StoredEvents } from "./stored-events.ts";
 import { VARIANTS } from "./variants.ts";
 import { findWorkerd } from "./workerd-process.ts";
 import { startWorkerServer } from "./worker-server.ts";
 
-/** Of a session's events, until D1 has them. */
-export interface Fsyncs {
-  tracklog: number;
-  direct: number;
-}
+type Counted = "tracklog" | "direct" | "minimal";
+
+/** An event of a session and a user's first event, until D1 has them where that is where they end. */
+export type Fsyncs = Record<Counted, { session: number; newUser: number }>;
+
+const NEW_USERS = 40;
 
 const MAX_ATTACH_MS = 5_000;
 
 /** Counts by `strace`. Null where that is not there or may not look into another process. */
 export async function countFsyncs(): Promise<Fsyncs | null> {
   try {
-    return { tracklog: await fsyncsPerEvent("tracklog"), direct: await fsyncsPerEvent("direct") };
+    const [tracklog, direct, minimal] = await Promise.all([
+      fsyncsPerEvent("tracklog"),
+      fsyncsPerEvent("direct"),
+      fsyncsPerEvent("minimal"),
+    ]);
+    return { tracklog, direct, minimal };
   } catch (error) {
     if (error instanceof NoStraceError) return null;
     throw error;
@@ -31,7 +37,7 @@ export async function countFsyncs(): Promise<Fsyncs | null> {
 
 class NoStraceError extends Error {}
 
-async function fsyncsPerEvent(variant: "tracklog" | "direct"): Promise<number> {
+async function fsyncsPerEvent(variant: Counted): Promise<Fsyncs[Counted]> {
   const server = await startWorkerServer(VARIANTS[variant]);
   const stored = variant === "tracklog" ? new StoredEvents(server.d1File) : null;
   const send = async (bodies: readonly string[]) => {
@@ -43,8 +49,10 @@ async function fsyncsPerEvent(variant: "tracklog" | "direct"): Promise<number> {
   try {
     // With its second event a log has a table.
     for (let event = 0; event < 2; event++) await send(users.map((user) => JSON.stringify(newEvent(user))));
-    const calls = await countCalls(await findWorkerd(server.folder), () => send(sessionBodies("synced")));
-    return calls / (SESSIONS * SESSION_EVENTS);
+    const pid = await findWorkerd(server.folder);
+    const count = async (bodies: readonly string[]) => (await countCalls(pid, () => send(bodies))) / bodies.length;
+    const newcomers = Array.from({ length: NEW_USERS }, (_, user) => JSON.stringify(newEvent(`first-${user}`)));
+    return { session: await count(sessionBodies("synced")), newUser: await count(newcomers) };
   } finally {
     stored?.close();
     await server.stop();

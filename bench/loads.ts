@@ -11,7 +11,7 @@ export const BATCH_EVENTS = 100;
 export const SESSION_EVENTS = 20;
 export const SESSIONS = CONNECTIONS;
 
-const USERS = 1_000;
+const USERS = 400;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Moves on by a millisecond an event, so that every event of a run is new to whoever stores it. */

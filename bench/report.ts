@@ -63,7 +63,11 @@ export function jsonReport(measured: Measured): string {
       ratio_1m_to_empty: round(history.inOrder.ratio),
       ratio_late_profile: round(history.lateProfile.ratio),
     },
-    fsyncs_per_event: fsyncs && { session: round(fsyncs.tracklog), direct: round(fsyncs.direct) },
+    fsyncs_per_event: fsyncs && {
+      session: round(fsyncs.tracklog.session),
+      new_user: round(fsyncs.tracklog.newUser),
+      direct: round(fsyncs.direct.session),
+    },
     d1_inserts: { ratio_to_first_release: round(d1Inserts.ratio.median) },
     bundle_gzip_kb: round(bundleGzipKb),
   });
@@ -109,8 +113,6 @@ function workLines({ work }: Measured): string[] {
 
 function otherLines({ storage, history, fsyncs, d1Inserts, catchUp, bundleGzipKb, startUpMs }: Measured): string[] {
   const { inOrder, lateProfile } = history;
-  const line = (name: string, value: string) => name.padEnd(48) + value;
-  const megabytes = (bytesPerEvent: number) => `${bytesPerEvent.toFixed(0)} MB`;
   const lines = [
     line("storage of a user with one event", `${(storage.newUserBytes / 1024).toFixed(0)} KiB`),
     line(
@@ -125,9 +127,7 @@ function otherLines({ storage, history, fsyncs, d1Inserts, catchUp, bundleGzipKb
       "late event with another e-mail, 1,000,000 stored",
       `${format(lateProfile.millionMs, 2)} ms, ×${lateProfile.ratio.toFixed(2)}`,
     ),
-    fsyncs
-      ? line("fsyncs an event of a session", `${fsyncs.tracklog.toFixed(2)}, direct ${fsyncs.direct.toFixed(2)}`)
-      : line("fsyncs an event of a session", "not counted: strace is not there, or may not attach"),
+    ...fsyncLines(fsyncs),
     line(
       "D1, inserting an event of a random user",
       `${format(d1Inserts.currentUs)} µs, first release ${format(d1Inserts.firstReleaseUs)} µs, ` +
@@ -145,6 +145,25 @@ function otherLines({ storage, history, fsyncs, d1Inserts, catchUp, bundleGzipKb
   lines.push(line("bundle, gzipped", `${bundleGzipKb.toFixed(1)} KB`));
   if (startUpMs) lines.push(line("start-up", `${format(startUpMs)} ms`));
   return lines;
+}
+
+function fsyncLines(fsyncs: Fsyncs | null): string[] {
+  if (!fsyncs) return [line("fsyncs an event", "not counted: strace is not there, or may not attach")];
+  const { tracklog, direct, minimal } = fsyncs;
+  return (["session", "newUser"] as const).map((load) =>
+    line(
+      load === "session" ? "fsyncs an event of a session" : "fsyncs of a user's first event",
+      `${tracklog[load].toFixed(2)}, direct ${direct[load].toFixed(2)}, minimal ${minimal[load].toFixed(2)}`,
+    ),
+  );
+}
+
+function line(name: string, value: string): string {
+  return name.padEnd(50) + value;
+}
+
+function megabytes(bytesPerEvent: number): string {
+  return `${bytesPerEvent.toFixed(0)} MB`;
 }
 
 function format({ median, min, max }: Spread, digits = 1): string {

@@ -29,6 +29,8 @@ export interface WorkerServerOptions {
   port?: number;
   /** Whether the runtime may put objects to sleep that had nothing to do for some seconds. */
   mayEvict?: boolean;
+  /** Whether nobody wants to read what the Worker logs. */
+  isSilent?: boolean;
 }
 
 /**
@@ -42,6 +44,7 @@ export async function startWorkerServer({
   state,
   port = 0,
   mayEvict = false,
+  isSilent = false,
 }: WorkerServerOptions): Promise<WorkerServer> {
   process.env["WRANGLER_LOG"] ??= "warn";
   // Cloudflare counts a key's rate in memory and keeps assets apart; the local stand-ins, a database and one more Worker
@@ -65,6 +68,7 @@ export async function startWorkerServer({
       host: "127.0.0.1",
       port: 0,
       cf: false,
+      ...(isSilent && { handleStructuredLogs: () => {} }),
     }),
   );
   const stop = async () => {

@@ -24,3 +24,8 @@ export async function forgetPeak(pid: number): Promise<void> {
   // man 5 proc: "5" resets the peak resident set size.
   await writeFile(`/proc/${pid}/clear_refs`, "5");
 }
+
+/** How many files a process may have open at a time. */
+export async function maxFilesOf(pid: number): Promise<number> {
+  return Number(/Max open files\s+(\d+)/.exec(await readFile(`/proc/${pid}/limits`, "utf8"))![1]);
+}
