@@ -5,7 +5,9 @@ import { profileOf } from "../src/event/parse-event.ts";
 import { vi } from "vitest";
 import { app } from "../src/app.ts";
 import type { Verdict } from "../src/user/record-event.ts";
-import type { LogState } from "../src/user/stored-values.ts";
+import { ERASURE_RECEIPT_MS } from "../src/limits.ts";
+import type { Erasure, LogState } from "../src/user/stored-values.ts";
+import type { UserLog } from "../src/user/user-log.ts";
 
 // The Worker as the tests use it: through its own fetch, and through the bindings behind it.
 
@@ -138,4 +140,19 @@ export async function requestWith(settings: Partial<Env>, path: string, init: Re
   const response = await app.request(path, init, { ...env, ...settings });
   const text = await response.text();
   return { status: response.status, headers: response.headers, body: (text ? JSON.parse(text) : {}) as Answer };
+}
+
+/** Waits until everything has forgotten a user's erased logs, and then lets the time of the receipts pass. */
+export async function letReceiptsExpire(userId: string): Promise<void> {
+  const isDone = async () =>
+    (await inStorage(userId, ({ kv }) => [...kv.list<Erasure>({ prefix: "erasure:" })])).every(
+      ([, { stage }]) => stage === "done",
+    );
+  await vi.waitUntil(isDone, { timeout: 10_000, interval: 20 });
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + ERASURE_RECEIPT_MS + 1 });
+  try {
+    await runInDurableObject(userLog(userId), (log: UserLog) => log.alarm());
+  } finally {
+    vi.useRealTimers();
+  }
 }

@@ -200,10 +200,7 @@ export class Archiver extends DurableObject<Env> {
   /** One thing after another, whatever became of the one before. */
   #inTurn<T>(run: () => Promise<T>): Promise<T> {
     const next = this.#last.then(run);
-    this.#last = next.then(
-      () => {},
-      () => {},
-    );
+    this.#last = next.catch(() => {}).then(() => undefined);
     return next;
   }
 

@@ -83,8 +83,16 @@ describe("with several databases", () => {
     const d1 = breakD1();
     await runInDurableObject(userLog(user), async (log, { storage }) => {
       const due: Erasure = {
-        ...{ userId: user, database: "DB", events: 1, erasedAt: 1, stage: "d1" },
-        ...{ first: 0, next: 1, days: [], files: 0, doneAt: null },
+        userId: user,
+        database: "DB",
+        events: 1,
+        erasedAt: 1,
+        stage: "d1",
+        first: 0,
+        next: 1,
+        days: [],
+        files: 0,
+        doneAt: null,
       };
       storage.kv.put("erasure:0", due); // before that of the second
       storage.kv.put("erased:0:0", [[1, 1]]);

@@ -4,9 +4,6 @@ import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { encodeEventRow } from "../../src/d1/event-row.ts";
 import { eraseEvents } from "../../src/d1/erase-events.ts";
 import { insertEvents } from "../../src/d1/insert-events.ts";
-import { ERASURE_RECEIPT_MS } from "../../src/limits.ts";
-import type { Erasure } from "../../src/user/stored-values.ts";
-import type { UserLog } from "../../src/user/user-log.ts";
 import { breakD1, holdD1, holdDeletion } from "../d1-faults.ts";
 import {
   anEvent,
@@ -15,6 +12,7 @@ import {
   events,
   get,
   inStorage,
+  letReceiptsExpire,
   newUser,
   record as recordEvents,
   rowsOf,
@@ -56,19 +54,7 @@ function forgotten() {
 
 /** Waits until everything has forgotten and the receipts are all that is left; then lets their time pass. */
 async function released() {
-  await vi.waitFor(async () => {
-    const left = await inStorage(user, (storage) => [
-      ...storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'events'").toArray(),
-      ...[...storage.kv.list<Erasure>()].filter(([, { stage }]) => stage !== "done"),
-    ]);
-    if (left.length > 0) throw new Error(`left: ${JSON.stringify(left)}`);
-  }, soon);
-  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + ERASURE_RECEIPT_MS + 1 });
-  try {
-    await runInDurableObject(userLog(user), (log: UserLog) => log.alarm());
-  } finally {
-    vi.useRealTimers();
-  }
+  await letReceiptsExpire(user);
   const left = await inStorage(user, async (storage) => [
     ...storage.sql.exec("SELECT name FROM sqlite_master").toArray(),
     ...storage.kv.list(),
