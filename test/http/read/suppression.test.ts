@@ -1,7 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, it, vi } from "vitest";
 import { breakD1, holdD1 } from "../../d1-faults.ts";
-import { anEvent, call, get, newUser, rowsOf, timelineOf, track, userLog } from "../../tracklog.ts";
+import { anEvent, call, get, letReceiptsExpire, newUser, rowsOf, timelineOf, track, userLog } from "../../tracklog.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -129,7 +129,8 @@ describe("a suppressed user", () => {
     expect(await isSuppressed(user)).toBe(true);
     expect((await track(anEvent({ user_id: user }))).body).toMatchObject({ status: "suppressed" });
 
-    await unsuppress(user); // with which the last storage is given back
+    await unsuppress(user);
+    await letReceiptsExpire(user); // with which the last storage is given back
     expect(await tablesOf(user)).toEqual([]);
   });
 
