@@ -1,6 +1,7 @@
 import { version } from "../../package.json";
 import { feedOperation } from "./operations/feed.ts";
 import { healthOperation } from "./operations/health.ts";
+import { metricsOperation } from "./operations/metrics.ts";
 import { openapiOperation } from "./operations/openapi.ts";
 import { type JsonSchema, type Operation, published, publishedExample } from "./operation.ts";
 import { schemas } from "./schemas.ts";
@@ -29,6 +30,7 @@ export function openapiDocument() {
     ...segmentOperations,
     ...sdkSettingsOperations,
     healthOperation,
+    metricsOperation,
     openapiOperation,
     startPageOperation,
   ];

@@ -1,4 +1,5 @@
 import { CALL_RETRY_DELAY_MS, MAX_CALL_ATTEMPTS } from "../limits.ts";
+import { objectOf } from "../object-of.ts";
 import type { RemoteObject } from "../remote-object.ts";
 import type { UserLog } from "./user-log.ts";
 
@@ -22,7 +23,7 @@ export async function callUserLog<T>(
 ): Promise<CallOutcome<T>> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return { ok: true, value: await call(env.USER_LOG.getByName(userId) as unknown as RemoteUserLog) };
+      return { ok: true, value: await call(objectOf(env, env.USER_LOG, userId) as unknown as RemoteUserLog) };
     } catch (error) {
       if (attempt === MAX_CALL_ATTEMPTS || !isRetryable(error)) return { ok: false, error };
       await scheduler.wait(Math.random() * CALL_RETRY_DELAY_MS * 2 ** attempt);

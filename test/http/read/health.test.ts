@@ -4,7 +4,7 @@ import { version } from "../../../package.json";
 import { HEALTH_MEMORY_MS, HEALTH_TIMEOUT_MS } from "../../../src/limits.ts";
 import { breakD1 } from "../../d1-faults.ts";
 import { app } from "../../../src/app.ts";
-import { requestWith } from "../../tracklog.ts";
+import { anEvent, requestWith } from "../../tracklog.ts";
 
 const KEYS = { READ_KEYS: "analyst:r1", WRITE_KEYS: "site:w1" };
 const WITH_READ_KEY = { headers: { Authorization: "Bearer r1" } };
@@ -17,6 +17,8 @@ afterEach(() => {
   vi.restoreAllMocks();
   vi.useRealTimers();
 });
+
+const ANSWER = { results: [{ incarnation: "first", last_write: 0 }], meta: { size_after: 1 } };
 
 /** A database that answers every statement in the given way. */
 function databaseThat(run: () => Promise<unknown>): D1Database {
@@ -38,7 +40,17 @@ describe("GET /health", () => {
     const settings = { ...KEYS, DB_1: env.DB } as Partial<Env>;
     const { status, body } = await requestWith(settings, "/health", WITH_READ_KEY);
     expect(status).toBe(200);
-    expect(body).toEqual({ success: true, status: "ok", version, databases: { DB: "ok", DB_1: "ok" } });
+    const well = {
+      status: "ok",
+      last_write: expect.toSatisfy((time) => time === null || typeof time === "string"),
+      size_bytes: expect.any(Number),
+      size_share: expect.any(Number),
+      incarnation: expect.stringMatching(/^[0-9a-f]{16}$/),
+      users_waiting: 0,
+      events_waiting: 0,
+      waiting_since: null,
+    };
+    expect(body).toEqual({ success: true, status: "ok", version, databases: { DB: well, DB_1: well } });
   });
 
   it("is 503 where any database is down, without saying more to a stranger or a write key", async ({ expect }) => {
@@ -51,7 +63,7 @@ describe("GET /health", () => {
       expect(headers.get("retry-after")).toBe("5");
       expect(body).toEqual({
         type: "urn:tracklog:problem:unhealthy",
-        title: "D1 is not available",
+        title: "D1 is away, or behind",
         status: 503,
         detail: expect.any(String),
         code: "unhealthy",
@@ -67,11 +79,12 @@ describe("GET /health", () => {
   it.for([
     ["failed", () => Promise.reject(new Error("D1_ERROR: internal secret"))],
     ["unmigrated", () => Promise.reject(new Error("D1_ERROR: no such table: events: SQLITE_ERROR"))],
+    ["exhausted", () => Promise.reject(new Error("D1_ERROR: Exceeded the free plan's daily limit of rows read"))],
   ] as const)("names the database to a read key, and what it is: %s", async ([found, run], { expect }) => {
     const settings = { ...KEYS, DB_1: databaseThat(run) } as Partial<Env>;
     const { status, body } = await requestWith(settings, "/health", WITH_READ_KEY);
     expect(status).toBe(503);
-    expect(body["databases"]).toEqual({ DB: "ok", DB_1: found });
+    expect(body["databases"]).toMatchObject({ DB: { status: "ok" }, DB_1: { status: found, size_bytes: null } });
     expect(JSON.stringify(body)).not.toContain("secret");
   });
 
@@ -80,7 +93,7 @@ describe("GET /health", () => {
     const settings = { ...KEYS, DB_1: databaseThat(() => new Promise(() => {})) } as Partial<Env>;
     const answer = requestWith(settings, "/health", WITH_READ_KEY);
     await vi.advanceTimersByTimeAsync(HEALTH_TIMEOUT_MS);
-    expect((await answer).body).toMatchObject({ status: 503, databases: { DB_1: "timeout" } });
+    expect((await answer).body).toMatchObject({ status: 503, databases: { DB_1: { status: "timeout" } } });
   });
 
   it("asks D1 once for many requests at a time", async ({ expect }) => {
@@ -88,6 +101,7 @@ describe("GET /health", () => {
     const slow = databaseThat(async () => {
       questions++;
       await scheduler.wait(60);
+      return ANSWER;
     });
     const bindings = { ...env, ...KEYS, DB: slow };
     const answers = await Promise.all(Array.from({ length: 100 }, async () => app.request("/health", {}, bindings)));
@@ -101,7 +115,7 @@ describe("GET /health", () => {
     const bindings = {
       ...env,
       ...KEYS,
-      DB: databaseThat(() => (++questions === 1 ? new Promise(() => {}) : scheduler.wait(1))),
+      DB: databaseThat(() => (++questions === 1 ? new Promise(() => {}) : scheduler.wait(1).then(() => ANSWER))),
     };
     // Its timer is never run, as that of a request which the platform has ended.
     void app.request("/health", {}, bindings);
@@ -139,7 +153,11 @@ describe("GET /health of a deployment that is not set up", () => {
       const settings = { ...KEYS, OPEN: "false", [secret]: text } as Partial<Env>;
       const told = await requestWith(settings, "/health", WITH_READ_KEY);
       expect(told.status).toBe(503);
-      expect(told.body).toMatchObject({ code: "not_ready", databases: { DB: "ok" }, secrets: { [secret]: found } });
+      expect(told.body).toMatchObject({
+        code: "not_ready",
+        databases: { DB: { status: "ok" } },
+        secrets: { [secret]: found },
+      });
       const stranger = await requestWith(settings, "/health");
       expect(stranger.status).toBe(503);
       expect(stranger.headers.get("Retry-After")).toBe("60");
@@ -147,6 +165,15 @@ describe("GET /health of a deployment that is not set up", () => {
       expect(JSON.stringify(stranger.body)).not.toMatch(/WRITE|READ|malformed"|databases|secrets/);
     },
   );
+
+  it("is 503 while the jurisdiction cannot be read, since nothing is stored", async ({ expect }) => {
+    const settings = { ...KEYS, JURISDICTION: "europe" };
+    const { status, body } = await requestWith(settings, "/health", WITH_READ_KEY);
+    expect(status).toBe(503);
+    expect(body).toMatchObject({ code: "not_ready", settings: { JURISDICTION: expect.stringContaining('"europe"') } });
+    const init = { method: "POST", body: JSON.stringify(anEvent()), headers: { Authorization: "Bearer w1" } };
+    expect((await requestWith(settings, "/track", init)).status).toBe(503);
+  });
 
   it.for(["", "team hush"])(
     "is 503 for everybody while READ_KEYS is %j: no read key is left to tell",

@@ -1,0 +1,65 @@
+import { version } from "../../../package.json";
+import { configurationMetrics } from "../../http/read/metrics-of-configuration.ts";
+import { databaseMetrics, writerMetrics } from "../../http/read/metrics-of-databases.ts";
+import { metricsText, METRICS_TYPE } from "../../http/read/metrics-text.ts";
+import { LAG_BUCKETS_S } from "../../limits.ts";
+import type { DatabasesHealth } from "../../d1/check-databases.ts";
+import type { Operation } from "../operation.ts";
+import { OF_READS } from "../shared-problems.ts";
+
+const DATABASES: DatabasesHealth = {
+  DB: {
+    status: "ok",
+    incarnation: "0f6c2a9be4d1837a",
+    lastWrite: 1_767_323_045_678,
+    sizeBytes: 61_440,
+    usersWaiting: 0,
+    eventsWaiting: 0,
+    waitingSince: null,
+    lanes: [
+      {
+        waiting: { users: 0, events: 0, oldest: null },
+        counts: {
+          statements: 1,
+          rows: 1,
+          failures: {},
+          failing: null,
+          lag: { buckets: LAG_BUCKETS_S.map(() => 1), sum: 0.04, count: 1 },
+          sizeBytes: 61_440,
+        },
+      },
+    ],
+  },
+};
+
+export const metricsOperation: Operation = {
+  method: "get",
+  path: "/metrics",
+  operationId: "metrics",
+  tag: "About",
+  summary: "The deployment's numbers, for Prometheus",
+  description:
+    "In Prometheus' text format. A scrape costs one read of each database and one call to each of its writers, and " +
+    "numbers may be five seconds old. Counters begin anew when the object that counts wakes up, as `rate()` expects.",
+  key: "read",
+  answers: {
+    200: {
+      description: "The metrics.",
+      content: { [METRICS_TYPE]: { type: "string", description: "A sample a line." } },
+    },
+  },
+  examples: {
+    metrics: {
+      summary: `One database, version ${version}`,
+      request: {},
+      after: ["track/sample"],
+      status: 200,
+      answer: metricsText([
+        ...configurationMetrics({ WRITE_KEYS: "ok", READ_KEYS: "ok" }, {}),
+        ...databaseMetrics(DATABASES, 0),
+        ...writerMetrics(DATABASES),
+      ]),
+    },
+  },
+  problems: OF_READS.filter((name) => name !== "unreachable"),
+};
