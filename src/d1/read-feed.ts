@@ -35,10 +35,10 @@ export interface FeedPage {
  * A page, and the life of the database that it is from. "gone" where a reader cannot go on from its place: the database
  * was rebuilt or restored since, or what comes next has left D1.
  */
-export type FeedAnswer = { kind: "page"; page: FeedPage; incarnation: string } | { kind: "gone" };
+type FeedAnswer = { kind: "page"; page: FeedPage; incarnation: string } | { kind: "gone" };
 
-/** Where a reader begins who has read nothing. */
-export const FEED_START: Record<FeedQuery["order"], FeedPlace> = { asc: [0, 0], desc: [Number.MAX_SAFE_INTEGER, 0] };
+/** Where a reader begins who has read nothing. The first position is 1: before that a statement would seem missed. */
+export const FEED_START: Record<FeedQuery["order"], FeedPlace> = { asc: [1, 0], desc: [Number.MAX_SAFE_INTEGER, 0] };
 
 /** Queries that one call makes. */
 export const QUERIES_PER_FEED_PAGE = 3;

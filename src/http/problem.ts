@@ -8,7 +8,8 @@ import {
   UNAVAILABLE_RETRY_AFTER_S,
 } from "../limits.ts";
 import type { RateLimit } from "../user/token-bucket.ts";
-import { type KeyKind, SECRETS } from "./keys.ts";
+import { type KeyFault, keyCure } from "./key-cure.ts";
+import type { KeyKind } from "./keys.ts";
 
 /**
  * Everything that a request can be refused for. {@link describe} decides what each looks like on the wire, and the
@@ -39,12 +40,6 @@ export type Problem =
   /** A key secret is missing or malformed, or the jurisdiction cannot be read, so that routes are closed. */
   | { reason: "not_ready" }
   | { reason: "internal" };
-
-/**
- * What is wrong with the key of a request: there is none, the Authorization header has no form that is taken, it is the
- * secret's whole entry `name:key`, it is nobody's, it is nobody's while Basic has a password, or it is of the other kind.
- */
-export type KeyFault = "missing" | "unreadable" | "whole_entry" | "unknown" | "password" | "wrong_kind";
 
 interface Description {
   status: 400 | 401 | 403 | 404 | 405 | 410 | 413 | 415 | 429 | 500 | 503;
@@ -219,28 +214,6 @@ function describe(refused: Problem): Description {
         title: "Internal error",
         detail: "Something went wrong here. The request may be sent again.",
       };
-  }
-}
-
-/** What to do about a key that was not taken. Never repeats what was sent. */
-function keyCure(kind: KeyKind, fault: KeyFault): string {
-  const secret = SECRETS[kind];
-  const ways = `as "Authorization: Bearer <key>", as the user name of Basic, or as x-api-key${kind === "write" ? ", or, for beacons, as ?writeKey=" : ""}`;
-  switch (fault) {
-    case "missing":
-      return `This needs a ${kind} key, and none was sent. Send it ${ways}.`;
-    case "unreadable":
-      return `This needs a ${kind} key, and the Authorization header holds none in a form that is taken here. Send it ${ways}.`;
-    case "whole_entry":
-      return `What was sent holds a colon, and no key does. The secret ${secret} lists "name:key": send only what is after the colon.`;
-    case "password":
-      return `This needs a ${kind} key, and the user name of Basic is none. The key is the user name, without the name that it has in ${secret}, and the password stays empty.`;
-    case "unknown":
-      return `The key that was sent is not in ${secret}. Compare the two: of an entry "name:key", send only what is after the colon.`;
-    case "wrong_kind":
-      return kind === "write"
-        ? `This is a read key, which cannot write. Send one of ${secret}, and keep read keys out of pages and apps.`
-        : `This is a write key, which can neither read nor erase. Send one of ${secret}.`;
   }
 }
 

@@ -1,9 +1,12 @@
 import { version } from "../../package.json";
+import { archiveOperations } from "./operations/archive.ts";
+import { exportOperation } from "./operations/export.ts";
 import { feedOperation } from "./operations/feed.ts";
 import { healthOperation } from "./operations/health.ts";
 import { metricsOperation } from "./operations/metrics.ts";
 import { openapiOperation } from "./operations/openapi.ts";
 import { type JsonSchema, type Operation, published, publishedExample } from "./operation.ts";
+import { rebuildOperation } from "./operations/rebuild.ts";
 import { schemas } from "./schemas.ts";
 import { sdkSettingsOperations } from "./operations/sdk-settings.ts";
 import { segmentOperations } from "./operations/segment.ts";
@@ -26,7 +29,10 @@ export function openapiDocument() {
   const operations = [
     trackOperation,
     ...userOperations,
+    exportOperation,
     feedOperation,
+    ...archiveOperations,
+    rebuildOperation,
     ...segmentOperations,
     ...sdkSettingsOperations,
     healthOperation,

@@ -18,14 +18,13 @@ function userForSecond(): string {
   }
 }
 
-/** Binds a second database, as a deploy does. Objects have the env of the tests. */
-function bindSecond(): void {
-  Object.assign(env, { DB_1: env.SECOND_DB });
+/** Binds a second database for all objects, or not: they have the same env as the test. */
+function bindSecond(isBound: boolean) {
+  if (isBound) Object.assign(env, { DB_1: env.SECOND_DB });
+  else delete (env as unknown as { DB_1?: D1Database }).DB_1;
 }
 
-afterEach(() => {
-  Reflect.deleteProperty(env, "DB_1");
-});
+afterEach(() => bindSecond(false));
 
 function record(user: string, timestamp: number) {
   return userLog(user).record([tracked({ userId: user, timestamp })], null);
@@ -67,14 +66,14 @@ describe("a log", () => {
     const old = userForSecond();
     await record(old, 1);
     await runDurableObjectAlarm(userLog(old));
-    bindSecond();
+    bindSecond(true);
     await record(old, 2);
     await runDurableObjectAlarm(userLog(old));
     expect(await rowsOf(old)).toHaveLength(2);
     expect(await countIn(env.SECOND_DB, old)).toBe(0);
 
     const since = userForSecond();
-    bindSecond();
+    bindSecond(true);
     await record(since, 1);
     await runDurableObjectAlarm(userLog(since));
     expect(await rowsOf(since)).toHaveLength(0);
@@ -85,7 +84,7 @@ describe("a log", () => {
     const user = userForSecond();
     await record(user, 1);
     await runDurableObjectAlarm(userLog(user));
-    bindSecond();
+    bindSecond(true);
     await runInDurableObject(userLog(user), (log: UserLog) => log.erase());
     await record(user, 2);
     await runInDurableObject(userLog(user), (log: UserLog) => log.erase());

@@ -27,7 +27,7 @@ describe("insertEvents", () => {
     const generation = Number.MAX_SAFE_INTEGER;
     const stored = eventRow({ user_id: newUser(), ...texts, generation, source: "web", seq: 2 ** 40, timestamp: 0 });
     await insertInto(env.DB, stored);
-    expect(await rowsOf(stored.user_id)).toEqual([stored]);
+    expect(await rowsOf(stored.user_id)).toEqual([{ ...stored, written_at: 1_700_000_000_000 }]);
     expect(await newestKeys()).toEqual([[0, generation, 2 ** 40, 1]]);
   });
 
@@ -111,7 +111,7 @@ describe("insertEvents", () => {
     await insertEvents(env.DB, [encodeEventRow(rows[0]!)], 100, 1);
     expect(await statementCount()).toBe(statements);
     await insertEvents(env.DB, rows.map(encodeEventRow), 100, 1);
-    expect(await rowsOf(user)).toEqual([rows[1]]);
+    expect(await rowsOf(user)).toEqual([{ ...rows[1], written_at: 1 }]);
     expect(await newestKeys()).toEqual([[100, 1, 100, 2]]);
   });
 });

@@ -1,9 +1,9 @@
 import { env } from "cloudflare:workers";
-import { afterEach, describe, it, vi } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { app } from "../../src/app.ts";
 import { openapiDocument } from "../../src/openapi/document.ts";
 import { breakD1 } from "../d1-faults.ts";
-import { anEvent, type Answer, newUser, requestWith, track } from "../tracklog.ts";
+import { anEvent, type Answer, get, newUser, requestWith, rowsOf, track } from "../tracklog.ts";
 
 const ORIGIN = "https://tracklog.example.com";
 
@@ -13,6 +13,18 @@ const VARYING = new Set(["request_id", "received_at", "pending"]);
 const VARYING_OF_FEED = new Set([...VARYING, "next_cursor", "cursor", "generation"]);
 /** Other examples have written to the same database. */
 const VARYING_OF_HEALTH = new Set([...VARYING, "last_write", "size_bytes", "size_share", "incarnation"]);
+/** What the other examples have left behind counts here, too. */
+const VARYING_OF_ARCHIVE = new Set([...VARYING, "version", "name", "rows", "bytes", "etag", "removed"]);
+const VARYING_OF_REBUILD = new Set([...VARYING, "started_at", "erasures", "users", "total_users", "events"]);
+const VARYING_OF: Record<string, Set<string>> = {
+  feed: VARYING_OF_FEED,
+  health: VARYING_OF_HEALTH,
+  archiveManifest: VARYING_OF_ARCHIVE,
+  runArchive: VARYING_OF_ARCHIVE,
+  rebuild: VARYING_OF_REBUILD,
+};
+
+env.D1_DAYS = "30";
 
 /** What is published, as loosely as a client reads it. */
 const document: Answer = JSON.parse(JSON.stringify(openapiDocument())) as Answer;
@@ -86,7 +98,37 @@ function allIsAway(): Partial<Env> {
   vi.spyOn(env.USER_LOG, "getByName").mockImplementation(() => {
     throw new Error("away");
   });
+  const fail = () => Promise.reject(new Error("away"));
+  return { ARCHIVE: { get: fail, head: fail } } as unknown as Partial<Env>;
+}
+
+/** Lets the user's event be old enough for the archive, and no other's. */
+async function archivable(user: string): Promise<Partial<Env>> {
+  await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), { timeout: 10_000 });
+  await env.DB.prepare("UPDATE events SET written_at = iif(user_id = ?, 0, ?)").bind(user, Date.now()).run();
   return {};
+}
+
+/** Puts the user's event into the archive. */
+async function archived(user: string): Promise<Partial<Env>> {
+  await archivable(user);
+  await env.ARCHIVER.getByName("DB").run();
+  return {};
+}
+
+function noArchive(): Partial<Env> {
+  const { ARCHIVE } = env as Env & { ARCHIVE?: R2Bucket };
+  Object.assign(env, { ARCHIVE: undefined });
+  onTestFinished(() => {
+    Object.assign(env, { ARCHIVE });
+  });
+  return {};
+}
+
+/** The name of a file of the archive. */
+async function archivedName(): Promise<string> {
+  const { body } = await get("/archive/manifest");
+  return (body["manifests"]?.[0]?.objects.at(-1)?.name as string | undefined) ?? "none";
 }
 
 /** The examples come without a key; for these names one is sent. */
@@ -108,6 +150,9 @@ const GIVEN: Record<string, (user: string) => Partial<Env> | Promise<Partial<Env
     }
     return {};
   },
+  archivable,
+  archived,
+  no_archive: noArchive,
   unavailable: allIsAway,
   unreachable: allIsAway,
   unhealthy: allIsAway,
@@ -119,7 +164,8 @@ const GIVEN: Record<string, (user: string) => Partial<Env> | Promise<Partial<Env
 async function run({ request, name }: Case, user: string) {
   vi.spyOn(console, "error").mockImplementation(() => {});
   const settings = (await GIVEN[name]?.(user)) ?? {};
-  const { method, path, headers, body, repeat } = request;
+  const { method, headers, body, repeat } = request;
+  const path = request.path.includes("{name}") ? request.path.replace("{name}", await archivedName()) : request.path;
   const sent = repeat ? repeat.text.repeat(repeat.times) : typeof body === "string" ? body : JSON.stringify(body);
   const key = name === "key_rate_limited" ? { "x-api-key": "k1" } : {};
   const init = { method, headers: { ...headers, ...key }, ...(method === "POST" && { body: renamed(sent, user) }) };
@@ -135,6 +181,7 @@ function renamed(text: string, user: string): string {
 function parsed(text: string, mediaType: string): unknown {
   // Of Prometheus' text everything but the numbers.
   if (mediaType.startsWith("text/plain")) return text.split("\n").map((line) => line.replace(/^(\w.*) \S+$/, "$1"));
+  if (mediaType === "application/vnd.apache.parquet") return text;
   return mediaType === "application/x-ndjson"
     ? text
         .trimEnd()
@@ -162,7 +209,7 @@ describe("every documented example", () => {
       expect((await run(earlier!, user)).status).toBe(200);
     }
     const { operationId, mediaType, answer, headers } = example;
-    const varying = operationId === "feed" ? VARYING_OF_FEED : operationId === "health" ? VARYING_OF_HEALTH : VARYING;
+    const varying = VARYING_OF[operationId] ?? VARYING;
     const documented = typeof answer === "string" ? parsed(answer, mediaType) : answer;
     const expected = comparable(JSON.parse(renamed(JSON.stringify(documented), user)), varying);
     const compare = async () => {
@@ -182,18 +229,20 @@ describe("every documented example", () => {
 describe("GET /openapi.json", () => {
   it("documents every route, and no other", ({ expect }) => {
     const routes = app.routes.filter(({ method }) => method !== "ALL");
-    const registered = new Set(routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`));
+    const registered = new Set(
+      routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}").replace("/*", "/{name}")}`),
+    );
     const documented = OPERATIONS.map(({ method, path }) => `${method.toUpperCase()} ${path}`);
     expect(documented.sort()).toEqual([...registered].sort());
   });
 
-  it("has an example of every answer, but of itself", ({ expect }) => {
+  it("has an example of every answer, but of itself and of a whole file", ({ expect }) => {
     const without = OPERATIONS.filter(({ operation }) =>
       Object.values<Answer>(operation["responses"]).some(({ content }) =>
         Object.values<Answer>(content).some(({ examples }) => Object.keys(examples).length === 0),
       ),
     );
-    expect(without.map(({ path }) => path)).toEqual(["/openapi.json"]);
+    expect(without.map(({ path }) => path)).toEqual(["/archive/objects/{name}", "/openapi.json"]);
   });
 
   it("needs no key, and is JSON", async ({ expect }) => {

@@ -7,7 +7,7 @@ import { anEvent, newUser, rowsOf, timelineOf, track, userLog } from "../tracklo
 
 it("events that came before D1 had its tables arrive once it has them", async ({ expect }) => {
   vi.spyOn(console, "error").mockImplementation(() => {});
-  await env.DB.batch(["events", "feed_floor"].map((table) => env.DB.prepare(`DROP TABLE ${table}`)));
+  await env.DB.batch(["events", "feed", "erased"].map((table) => env.DB.prepare(`DROP TABLE ${table}`)));
   const user = newUser();
   expect((await track(anEvent({ user_id: user }))).body).toMatchObject({ status: "created" });
   for (let alarm = 1; alarm <= 8; alarm++) expect(await runDurableObjectAlarm(userLog(user))).toBe(true);

@@ -35,8 +35,8 @@ export const archive = new Hono<AppEnv>()
   .get("/archive/objects/*", async (c) => {
     const bucket = archiveBucket(c.env);
     if (!bucket) return problem(c, { reason: "not_found", detail: NO_ARCHIVE });
-    // Some clients write "=" as "%3D". No name has any other character that would be encoded.
-    const name = c.req.path.slice("/archive/objects/".length).replaceAll(/%3D/gi, "=");
+    // Some clients encode these two, and no name has another character that would be encoded.
+    const name = c.req.path.slice("/archive/objects/".length).replaceAll(/%3D/gi, "=").replaceAll(/%2F/gi, "/");
     if (!isObjectName(name)) return problem(c, { reason: "not_found", detail: "This is no name of an archived file." });
     let object: R2ObjectBody | null;
     try {

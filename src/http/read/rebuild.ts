@@ -10,7 +10,7 @@ import { problem } from "../problem.ts";
 import { requireKey } from "../require-key.ts";
 import { parseQuery } from "./query.ts";
 
-const rebuildQuery = v.strictObject({
+export const rebuildQuery = v.strictObject({
   database: v.optional(v.string(), "DB"),
   restart: v.optional(v.picklist(["true", "false"], "must be true or false"), "false"),
 });

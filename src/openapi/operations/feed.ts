@@ -1,3 +1,4 @@
+import { encodeCursor } from "../../http/read/cursor.ts";
 import { feedQuery } from "../../http/read/feed.ts";
 import type { Operation } from "../operation.ts";
 import { queryParameters } from "../query-parameters.ts";
@@ -17,7 +18,7 @@ const EVENT = {
   received_at: "2026-01-02T03:04:05.678Z",
   source: null,
 };
-const CURSOR = "eyJEQiI6WzEsMV19";
+const CURSOR = encodeCursor({ DB: ["8f0c5e9a6f0b4d4e", 2, 0] });
 
 export const feedOperation: Operation = {
   method: "get",
@@ -46,6 +47,12 @@ export const feedOperation: Operation = {
         "application/x-ndjson": { type: "string", description: "A `FeedLine` a line." },
       },
     },
+    410: {
+      description:
+        "The feed cannot go on from this cursor: a database was rebuilt or restored since, or what comes next has left D1. " +
+        "Begin anew without `after`; what is older than D1 is in the archive.",
+      content: { "application/problem+json": schemaRef("Problem") },
+    },
   },
   examples: {
     page: {
@@ -72,6 +79,11 @@ export const feedOperation: Operation = {
         ],
       },
       { path: "/events?limit=0&after=x" },
+    ),
+    gone: problemExample(
+      "A cursor from before a rebuild",
+      { reason: "cursor_gone" },
+      { path: `/events?after=${CURSOR}` },
     ),
   },
   problems: [...OF_READS],

@@ -2,10 +2,11 @@ import { env } from "cloudflare:workers";
 import * as fc from "fast-check";
 import { beforeEach, describe, it, vi } from "vitest";
 import { eraseEvents } from "../../../src/d1/erase-events.ts";
-import type { FeedLine, FeedQuery } from "../../../src/d1/read-feed.ts";
+import { newIncarnation } from "../../../src/d1/incarnation.ts";
+import { type FeedLine, type FeedQuery, QUERIES_PER_FEED_PAGE } from "../../../src/d1/read-feed.ts";
 import { type FeedChunk, type FeedCursor, readChunks } from "../../../src/http/read/feed-chunks.ts";
 import { MAX_STREAM_QUERIES } from "../../../src/limits.ts";
-import { emptyD1, insertInto, seedD1 } from "../../d1/events-in-d1.ts";
+import { emptyD1, insertInto, lifeOf, seedD1 } from "../../d1/events-in-d1.ts";
 import { newUser } from "../../tracklog.ts";
 
 const BOTH = { ...env, DB_1: env.SECOND_DB } as Env;
@@ -17,7 +18,12 @@ beforeEach(() => emptyD1(...DATABASES));
 
 async function page(after: FeedCursor, changes: Partial<Filter> = {}, of: Env = BOTH): Promise<FeedChunk> {
   const chunks = readChunks(of, after, { order: "asc", limit: 100, ...changes }, false);
-  return (await chunks.next()).value as FeedChunk;
+  return whole((await chunks.next()).value as FeedChunk | "gone");
+}
+
+function whole(chunk: FeedChunk | "gone"): FeedChunk {
+  if (chunk === "gone") throw new Error("The cursor is gone");
+  return chunk;
 }
 
 async function follow(after: FeedCursor, changes: Partial<Filter> = {}, of: Env = BOTH) {
@@ -33,8 +39,8 @@ const seqsOf = (lines: FeedLine[]) => lines.map((line) => (line.kind === "event"
 
 /** A database of which every statement fails. */
 function away(): D1Database {
-  const bound = { all: () => Promise.reject(new Error("D1_ERROR: D1 is away")) };
-  return { prepare: () => ({ bind: () => bound }) } as unknown as D1Database;
+  const fail = () => Promise.reject(new Error("D1_ERROR: D1 is away"));
+  return { prepare: () => ({ bind: () => ({}) }), batch: fail } as unknown as D1Database;
 }
 
 describe("the feed of several databases", () => {
@@ -44,7 +50,10 @@ describe("the feed of several databases", () => {
     expect(seqsOf((await follow({}, { limit: 10 })).lines)).toEqual([1, 3, 4, 2, 5]);
     expect(seqsOf((await follow({}, { limit: 1 })).lines)).toEqual([1, 3, 4, 2, 5]);
     expect(seqsOf((await follow({}, { limit: 10, order: "desc" })).lines)).toEqual([5, 3, 2, 4, 1]);
-    expect((await follow({}, { limit: 3 })).cursor).toEqual({ DB: [1, 3], DB_1: [1, 2] });
+    expect((await follow({}, { limit: 3 })).cursor).toEqual({
+      DB: [await lifeOf(env.DB), 2, 0],
+      DB_1: [await lifeOf(env.SECOND_DB), 2, 0],
+    });
   });
 
   it("tells the newest of all databases first, where that is asked for", async ({ expect }) => {
@@ -82,6 +91,33 @@ describe("the feed of several databases", () => {
   });
 });
 
+describe("a cursor whose database began another life", () => {
+  it("is gone, whichever database that is, and names the new life when it begins anew", async ({ expect }) => {
+    await insertInto(env.DB, { seq: 1 });
+    await insertInto(env.SECOND_DB, { seq: 2 });
+    const { cursor } = await follow({});
+    for (const [name, database] of [
+      ["DB", env.DB],
+      ["DB_1", env.SECOND_DB],
+    ] as const) {
+      const now = (await follow({})).cursor;
+      await newIncarnation(database);
+      await expect(page(now)).rejects.toThrow("The cursor is gone");
+      expect((await follow({})).cursor[name]).toEqual([await lifeOf(database), ...cursor[name]!.slice(1)]);
+    }
+  });
+
+  it("ends the whole rest where that happens in between, after what was read", async ({ expect }) => {
+    await seedD1(30, newUser(), 10);
+    const told: unknown[] = [];
+    for await (const chunk of readChunks(env, {}, { order: "asc", limit: 10 }, true)) {
+      told.push(chunk === "gone" ? chunk : chunk.lines.length);
+      if (told.length === 2) await newIncarnation(env.DB);
+    }
+    expect(told).toEqual([10, 10, "gone"]);
+  });
+});
+
 describe("the whole rest of the feed", () => {
   it("keeps within the queries of an invocation, and goes on from there", async ({ expect }) => {
     const count = 500;
@@ -92,14 +128,14 @@ describe("the whole rest of the feed", () => {
     while (more) {
       const prepare = vi.spyOn(env.DB, "prepare");
       for await (const chunk of readChunks(env, cursor, { order: "asc", limit: 1 }, true)) {
-        seqs.push(...seqsOf(chunk.lines.map(({ line }) => line)));
-        ({ cursor, more } = chunk);
+        seqs.push(...seqsOf(whole(chunk).lines.map(({ line }) => line)));
+        ({ cursor, more } = whole(chunk));
       }
       expect(prepare.mock.calls.length).toBeLessThanOrEqual(MAX_STREAM_QUERIES);
       prepare.mockRestore();
       streams++;
     }
-    expect(streams).toBe(Math.ceil((2 * count) / MAX_STREAM_QUERIES));
+    expect(streams).toBe(Math.ceil((QUERIES_PER_FEED_PAGE * count) / MAX_STREAM_QUERIES));
     expect(seqs).toEqual(Array.from({ length: count }, (_, i) => i + 1));
   });
 });

@@ -1,7 +1,7 @@
 import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { eraseEvents } from "../../../src/d1/erase-events.ts";
-import { emptyD1, insertInto, seedD1 } from "../../d1/events-in-d1.ts";
+import { emptyD1, insertInto, lifeOf, seedD1 } from "../../d1/events-in-d1.ts";
 import { type Answer, anEvent, get, newUser, rowsOf, track } from "../../tracklog.ts";
 
 beforeEach(() => emptyD1(env.DB));
@@ -105,11 +105,13 @@ describe("GET /events", () => {
     ["order=newest", "/order"],
     ["after=abc", "/after"],
     [`after=${btoa("[1,2]")}`, "/after"], // a timeline's
-    [`after=${btoa('{"DB":[-1,0]}')}`, "/after"],
-    [`after=${btoa('{"DB":[1e300,0]}')}`, "/after"],
-    [`after=${btoa('{"DB":[1,"1"]}')}`, "/after"],
+    [`after=${btoa('{"DB":["a",-1,0]}')}`, "/after"],
+    [`after=${btoa('{"DB":["a",1e300,0]}')}`, "/after"],
+    [`after=${btoa('{"DB":["a",1,"1"]}')}`, "/after"],
+    [`after=${btoa('{"DB":["a",1]}')}`, "/after"],
+    [`after=${btoa('{"DB":[1,1,0]}')}`, "/after"],
     [`after=${btoa('{"DB":1}')}`, "/after"],
-    [`after=${btoa('{"USER_LOG":[1,1]}')}`, "/after"],
+    [`after=${btoa('{"USER_LOG":["a",1,1]}')}`, "/after"],
   ])("refuses %s and names %s", async ([query, pointer], { expect }) => {
     const { status, headers, body } = await get(`/events?${query}`);
     expect(status).toBe(400);
@@ -119,14 +121,21 @@ describe("GET /events", () => {
 
   it("takes any cursor that a client could make up, without a fault of ours", async ({ expect }) => {
     await seedD1(5, newUser(), 3);
-    for (const place of [
-      [1, 9_999],
-      [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-      [0, 5],
-    ])
-      for (const order of ["asc", "desc"]) {
-        const after = btoa(JSON.stringify({ DB: place, DB_77: [1, 1] })).replace(/=+$/, "");
-        expect((await get(`/events?order=${order}&after=${after}`)).status).toBe(200);
+    const life = await lifeOf(env.DB);
+    for (const [place, forwards, backwards] of [
+      [[life, 1, 9_999], 200, 200],
+      [[life, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER], 410, 200],
+      [[life, 0, 5], 410, 200],
+      [["", 1, 1], 410, 410],
+      [["x'; DROP TABLE feed; --", 1, 1], 410, 410],
+    ] as const)
+      for (const [order, expected] of [
+        ["asc", forwards],
+        ["desc", backwards],
+      ] as const) {
+        const cursor = { DB: place, DB_77: ["another", 1, 1] };
+        const after = btoa(JSON.stringify(cursor)).replace(/=+$/, "");
+        expect((await get(`/events?order=${order}&after=${after}`)).status).toBe(expected);
       }
   });
 

@@ -1,0 +1,182 @@
+import type { Operation } from "../operation.ts";
+import { schemaRef } from "../schemas.ts";
+import { OF_READS, problemExample } from "../shared-problems.ts";
+
+const COMMON = { tag: "All users", key: "read", problems: [...OF_READS] } as const;
+
+const PARQUET = "application/vnd.apache.parquet";
+const NAME = "events/v1/day=2020-11-23/db=DB/chunk=000000-r0.parquet";
+
+const count = { type: "integer", minimum: 0 };
+const text = { type: "string" };
+const database = { type: "string", description: "The binding of a D1 database." };
+
+const NOT_FOUND = {
+  description: "There is no archive, or no such file in it.",
+  content: { "application/problem+json": schemaRef("Problem") },
+};
+
+const NO_ARCHIVE = problemExample("A deployment without an archive", {
+  reason: "not_found",
+  detail: "This deployment has no archive: no R2 bucket is bound as ARCHIVE.",
+});
+
+/** An object of these fields, all of them required. */
+function record(properties: Record<string, object>) {
+  return { type: "object", properties, required: Object.keys(properties), additionalProperties: false };
+}
+
+const manifest: Operation = {
+  ...COMMON,
+  method: "get",
+  path: "/archive/manifest",
+  operationId: "archiveManifest",
+  summary: "Which files the archive has",
+  description:
+    "The Parquet files of old events, for each D1 database. A file may be replaced by others at any time, so ask again " +
+    "when one is gone. An event may be in D1 as well while it moves: of equal `user_id`, `generation` and `seq` the " +
+    "greatest `revision` counts.",
+  answers: {
+    200: {
+      description: "The files.",
+      content: {
+        "application/json": record({
+          manifests: {
+            type: "array",
+            items: record({
+              version: { ...count, description: "Grows with each change." },
+              database,
+              objects: {
+                type: "array",
+                items: record({
+                  name: { ...text, description: "Of the file, as /archive/objects/{name} takes it." },
+                  day: { type: "string", format: "date", description: "The day of its events, in UTC." },
+                  rows: count,
+                  bytes: count,
+                  etag: text,
+                }),
+              },
+            }),
+          },
+        }),
+      },
+    },
+    404: NOT_FOUND,
+  },
+  examples: {
+    archived: {
+      summary: "An archive with one file",
+      after: ["track/sample"],
+      status: 200,
+      answer: {
+        manifests: [
+          {
+            version: 1,
+            database: "DB",
+            objects: [
+              { name: NAME, day: "2020-11-23", rows: 1, bytes: 3127, etag: "5a105e8b9d40e1329780d62ea2265d8a" },
+            ],
+          },
+        ],
+      },
+    },
+    no_archive: NO_ARCHIVE,
+  },
+};
+
+const object: Operation = {
+  ...COMMON,
+  method: "get",
+  path: "/archive/objects/{name}",
+  operationId: "archiveObject",
+  summary: "A file of the archive",
+  description:
+    "Whole, or a range of it: a query engine reads a file's end first, and then only the columns that it needs.",
+  parameters: [
+    {
+      name: "name",
+      in: "path",
+      required: true,
+      description: "The name that the manifest has. Its slashes may come as they are, or percent-encoded.",
+      schema: text,
+      example: NAME,
+    },
+    { name: "Range", in: "header", required: false, description: "As in `bytes=-65536`.", schema: text },
+  ],
+  answers: {
+    200: { description: "The file.", content: { [PARQUET]: { type: "string", format: "binary" } } },
+    206: { description: "A range of the file.", content: { [PARQUET]: { type: "string", format: "binary" } } },
+    404: NOT_FOUND,
+    416: { description: "The file has no such range; `Content-Range` has its size.", content: {} },
+  },
+  examples: {
+    archived: {
+      summary: "The first four bytes of a file",
+      request: { headers: { Range: "bytes=0-3" } },
+      after: ["track/sample"],
+      status: 206,
+      answer: "PAR1",
+    },
+    unknown: problemExample(
+      "A file that is not there",
+      { reason: "not_found", detail: "This file is not in the archive any more." },
+      { path: `/archive/objects/${NAME.replace("000000", "999999")}` },
+    ),
+    no_archive: NO_ARCHIVE,
+  },
+};
+
+const run: Operation = {
+  ...COMMON,
+  method: "post",
+  path: "/archive/run",
+  operationId: "runArchive",
+  summary: "Move old events to the archive now",
+  description:
+    "Days that are older than `D1_DAYS` go from D1 to the archive, once their rows have been in D1 for a day. Without that " +
+    "setting nothing is moved.",
+  parameters: [
+    {
+      name: "database",
+      in: "query",
+      required: false,
+      description: "The binding of the D1 database.",
+      schema: { type: "string", default: "DB" },
+    },
+  ],
+  answers: {
+    200: {
+      description: "What was done.",
+      content: {
+        "application/json": record({
+          database,
+          files: { ...count, description: "How many files were written." },
+          rows: { ...count, description: "How many events are in them." },
+          bytes: count,
+          removed: {
+            ...count,
+            description: "How many files were removed, since they had expired or were put into one.",
+          },
+          more: { type: "boolean", description: "Whether time was up before all was done." },
+        }),
+      },
+    },
+    404: NOT_FOUND,
+  },
+  examples: {
+    archivable: {
+      summary: "One old event",
+      after: ["track/sample"],
+      status: 200,
+      answer: { database: "DB", files: 1, rows: 1, bytes: 3127, removed: 0, more: false },
+    },
+    unbound: problemExample(
+      "A database that is not bound",
+      { reason: "invalid_request", faults: [{ pointer: "/database", detail: "is not a bound database: DB" }] },
+      { path: "/archive/run?database=DB_9" },
+    ),
+    no_archive: NO_ARCHIVE,
+  },
+};
+
+export const archiveOperations = [manifest, object, run];

@@ -1,0 +1,79 @@
+import { userId } from "../../event/contract.ts";
+import type { Operation } from "../operation.ts";
+import { publishedSchema } from "../published-schema.ts";
+import { OF_READS, problemExample } from "../shared-problems.ts";
+
+const LINES = [
+  {
+    kind: "user",
+    user_id: "user123",
+    properties: {},
+    first_seen: "2020-11-23T22:28:55.111Z",
+    last_seen: "2020-11-23T22:28:55.111Z",
+    suppressed: false,
+  },
+  {
+    kind: "event",
+    event: "event_name",
+    timestamp: "2020-11-23T22:28:55.111Z",
+    properties: { property1: "value1", property2: "value2" },
+    context: {},
+    message_id: null,
+    seq: 1,
+    revision: 1,
+    received_at: "2026-01-02T03:04:05.678Z",
+    source: null,
+  },
+  { kind: "end", events: 1, links: 0 },
+];
+
+export const exportOperation: Operation = {
+  method: "get",
+  path: "/users/{user_id}/export",
+  operationId: "exportUser",
+  tag: "Users",
+  summary: "Everything that is kept of a user",
+  description:
+    "As one download of lines, each with its `kind`: the `user`, every `event` in the order of the timeline, a `link` for " +
+    "each other `id` that the events link the user to, and `end` with the counts. Without that last line the download is " +
+    "not whole.",
+  key: "read",
+  parameters: [
+    {
+      name: "user_id",
+      in: "path",
+      required: true,
+      description: "The user's id, percent-encoded.",
+      schema: publishedSchema(userId),
+      example: "user123",
+    },
+  ],
+  answers: {
+    200: {
+      description: "The lines.",
+      content: { "application/x-ndjson": { type: "string", description: "A JSON object a line." } },
+    },
+  },
+  examples: {
+    export: {
+      summary: "A user with one event",
+      after: ["track/sample"],
+      status: 200,
+      answer: LINES.map((line) => `${JSON.stringify(line)}\n`).join(""),
+    },
+    unknown: problemExample(
+      "A user of whom nothing is stored",
+      { reason: "not_found", detail: "Nothing is stored for this user." },
+      { path: "/users/user123-unknown/export" },
+    ),
+    impossible_id: problemExample(
+      "An id that no user can have",
+      {
+        reason: "invalid_request",
+        faults: [{ pointer: "/user_id", detail: "is a placeholder that only a bug produces, not an id" }],
+      },
+      { path: "/users/undefined/export" },
+    ),
+  },
+  problems: [...OF_READS],
+};
