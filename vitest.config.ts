@@ -22,13 +22,14 @@ export default defineConfig(async () => ({
         test: {
           name: "worker",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/sdks/**", "test/docs/**"],
+          exclude: ["test/sdks/**", "test/docs/**", "test/scripts/**"],
           setupFiles: ["test/apply-migrations.ts"],
           testTimeout,
         },
       },
       // Clients that need Node, against a Worker that runs beside them.
       { test: { name: "sdks", include: ["test/sdks/**/*.test.ts"], testTimeout } },
+      { test: { name: "scripts", include: ["test/scripts/**/*.test.ts"], testTimeout: 60_000 } },
       { test: { name: "docs", include: ["test/docs/**/*.test.ts"], testTimeout, hookTimeout: 60_000 } },
     ],
   },
