@@ -181,6 +181,9 @@ export const MAX_CALLED_UPON_USERS = 100;
 export const REBUILD_PAGE_USERS = 50;
 export const REBUILD_SLICE_MS = 5_000;
 
+/** How long an erasure's receipt can be asked for after everything has forgotten. */
+export const ERASURE_RECEIPT_MS = 30 * 24 * 60 * 60 * 1000;
+
 /** How long a tombstone keeps rows of an erased log out of D1: longer than any statement or retry is on its way. */
 export const TOMBSTONE_DAYS = 35;
 

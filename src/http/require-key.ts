@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import type { AppEnv } from "./app-env.ts";
 import { checkKey, type KeyKind, SECRETS } from "./keys.ts";
-import type { KeyFault } from "./key-cure.ts";
+import type { KeyFault } from "./describe-problem.ts";
 import { problem } from "./problem.ts";
 import { isWithinKeyLimit } from "./key-rate-limit.ts";
 

@@ -4,6 +4,8 @@ import { EVENT_ROW_VERSION } from "../d1/event-row.ts";
 import { ALARM_OVERDUE_MS, MAX_DELIVERY_RUN_MS, MAX_LASTING_DELAY_MS, SAFEGUARD_DELAY_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { callWriter } from "./call-writer.ts";
+import { deliverErasure } from "./deliver-erasure.ts";
+import { forgetReceipts, pendingErasures } from "./erasure.ts";
 import type { EventLog } from "./event-log.ts";
 import { retryDelay } from "./retry-delay.ts";
 import type { ValueStore } from "./stored-values.ts";
@@ -124,12 +126,20 @@ export class Delivery {
     const failed = progress.find((part) => part.kind === "failed");
     if (failed) return failed;
     if (progress.some(({ kind }) => kind === "more")) await this.#setAlarm(Date.now());
-    else if (this.#log.backlog.size > 0 && (await this.#alarm()) === null)
-      await this.#setAlarm(Math.max(this.#refusedUntil, Date.now() + SAFEGUARD_DELAY_MS));
+    else await this.#setNextAlarm();
     if (this.#failures > 0) this.#values.delete("failures");
     this.#failures = 0;
     await this.#afterRun();
     return undefined;
+  }
+
+  /** Sets an alarm for what is left to do later, unless one is set. */
+  async #setNextAlarm(): Promise<void> {
+    const now = Date.now();
+    const refusedUntil = Math.max(this.#refusedUntil, now + SAFEGUARD_DELAY_MS);
+    const times = [forgetReceipts(this.#values, now), this.#log.backlog.size > 0 ? refusedUntil : null];
+    const next = Math.min(...times.filter((time) => time !== null));
+    if (Number.isFinite(next) && (await this.#alarm()) === null) await this.#setAlarm(next);
   }
 
   /** The alarm comes first: what is only bookkeeping may fail. */
@@ -146,27 +156,13 @@ export class Delivery {
   }
 
   async #deliverErasures(until: number): Promise<Progress> {
-    let failed: Progress | undefined;
-    for (const [generation, erasure] of this.#values.erasures()) {
-      const { userId, database, next } = erasure;
-      for (let { first } = erasure; first < next; first++) {
-        if (Date.now() >= until) return { kind: "more" };
-        const keys = this.#values.get(`erased:${generation}:${first}`) ?? [];
-        const version = EVENT_ROW_VERSION;
-        const isLast = first + 1 === next;
-        const outcome = await callWriter(this.#env, database, userId, (to) =>
-          to.erase({ version, userId, generation, keys, isLast }),
-        );
-        if (!outcome.ok) {
-          failed = { kind: "failed", failure: outcome.failure, error: outcome.error };
-          break;
-        }
-        this.#values.delete(`erased:${generation}:${first}`);
-        if (!isLast) this.#values.put(`erasure:${generation}`, { ...erasure, first: first + 1 });
-        else this.#values.delete(`erasure:${generation}`);
-      }
+    let unfinished: Progress = DONE;
+    for (const [generation, erasure] of pendingErasures(this.#values)) {
+      const progress = await deliverErasure(this.#env, this.#values, generation, erasure, until);
+      if (progress.kind === "more") return progress;
+      if (progress.kind === "failed") unfinished = progress;
     }
-    return failed ?? DONE;
+    return unfinished;
   }
 
   async #deliverEvents(until: number): Promise<Progress> {

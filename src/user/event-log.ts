@@ -89,12 +89,16 @@ export class EventLog {
     });
   }
 
-  /** Erases the log, and notes in the same transaction what D1 has to forget. Returns how many events were erased. */
-  erase(): number {
+  /**
+   * Erases the log, and notes in the same transaction what has to forget it. Returns how many events were erased.
+   *
+   * @param now epoch milliseconds
+   */
+  erase(now: number): number {
     const state = this.#state;
     if (!state) return 0;
     this.#transaction(() => {
-      eraseEventTable(this.#storage.sql, this.#values, state);
+      eraseEventTable(this.#storage.sql, this.#values, state, now);
       dropEventTable(this.#storage.sql);
       this.#values.deleteAll("backlog");
       this.#values.deleteAll("time");

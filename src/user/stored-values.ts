@@ -25,13 +25,25 @@ export interface LogState {
   only?: LogRow;
 }
 
-/** What D1 has still to forget of an erased log. */
-export interface PendingErasure {
+/** An erased log: what has still to forget it, and for a while after that the receipt. */
+export interface Erasure {
   userId: string;
   database: string;
+  /** How many events the log had. */
+  events: number;
+  /** Epoch milliseconds. */
+  erasedAt: number;
+  /** What has to forget next. D1 comes first, and with it the tombstone that keeps late rows out. */
+  stage: "d1" | "archive" | "done";
   /** The packs of keys to delete: `erased:<generation>:first` up to but not including `erased:<generation>:next`. */
   first: number;
   next: number;
+  /** The days on which the user did something, as YYYY-MM-DD: the archive's files are by day. Empty when all is done. */
+  days: string[];
+  /** How many of the archive's files were written anew. */
+  files: number;
+  /** When everything had forgotten, in epoch milliseconds; null until then. */
+  doneAt: number | null;
 }
 
 /**
@@ -48,8 +60,8 @@ interface StoredValues {
    * again. Written by known-time.ts, until the erasure.
    */
   [time: `time:${string}`]: number;
-  /** Written by erasure.ts, by generation, until D1 has forgotten. */
-  [erasure: `erasure:${number}`]: PendingErasure;
+  /** Written by erasure.ts, by generation, until ERASURE_RECEIPT_MS after everything has forgotten. */
+  [erasure: `erasure:${number}`]: Erasure;
   /** The keys of an erased log's events, by generation and number of the pack, until D1 has deleted these. */
   [keys: `erased:${number}:${number}`]: ErasedKey[];
   /** How often in a row D1 has failed. Written by delivery.ts, until D1 is back. */
@@ -80,9 +92,9 @@ export class ValueStore {
     this.#kv.delete(name);
   }
 
-  /** What D1 has still to forget, by the generation of the erased log. */
-  erasures(): [generation: number, PendingErasure][] {
-    const found = this.#kv.list<PendingErasure>({ prefix: "erasure:" });
+  /** The erased logs by their generations, in no order. */
+  erasures(): [generation: number, Erasure][] {
+    const found = this.#kv.list<Erasure>({ prefix: "erasure:" });
     return [...found].map(([name, erasure]) => [Number(name.slice("erasure:".length)), erasure]);
   }
 

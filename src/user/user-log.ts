@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { TrackedEvent } from "../event/contract.ts";
 import { Delivery } from "./delivery.ts";
+import { type ErasureReceipt, pendingErasures, receiptOf } from "./erasure.ts";
 import { EventLog } from "./event-log.ts";
 import { userRateLimit } from "./rate-limit.ts";
 import type { Verdict } from "./record-event.ts";
@@ -57,16 +58,22 @@ export class UserLog extends DurableObject<Env> {
   }
 
   /**
-   * Erases the log at once, and the rows in D1 right after, however long D1 is away.
+   * Erases the log at once, and what D1 and the archive have of it right after, however long they are away.
    *
-   * @returns how many events were erased
+   * @returns how many events were erased now, and the receipt
    */
-  async erase(): Promise<number> {
-    const erased = this.#log.erase();
+  async erase(): Promise<{ erased: number; receipt: ErasureReceipt }> {
+    const now = Date.now();
+    const erased = this.#log.erase(now);
     this.#bucket = undefined;
     // Also for an erasure that is under way already, should its alarm have been lost.
-    if (this.#values.erasures().length > 0) await this.#delivery.begin(Date.now());
-    return erased;
+    if (pendingErasures(this.#values).length > 0) await this.#delivery.begin(now);
+    return { erased, receipt: this.erasure() };
+  }
+
+  /** What was erased of the user, and how far that has come; empty where nothing was, or all was forgotten long ago. */
+  erasure(): ErasureReceipt {
+    return receiptOf(this.#values);
   }
 
   /** While a user is suppressed, nothing is recorded. Outlasts an erasure. */
@@ -90,7 +97,7 @@ export class UserLog extends DurableObject<Env> {
 
   /** Delivers what D1 lacks, should the alarm for it have been lost. */
   async deliver(): Promise<void> {
-    const isLacking = this.#log.backlog.size > 0 || this.#values.erasures().length > 0;
+    const isLacking = this.#log.backlog.size > 0 || pendingErasures(this.#values).length > 0;
     if (isLacking) await this.#delivery.begin(Date.now());
   }
 

@@ -95,7 +95,7 @@ describe("while D1 is away for long", () => {
     d1.restore();
     let insertions = 0;
     interceptInsertions(async (run) => {
-      if (++insertions > 1) return run();
+      if (++insertions !== 2) return run(); // with the second, the first pack is done
       await userLog(user).erase();
       await spill(user, 3); // of the new log, under the same names
       expect(await packsOf(user)).not.toEqual([]);
@@ -192,5 +192,18 @@ describe("a backlog in memory", () => {
       return sent;
     });
     expect(value).toBe(400);
+  });
+
+  it("sends an event once that was updated while its pack is being delivered", async ({ expect }) => {
+    const { value } = await withBacklog((backlog, read) => {
+      for (const key of keys(0)) backlog.note(key, "[]");
+      backlog.stored();
+      backlog.settle(backlog.next(read, true)!, []); // half of the pack
+      backlog.note(keys(150)[0]!, "[1]");
+      expect(backlog.size).toBe(100);
+      return backlog.next(read, false)!.rows;
+    });
+    expect(value).toHaveLength(100);
+    expect(value.at(-1)).toBe("[1]");
   });
 });

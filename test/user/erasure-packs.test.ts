@@ -34,7 +34,7 @@ async function filledUser(count: number): Promise<string> {
   });
   await env.DB.prepare(
     `INSERT INTO events ${NUMBERS}
-     SELECT 1700000000000 + n, ?2, n, ?3, 1, 'e', NULL, '{}', '{}', 0, NULL FROM numbers`,
+     SELECT 1700000000000 + n, ?2, n, ?3, 1, 'e', NULL, '{}', '{}', 0, NULL, 0 FROM numbers`,
   )
     .bind(count, generation, user)
     .run();

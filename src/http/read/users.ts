@@ -4,6 +4,7 @@ import { userId } from "../../event/contract.ts";
 import { formatTimestamp } from "../../event/timestamp.ts";
 import { logFailure } from "../../log-failure.ts";
 import { callUserLog, callUserLogOnce, type RemoteUserLog } from "../../user/call-user-log.ts";
+import type { ErasureReceipt } from "../../user/erasure.ts";
 import type { AppEnv } from "../app-env.ts";
 import { cursorTo, encodeCursor } from "./cursor.ts";
 import { presentEvent } from "./present-event.ts";
@@ -68,8 +69,19 @@ export const users = new Hono<AppEnv>()
     ask(
       c,
       (log) => log.erase(),
-      (erased) => c.json({ erased }),
+      ({ erased, receipt }, user_id) => c.json({ user_id, erased, erasures: receipt.map(presentErasure) }),
       callUserLogOnce,
+    ),
+  )
+
+  .get("/users/:user_id/erasure", (c) =>
+    ask(
+      c,
+      (log) => log.erasure(),
+      (receipt, user_id) =>
+        receipt.length > 0
+          ? c.json({ user_id, erasures: receipt.map(presentErasure) })
+          : problem(c, { reason: "not_found", detail: "Nothing of this user was erased in the last 30 days." }),
     ),
   )
 
@@ -82,6 +94,17 @@ export const users = new Hono<AppEnv>()
   )
   .put("/users/:user_id/suppression", (c) => suppress(c, true))
   .delete("/users/:user_id/suppression", (c) => suppress(c, false));
+
+function presentErasure({ events, erasedAt, database, stage, files, doneAt }: ErasureReceipt[number]) {
+  return {
+    erased_at: formatTimestamp(erasedAt),
+    events,
+    database,
+    stage,
+    archived_files: files,
+    done_at: doneAt === null ? null : formatTimestamp(doneAt),
+  };
+}
 
 function suppress(c: Context<AppEnv>, suppressed: boolean): Promise<Response> {
   return ask(
