@@ -27,14 +27,14 @@ beforeAll(async () => {
   today = (await env.DB.prepare("SELECT unixepoch('now', 'start of day') * 1000 AS ms").first<number>("ms"))!;
   // Everybody signs up first; what follows is drawn from a hash of the number. A known user was somebody else before.
   await env.DB.prepare(
-    `INSERT INTO events (timestamp, generation, seq, user_id, revision, event, properties, context, received_at)
+    `INSERT INTO events (timestamp, generation, seq, user_id, revision, event, properties, context, received_at, written_at)
      WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${EVENTS} - 1),
      drawn AS (SELECT n, n * 7919 % ${USERS} AS user, (n * n % 65521 * 2654435761 % 4294967296) * 100 / 4294967296 AS hash FROM numbers)
      SELECT ?1 - ${DAYS - 1} * ${DAY_MS} + n * ${DAYS * DAY_MS} / ${EVENTS}, 1 + user, n, iif(n % 50 = 49, 'anonymous-', 'user-') || user, 1,
        CASE WHEN n % 11 = 0 AND n < ${EVENTS * 0.8} THEN 'signed_up' WHEN hash < 10 THEN 'paid' WHEN hash < 30 THEN 'project_created'
          ELSE 'page_viewed' END,
        CASE hash % 3 WHEN 0 THEN '{}' WHEN 1 THEN '{"plan":"pro"}' ELSE '{"plan":"free"}' END,
-       iif(n % 50 = 0, json_object('anonymousId', 'anonymous-' || user), '{}'), 0
+       iif(n % 50 = 0, json_object('anonymousId', 'anonymous-' || user), '{}'), 0, 0
      FROM drawn`,
   )
     .bind(today)

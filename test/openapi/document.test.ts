@@ -192,15 +192,19 @@ function renamed(text: string, user: string): string {
 }
 
 function parsed(text: string, mediaType: string): unknown {
-  // Of Prometheus' text everything but the numbers.
-  if (mediaType.startsWith("text/plain")) return text.split("\n").map((line) => line.replace(/^(\w.*) \S+$/, "$1"));
   if (mediaType === "application/vnd.apache.parquet") return text;
+  if (mediaType.startsWith("text/plain")) return linesWithoutNumbers(text);
   return mediaType === "application/x-ndjson"
     ? text
         .trimEnd()
         .split("\n")
         .map((line) => JSON.parse(line) as unknown)
     : JSON.parse(text);
+}
+
+/** The lines of Prometheus' format without their values, which depend on the examples before. */
+function linesWithoutNumbers(text: string): string[] {
+  return text.split("\n").map((line) => (line.startsWith("#") ? line : line.replace(/ \S+$/, "")));
 }
 
 /** Replaces what varies by its type. */

@@ -62,7 +62,8 @@ SELECT
   date(timestamp / 1000, 'unixepoch') AS day,
   date(timestamp / 1000, 'unixepoch', 'weekday 0', '-6 days') AS week,
   user_id, event, properties, context, message_id, source, seq, revision, generation, timestamp,
-  strftime('%Y-%m-%dT%H:%M:%fZ', received_at / 1000.0, 'unixepoch') AS received
+  strftime('%Y-%m-%dT%H:%M:%fZ', received_at / 1000.0, 'unixepoch') AS received,
+  strftime('%Y-%m-%dT%H:%M:%fZ', written_at / 1000.0, 'unixepoch') AS written
 FROM events;
 
 -- A row a user, with the latest documented properties that D1 knows of. Segment's identify spells two of them otherwise.
