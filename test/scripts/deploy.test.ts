@@ -5,12 +5,8 @@ import { runScript } from "./run-script.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const WRANGLER = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
-const DB_1 = `
-[[d1_databases]]
-binding = "DB_1"
-database_name = "tracklog-1"
-migrations_dir = "src/d1/migrations"
-`;
+/** What docs/running.md tells to add for a second database. */
+const DB_1 = `\n${/```toml\n(.*?)```/s.exec(readFileSync(join(ROOT, "docs/running.md"), "utf8"))![1]!}`;
 
 const written: string[] = [];
 
