@@ -150,15 +150,15 @@ function atLeast<Fallback>(min: number, unit: string, fallback: Fallback) {
 
 /** No fallback: what is written outside of the jurisdiction that was meant would stay there. */
 function parseJurisdiction(text: string): Parsed<Settings["jurisdiction"]> {
-  const known = JURISDICTIONS.find((jurisdiction) => jurisdiction === text.toLowerCase());
-  if (known !== undefined || text === "") return { value: known ?? null };
+  const found = JURISDICTIONS.find((jurisdiction) => jurisdiction === text.toLowerCase());
+  if (found !== undefined || text === "") return { value: found ?? null };
   const fault = `is ${quoted(text)}: must be one of ${JURISDICTIONS.join(", ")}. Until then nothing is stored or read`;
   return { value: "unreadable", fault };
 }
 
 function parseLocation(text: string): Parsed<DurableObjectLocationHint | null> {
-  const known = LOCATIONS.find((location) => location === text.toLowerCase());
-  if (known !== undefined || text === "") return { value: known ?? null };
+  const found = LOCATIONS.find((location) => location === text.toLowerCase());
+  if (found !== undefined || text === "") return { value: found ?? null };
   return { value: null, fault: `is ${quoted(text)}: must be one of ${LOCATIONS.join(", ")}. It is ignored` };
 }
 

@@ -7,6 +7,10 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+function outside() {
+  throw new Error("An object outside of the jurisdiction");
+}
+
 /** A namespace that has jurisdictions, which the local one has not; notes what it is asked for. */
 function namespaceWithin(actual: Env["USER_LOG"]) {
   const asked: unknown[] = [];
@@ -16,10 +20,7 @@ function namespaceWithin(actual: Env["USER_LOG"]) {
       return actual.getByName(...names);
     },
   });
-  const getByName = () => {
-    throw new Error("An object outside of the jurisdiction");
-  };
-  return { asked, namespace: { jurisdiction, getByName } as unknown as Env["USER_LOG"] };
+  return { asked, namespace: { jurisdiction, getByName: outside } as unknown as Env["USER_LOG"] };
 }
 
 describe("every object", () => {

@@ -84,8 +84,9 @@ describe("GET /health", () => {
   });
 
   it("counts who waits over all lanes", async ({ expect }) => {
+    const oldest = Date.now();
     const status = (users: number) => ({
-      waiting: { users, events: 10 * users, oldest: Date.now() },
+      waiting: { users, events: 10 * users, oldest },
       counts: { failing: null },
     });
     const D1_WRITER = { getByName: (name: string) => ({ status: async () => status(Number(name.at(-1)) + 1) }) };
