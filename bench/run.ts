@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { parseOptions } from "../scripts/parse-options.ts";
 import { measureBundle, measureStartUp } from "./bundle.ts";
 import { measureCatchUp } from "./catch-up.ts";
 import { measureD1Inserts } from "./d1-inserts.ts";
@@ -11,7 +11,7 @@ import { measureThroughput } from "./throughput.ts";
 // `npm run bench`: measures Tracklog beside three other ways to take the same events, in one run on one machine.
 // `--quick` ends within 50 seconds, `--json` with one line for programs.
 
-const { values: options } = parseArgs({ options: { quick: { type: "boolean" }, json: { type: "boolean" } } });
+const { values: options } = parseOptions({ options: { quick: { type: "boolean" }, json: { type: "boolean" } } });
 
 /** By when a quick run's last round should have ended, and how long its rounds take where nothing else is running. */
 const QUICK_MS = 45_000;

@@ -2,9 +2,9 @@ import { rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { fail } from "./ask-deployment.ts";
+import { parseOptions } from "./parse-options.ts";
 import { downloadEvents } from "./query/download-events.ts";
 import { createViews } from "./query/create-views.ts";
 import { csvOf, jsonOf, tableOf } from "./query/print-rows.ts";
@@ -19,13 +19,7 @@ const options = {
   json: { type: "boolean", default: false },
 } as const;
 
-const { values, positionals } = (() => {
-  try {
-    return parseArgs({ options, allowPositionals: true });
-  } catch (error) {
-    return fail((error as Error).message);
-  }
-})();
+const { values, positionals } = parseOptions({ options, allowPositionals: true });
 const [query, ...others] = positionals;
 if (!query || others.length > 0) fail('Say one query, in quotes: npm run query -- "SELECT count(*) FROM events"');
 if (values.csv && values.json) fail("Say --csv or --json, not both");

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { askDeployment, fail } from "./ask-deployment.ts";
+import { parseOptions } from "./parse-options.ts";
 
 // `npm run rebuild -- [--url URL] [--key KEY] [--database DB] [--restart]`: fills a D1 database from the users' logs.
 // It can be stopped and started again at any time, and goes on where it was; `--restart` begins anew.
@@ -23,13 +23,7 @@ const options = {
   restart: { type: "boolean", default: false },
 } as const;
 
-const { url, key, database, restart } = (() => {
-  try {
-    return parseArgs({ options }).values;
-  } catch (error) {
-    return fail((error as Error).message);
-  }
-})();
+const { url, key, database, restart } = parseOptions({ options }).values;
 
 const path = `/rebuild?database=${encodeURIComponent(database)}`;
 let tries = 0;
@@ -40,8 +34,7 @@ for (let isFirst = true; ; isFirst = false) {
     await sleep(1_000 * tries);
     continue;
   }
-  const { detail } = body;
-  if (status !== 200) fail(typeof detail === "string" ? detail : `The answer was ${status}`);
+  if (status !== 200) fail(typeof body["detail"] === "string" ? body["detail"] : `The answer was ${status}`);
   tries = 0;
   show(progress);
   if (progress.stage === "done") break;

@@ -13,3 +13,8 @@ export function wrangler(args: string[], input: "inherit" | "ignore"): void {
   const { status } = spawnSync(process.execPath, [WRANGLER, ...args], { stdio: [input, "inherit", "inherit"] });
   if (status !== 0) process.exit(status ?? 1);
 }
+
+/** What wrangler says of a command. */
+export function wranglerHelp(command: string): string {
+  return spawnSync(process.execPath, [WRANGLER, command, "--help"], { encoding: "utf8" }).stdout;
+}

@@ -190,6 +190,9 @@ export const TOMBSTONE_DAYS = 35;
 /** How long /health waits for a database: D1 has been seen to hang for 80 s, and monitors give up after some seconds. */
 export const HEALTH_TIMEOUT_MS = 2_000;
 
+/** How long events may wait for a database before /health calls it behind: a short fault is over by then. */
+export const MAX_HEALTHY_WAIT_MS = 60_000;
+
 /** How often a request to /health looks whether another one has the databases' answers. */
 export const HEALTH_POLL_MS = 20;
 

@@ -1,8 +1,8 @@
 import { DEFAULT_RATE_LIMIT_BURST_EVENTS, DEFAULT_RATE_LIMIT_EVENTS_PER_SECOND } from "./limits.ts";
 import { logFailure } from "./log-failure.ts";
 
-// Every variable of wrangler.toml's [vars], parsed once. A value that cannot be read never stops a request: its safe
-// fallback holds, one log line says so, and /health names it to a read key.
+// Every variable of wrangler.toml's [vars], parsed once. A value that cannot be read does not stop a request: its safe
+// fallback holds, one log line says so, and /health names it to a read key. Only JURISDICTION has no safe fallback.
 
 /** The names of the variables. */
 type SettingName = (typeof NAMES)[number];
@@ -20,7 +20,9 @@ interface Settings {
   retentionDays: number | null;
   /** Days after which events go from D1 to the archive; null keeps them in D1. */
   d1Days: number | null;
-  /** Where D1 is; null puts its writers near their first caller. */
+  /** What all objects are bound to; null binds them to nothing, "unreadable" keeps every one of them closed. */
+  jurisdiction: DurableObjectJurisdiction | null | "unreadable";
+  /** Where new objects are to be; null puts each near its first caller. */
   location: DurableObjectLocationHint | null;
   /** How many objects write to each database. */
   d1WriterLanes: number;
@@ -44,12 +46,14 @@ const NAMES = [
   "RATE_LIMIT_EVENTS_PER_SECOND",
   "RETENTION_DAYS",
   "D1_DAYS",
+  "JURISDICTION",
   "LOCATION",
   "D1_WRITER_LANES",
   "ENRICH",
 ] as const;
 
-/** developers.cloudflare.com/durable-objects/reference/data-location */
+// developers.cloudflare.com/durable-objects/reference/data-location
+const JURISDICTIONS = ["eu", "fedramp", "us"] as const;
 const LOCATIONS = ["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me"] as const;
 
 const ENRICHMENTS = ["geo", "device"] as const;
@@ -86,6 +90,7 @@ function parseSettings(env: Vars): Settings {
     },
     retentionDays: read("RETENTION_DAYS", atLeast(0, "days", null)),
     d1Days: read("D1_DAYS", atLeast(1, "days", null)),
+    jurisdiction: read("JURISDICTION", parseJurisdiction),
     location: read("LOCATION", parseLocation),
     d1WriterLanes: Math.floor(read("D1_WRITER_LANES", atLeast(1, "writers", 1))),
     enrich: read("ENRICH", parseEnrich),
@@ -143,9 +148,17 @@ function atLeast<Fallback>(min: number, unit: string, fallback: Fallback) {
   };
 }
 
+/** No fallback: what is written outside of the jurisdiction that was meant would stay there. */
+function parseJurisdiction(text: string): Parsed<Settings["jurisdiction"]> {
+  const found = JURISDICTIONS.find((jurisdiction) => jurisdiction === text.toLowerCase());
+  if (found !== undefined || text === "") return { value: found ?? null };
+  const fault = `is ${quoted(text)}: must be one of ${JURISDICTIONS.join(", ")}. Until then nothing is stored or read`;
+  return { value: "unreadable", fault };
+}
+
 function parseLocation(text: string): Parsed<DurableObjectLocationHint | null> {
-  const location = LOCATIONS.find((name) => name === text.toLowerCase());
-  if (location !== undefined || text === "") return { value: location ?? null };
+  const found = LOCATIONS.find((location) => location === text.toLowerCase());
+  if (found !== undefined || text === "") return { value: found ?? null };
   return { value: null, fault: `is ${quoted(text)}: must be one of ${LOCATIONS.join(", ")}. It is ignored` };
 }
 

@@ -34,6 +34,7 @@ const FREE_FOR_ALL = [
   "/src/limits.ts",
   "/src/settings.ts",
   "/src/log-failure.ts",
+  "/src/object-of.ts",
   "/src/or-timeout.ts",
   "/src/remote-object.ts",
   "/package.json",

@@ -20,6 +20,7 @@ describe("the settings", () => {
       userRateLimit: { burst: 1_000, perSecond: 100 },
       retentionDays: null,
       d1Days: null,
+      jurisdiction: null,
       location: null,
       d1WriterLanes: 1,
       enrich: new Set(),
@@ -30,11 +31,18 @@ describe("the settings", () => {
   it("are without a fault as wrangler.toml has them", ({ expect }) => {
     const [, vars] = /^\[vars\]$(.*?)^\[/ms.exec(wrangler)!;
     const set = Object.fromEntries([...vars!.matchAll(/^(\w+) = "(.*)"$/gm)].map(([, name, value]) => [name, value]));
-    expect(Object.keys(set)).toHaveLength(9);
+    expect(Object.keys(set)).toHaveLength(10);
     expect(settingsOf(set).faults).toEqual({});
   });
 
-  it("take a place for D1's writers, and name one that is none", ({ expect }) => {
+  it("take a jurisdiction, and close everything by one that is none", ({ expect }) => {
+    expect(settingsOf({ JURISDICTION: " EU " })).toMatchObject({ jurisdiction: "eu", faults: {} });
+    const { jurisdiction, faults } = read({ JURISDICTION: "europe" });
+    expect(jurisdiction).toBe("unreadable");
+    expect(faults.JURISDICTION).toContain("must be one of eu, fedramp, us");
+  });
+
+  it("take a place for new objects, and name one that is none", ({ expect }) => {
     expect(settingsOf({ LOCATION: "WEUR" })).toMatchObject({ location: "weur", faults: {} });
     const { location, faults } = settingsOf({ LOCATION: "berlin" });
     expect(location).toBeNull();

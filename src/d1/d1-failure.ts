@@ -8,7 +8,9 @@
  * - "busy": the writer's line is full.
  * - "unknown_version": the writer runs other code than the caller, in the minutes of a deploy.
  */
-export type D1Failure = "away" | "unmigrated" | "full" | "exhausted" | "busy" | "unknown_version";
+export type D1Failure = (typeof D1_FAILURES)[number];
+
+export const D1_FAILURES = ["away", "unmigrated", "full", "exhausted", "busy", "unknown_version"] as const;
 
 // SQLITE_FULL, and the texts in developers.cloudflare.com/d1/observability/debug-d1.
 const FULL = /SQLITE_FULL|exceeded maximum DB size|maximum account storage|database or disk is full/i;

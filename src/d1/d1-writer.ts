@@ -112,7 +112,7 @@ export class D1Writer extends DurableObject<Env> {
     return this.#directory.count();
   }
 
-  /** What this lane's users wait for, and what it has done since it woke up. Reads a row for each user who waits. */
+  /** What this lane's users wait for, and what it has done since it woke up. Reads no row. */
   status(): WriterStatus {
     return { waiting: this.#directory.waiting(), counts: this.#metrics.counts };
   }

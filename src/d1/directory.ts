@@ -26,8 +26,9 @@ export class Directory {
   readonly #storage: DurableObjectStorage;
   /** The generation of each user that is known to be on disk. */
   readonly #known = new Map<string, number>();
-  /** Who waits, and for how many events, as on disk. Few, unless D1 is away. */
-  readonly #waiting: Map<string, number>;
+  /** Who waits, since when, and for how many events, as on disk; longest first. Few, unless D1 is away. */
+  readonly #waiting: Map<string, { since: number; events: number }>;
+  #waitingEvents = 0;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -47,8 +48,11 @@ export class Directory {
       erased_at  INTEGER NOT NULL,
       PRIMARY KEY (user_id, generation)
     ) WITHOUT ROWID`);
-    const waiting = storage.sql.exec<{ user_id: string; events: number }>("SELECT user_id, events FROM waiting");
-    this.#waiting = new Map([...waiting].map(({ user_id, events }) => [user_id, events]));
+    const waiting = storage.sql.exec<{ user_id: string; since: number; events: number }>(
+      "SELECT user_id, since, events FROM waiting ORDER BY since",
+    );
+    this.#waiting = new Map([...waiting].map(({ user_id, since, events }) => [user_id, { since, events }]));
+    for (const { events } of this.#waiting.values()) this.#waitingEvents += events;
   }
 
   /** Notes the users of a statement, before it is sent. A row for each user that is new. */
@@ -69,8 +73,9 @@ export class Directory {
     this.enter([owner]);
     const { userId, lacking } = owner;
     const known = this.#waiting.get(userId);
-    if (known !== undefined && lacking < 2 * known) return;
-    this.#waiting.set(userId, lacking);
+    if (known !== undefined && lacking < 2 * known.events) return;
+    this.#waiting.set(userId, { since: known?.since ?? now, events: lacking });
+    this.#waitingEvents += lacking - (known?.events ?? 0);
     this.#storage.sql.exec(
       `INSERT INTO waiting (user_id, since, events) VALUES (?, ?, ?)
        ON CONFLICT DO UPDATE SET events = excluded.events`,
@@ -82,7 +87,10 @@ export class Directory {
 
   /** Notes that D1 has taken a user's rows. A row where the user has waited. */
   served(userId: string): void {
-    if (!this.#waiting.delete(userId)) return;
+    const known = this.#waiting.get(userId);
+    if (!known) return;
+    this.#waiting.delete(userId);
+    this.#waitingEvents -= known.events;
     this.#storage.sql.exec("DELETE FROM waiting WHERE user_id = ?", userId);
   }
 
@@ -135,12 +143,10 @@ export class Directory {
     return this.#storage.sql.exec<{ users: number }>("SELECT count(*) AS users FROM users").one().users;
   }
 
+  /** From memory, since monitors ask for it every few seconds, and most of all when everybody waits. */
   waiting(): Waiting {
-    return this.#storage.sql
-      .exec<{ users: number; events: number; oldest: number | null }>(
-        "SELECT count(*) AS users, coalesce(sum(events), 0) AS events, min(since) AS oldest FROM waiting",
-      )
-      .one();
+    const [longest] = this.#waiting.values();
+    return { users: this.#waiting.size, events: this.#waitingEvents, oldest: longest?.since ?? null };
   }
 
   /** Those who have waited longest, to be called upon should their alarms be lost. */

@@ -6,6 +6,8 @@ export interface WriterCounts {
   statements: number;
   rows: number;
   failures: Partial<Record<D1Failure, number>>;
+  /** Why D1 did not take the latest statement for events; null where it did. */
+  failing: D1Failure | null;
   /** How long events took from the log to D1: for each bound of LAG_BUCKETS_S how many took no longer, the sum in s, all. */
   lag: { buckets: number[]; sum: number; count: number };
   /** What D1 said of its size with the last statement, in bytes; null where it was not asked since. */
@@ -18,6 +20,7 @@ export class WriterMetrics {
     statements: 0,
     rows: 0,
     failures: {},
+    failing: null,
     lag: { buckets: LAG_BUCKETS_S.map(() => 0), sum: 0, count: 0 },
     sizeBytes: null,
   };
@@ -29,6 +32,7 @@ export class WriterMetrics {
     this.counts.statements++;
     this.counts.rows += rows;
     this.counts.sizeBytes = sizeBytes;
+    this.counts.failing = null;
     const { lag } = this.counts;
     for (const begun of since) {
       if (begun === null) continue;
@@ -43,5 +47,7 @@ export class WriterMetrics {
 
   failed(failure: D1Failure): void {
     this.counts.failures[failure] = (this.counts.failures[failure] ?? 0) + 1;
+    // These two say nothing of D1, which was not asked.
+    if (failure !== "busy" && failure !== "unknown_version") this.counts.failing = failure;
   }
 }

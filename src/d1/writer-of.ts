@@ -1,5 +1,6 @@
 import type { D1Writer } from "./d1-writer.ts";
 import type { RemoteObject } from "../remote-object.ts";
+import { objectOf } from "../object-of.ts";
 import { settingsOf } from "../settings.ts";
 import { placeOf } from "./databases.ts";
 import { writerName } from "./writer-name.ts";
@@ -34,8 +35,5 @@ export function writerOf(env: Env, database: string, userId: string): RemoteWrit
 
 /** The writer of one lane, counted from 0. */
 export function writerOfLane(env: Env, database: string, lane: number): RemoteWriter {
-  // An object is made near its first caller and never moves. For a writer, that would be near some user.
-  const { location } = settingsOf(env);
-  const name = writerName(database, lane);
-  return env.D1_WRITER.getByName(name, location ? { locationHint: location } : {}) as unknown as RemoteWriter;
+  return objectOf(env, env.D1_WRITER, writerName(database, lane)) as unknown as RemoteWriter;
 }

@@ -33,9 +33,9 @@ export type Problem =
   | { reason: "unreachable" }
   /** The feed cannot go on from a cursor. */
   | { reason: "cursor_gone" }
-  /** D1 does not take or give events. */
+  /** D1 does not take or give events, or has not taken all for too long. */
   | { reason: "unhealthy" }
-  /** A key secret is missing or malformed, so that routes are closed. */
+  /** A key secret is missing or malformed, or the jurisdiction cannot be read, so that routes are closed. */
   | { reason: "not_ready" }
   | { reason: "internal" };
 
@@ -171,8 +171,8 @@ export function describeProblem(refused: Problem): Description {
     case "unhealthy":
       return {
         status: 503,
-        title: "D1 is not available",
-        detail: "Events are still taken, and kept until D1 has them. Reads of all users' events fail meanwhile.",
+        title: "D1 is away, or behind",
+        detail: "Events are still taken, and kept until D1 has them. The feed and SQL lack them meanwhile, or fail.",
         headers: { "Retry-After": String(HEALTH_MEMORY_MS / 1000) },
       };
     case "not_ready":
@@ -180,8 +180,8 @@ export function describeProblem(refused: Problem): Description {
         status: 503,
         title: "Not configured yet",
         detail:
-          "A secret with keys is not set, or malformed, and what needs its keys is refused. The log says which, and so " +
-          "does this answer to a read key.",
+          "A secret with keys is not set or malformed, or JURISDICTION cannot be read, and what needs it is refused. The " +
+          "log says which it is, and so does this answer to a read key.",
         headers: { "Retry-After": String(CLOSED_RETRY_AFTER_S) },
       };
     case "internal":

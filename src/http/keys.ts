@@ -58,11 +58,14 @@ export async function checkKey(env: Env, kind: KeyKind, presented: string | unde
   return unauthorized((await isOfKind(env, kind === "write" ? "read" : "write", digest)) ? "wrong_kind" : "unknown");
 }
 
-/** How a secret stands: "missing" and "malformed" both close every route that needs a key of this kind. */
-export async function secretHealth(env: Env, kind: KeyKind): Promise<"ok" | "missing" | "malformed"> {
-  const secret = env[SECRETS[kind]];
-  if (!secret?.trim()) return settingsOf(env).isOpen ? "ok" : "missing";
-  return (await keyRing(kind, secret)).ok ? "ok" : "malformed";
+/** How each secret stands: "missing" and "malformed" both close every route that needs a key of this kind. */
+export async function secretsHealth(env: Env): Promise<Record<string, "ok" | "missing" | "malformed">> {
+  const healthOf = async (kind: KeyKind) => {
+    const secret = env[SECRETS[kind]];
+    if (!secret?.trim()) return settingsOf(env).isOpen ? "ok" : "missing";
+    return (await keyRing(kind, secret)).ok ? "ok" : "malformed";
+  };
+  return { [SECRETS.write]: await healthOf("write"), [SECRETS.read]: await healthOf("read") };
 }
 
 function unauthorized(fault: "missing" | "whole_entry" | "unknown" | "wrong_kind"): KeyCheck {

@@ -1,4 +1,5 @@
 import { CALL_RETRY_DELAY_MS, CROWDED_RETRY_DELAY_MS, MAX_CALL_ATTEMPTS } from "../limits.ts";
+import { objectOf } from "../object-of.ts";
 import type { RemoteObject } from "../remote-object.ts";
 import type { UserLog } from "./user-log.ts";
 
@@ -39,7 +40,7 @@ export async function callUserLogOnce<T>(
   call: (log: RemoteUserLog) => Promise<T>,
 ): Promise<CallOutcome<T>> {
   try {
-    return { ok: true, value: await call(env.USER_LOG.getByName(userId) as unknown as RemoteUserLog) };
+    return { ok: true, value: await call(objectOf(env, env.USER_LOG, userId) as unknown as RemoteUserLog) };
   } catch (error) {
     return { ok: false, error };
   }

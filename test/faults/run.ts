@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { parseOptions } from "../../scripts/parse-options.ts";
 import { runClient } from "./client.ts";
 import { compareD1, compareTimelines } from "./compare.ts";
 import { Ledger } from "./ledger.ts";
@@ -13,6 +14,8 @@ import { randomFrom } from "./random.ts";
 // `npm run test:faults`: kills the server again and again while clients write, keeps D1 from being written for a
 // minute, sets the clock back, and then looks for every event that was answered. `SEED` repeats a run, as far as two
 // machines ever do the same. Not a part of `npm test`, since it takes some minutes.
+
+parseOptions({ options: {} });
 
 const MAX_RUN_MS = 240_000;
 const CLIENTS = 8;

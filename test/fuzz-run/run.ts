@@ -1,7 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { fail } from "../../scripts/ask-deployment.ts";
+import { parseOptions } from "../../scripts/parse-options.ts";
 import { MortalServer } from "../faults/mortal-server.ts";
 import { Dice } from "./random.ts";
 import { type FuzzRequest, RequestMaker, SECRET_KEY, SECRET_VALUE } from "./requests.ts";
@@ -10,7 +11,7 @@ import { type FuzzRequest, RequestMaker, SECRET_KEY, SECRET_VALUE } from "./requ
 // rules. No answer is a 5xx, besides the documented 503. No refusal repeats a value or a key. Nothing of a refused
 // request is stored. The server's memory stays within bounds. A run is repeated with its seed.
 
-const { values } = parseArgs({
+const { values } = parseOptions({
   options: {
     requests: { type: "string", default: "20000" },
     seed: { type: "string", default: String(Date.now() % 1e9) },
@@ -18,6 +19,7 @@ const { values } = parseArgs({
 });
 const total = Number(values.requests);
 const seed = Number(values.seed);
+if (!(total >= 1) || Number.isNaN(seed)) fail("--requests and --seed must be numbers");
 const CONNECTIONS = 16;
 const LOOK_UP_SHARE = 0.05;
 const REPORT_EVERY = 10_000;

@@ -1,3 +1,6 @@
+/** The media type of the format. */
+export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
 /** One metric with all its samples. */
 export interface Metric {
   name: string;

@@ -34,7 +34,7 @@ export async function rememberedHealth(env: Env): Promise<DatabasesHealth> {
 
 async function ask(env: Env, memory: Memory, now: number): Promise<DatabasesHealth> {
   memory.askedAt = now;
-  const health = await checkDatabases(env);
+  const health = await checkDatabases(env, now);
   memory.found = { at: Date.now(), health };
   if (memory.askedAt === now) delete memory.askedAt;
   return health;

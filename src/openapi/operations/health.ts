@@ -5,7 +5,58 @@ import { problemExample } from "../shared-problems.ts";
 const DATABASES = {
   type: "object",
   description: "Each bound database; told to a read key only.",
-  additionalProperties: { enum: ["ok", "timeout", "unmigrated", "failed"] },
+  additionalProperties: {
+    type: "object",
+    required: [
+      "status",
+      "last_write",
+      "size_bytes",
+      "size_share",
+      "incarnation",
+      "users_waiting",
+      "events_waiting",
+      "waiting_since",
+    ],
+    properties: {
+      status: {
+        enum: ["ok", "timeout", "unmigrated", "full", "exhausted", "failed", "no_writer", "behind"],
+        description:
+          "`timeout`: no answer in two seconds. `unmigrated`: no tables yet. `full`: it takes no row more. `exhausted`: the " +
+          "account's rows for today are used up. `failed`: it answers with errors, or did not take the latest events. " +
+          "`no_writer`: an object that writes to it does not answer. `behind`: somebody's events have waited for more " +
+          "than a minute.",
+      },
+      last_write: { type: ["string", "null"], format: "date-time", description: "When its feed last grew." },
+      size_bytes: { type: ["integer", "null"] },
+      size_share: { type: ["number", "null"], description: "Of the 10 GB that a database may hold." },
+      incarnation: {
+        type: ["string", "null"],
+        description: "Which life of the database this is: another one after it was rebuilt.",
+      },
+      users_waiting: { type: "integer", description: "Users of whom it lacks events." },
+      events_waiting: { type: "integer", description: "How many, as the users' logs last said." },
+      waiting_since: { type: ["string", "null"], format: "date-time", description: "Of the user who waits longest." },
+    },
+  },
+};
+
+const NOT_THERE = {
+  status: "failed",
+  last_write: null,
+  size_bytes: null,
+  size_share: null,
+  incarnation: null,
+  users_waiting: 0,
+  events_waiting: 0,
+  waiting_since: null,
+};
+const WELL = {
+  ...NOT_THERE,
+  status: "ok",
+  last_write: "2026-01-02T03:04:05.678Z",
+  size_bytes: 61_440,
+  size_share: 0,
+  incarnation: "0f6c2a9be4d1837a",
 };
 
 const SETTINGS = {
@@ -19,15 +70,16 @@ export const healthOperation: Operation = {
   path: "/health",
   operationId: "health",
   tag: "About",
-  summary: "Whether events can come in, and D1 is there",
+  summary: "Whether events can come in, and D1 gets them",
   description:
-    "For monitors. While D1 is away, events are not refused: they wait in the users' logs until it is back. While a secret is " +
-    "missing or malformed, what needs its keys is closed. With a read key, or where none is needed, the answer names the " +
-    "databases, the secrets and the variables that are not well.",
+    "For monitors. While D1 is away, full or behind, events are not refused: they wait in the users' logs until it takes " +
+    "them. While a secret is missing or malformed, what needs its keys is closed; while `JURISDICTION` cannot be read, so " +
+    "is everything. With a read key, or where none is needed, the answer tells of each database, and names the secrets and " +
+    "the variables that are not well.",
   key: null,
   answers: {
     200: {
-      description: "Every bound database answers and has its table.",
+      description: "Every bound database answers, and takes what it is sent.",
       content: {
         "application/json": {
           type: "object",
@@ -47,16 +99,17 @@ export const healthOperation: Operation = {
     healthy: {
       summary: "All is well",
       request: {},
+      after: ["track/sample"],
       status: 200,
-      answer: { success: true, status: "ok", version, databases: { DB: "ok" } },
+      answer: { success: true, status: "ok", version, databases: { DB: WELL } },
     },
     not_ready: problemExample(
       "A secret is malformed",
       { reason: "not_ready" },
       {},
-      { version, databases: { DB: "ok" }, secrets: { WRITE_KEYS: "malformed" } },
+      { version, databases: { DB: WELL }, secrets: { WRITE_KEYS: "malformed" } },
     ),
-    unhealthy: problemExample("D1 is away", { reason: "unhealthy" }, {}, { version, databases: { DB: "failed" } }),
+    unhealthy: problemExample("D1 is away", { reason: "unhealthy" }, {}, { version, databases: { DB: NOT_THERE } }),
   },
   problems: [],
 };

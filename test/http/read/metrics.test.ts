@@ -1,10 +1,13 @@
-import { env, exports } from "cloudflare:workers";
+import { env } from "cloudflare:workers";
 import { describe, it, vi } from "vitest";
+import { version } from "../../../package.json";
+import { app } from "../../../src/app.ts";
 import { anEvent, newUser, requestWith, rowsOf, track } from "../../tracklog.ts";
 import { metricsText } from "../../../src/http/read/metrics-text.ts";
 
-async function scraped(): Promise<string> {
-  const response = await exports.default.fetch("https://tracklog.test/metrics");
+/** Under bindings of its own, of which nothing is remembered. */
+async function scraped(settings: Partial<Env> = {}): Promise<string> {
+  const response = await app.request("/metrics", {}, { ...env, ...settings });
   return response.text();
 }
 
@@ -19,12 +22,17 @@ describe("GET /metrics", () => {
     await track([anEvent({ user_id: user }), anEvent({ user_id: user, timestamp: 1 })]);
     await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(2), 10_000);
     const text = await scraped();
-    const lane = '{database="DB",lane="0"}';
+    const [database, lane] = ['{database="DB"}', '{database="DB",lane="0"}'];
     expect(valueOf(text, `tracklog_d1_statements_total${lane}`)).toBeGreaterThan(0);
     expect(valueOf(text, `tracklog_d1_rows_total${lane}`)).toBeGreaterThanOrEqual(2);
-    expect(valueOf(text, `tracklog_database_bytes${lane}`)).toBeGreaterThan(0);
-    expect(valueOf(text, `tracklog_backlog_users${lane}`)).toBe(0);
+    expect(valueOf(text, `tracklog_database_bytes${database}`)).toBeGreaterThan(0);
+    expect(valueOf(text, `tracklog_backlog_users${database}`)).toBe(0);
     expect(text).toContain("# TYPE tracklog_delivery_lag_seconds histogram\n");
+    const written = valueOf(text, `tracklog_database_last_write_timestamp_seconds${database}`);
+    expect(written).toBeGreaterThan(1.7e9);
+    expect(written).toBeLessThan(1e11); // seconds, and no milliseconds
+    expect(valueOf(text, `tracklog_database_ok${database}`)).toBe(1);
+    expect(valueOf(text, `tracklog_writer_up${lane}`)).toBe(1);
   });
 
   it("tells of failures and of who waits", async ({ expect }) => {
@@ -32,12 +40,33 @@ describe("GET /metrics", () => {
     const d1 = vi.spyOn(env.DB, "batch").mockRejectedValue(new Error("Exceeded maximum DB size"));
     await track(anEvent({ user_id: newUser() }));
     await vi.waitFor(
-      async () => expect(valueOf(await scraped(), 'tracklog_backlog_events{database="DB",lane="0"}')).toBe(1),
+      async () => expect(valueOf(await scraped(), 'tracklog_backlog_events{database="DB"}')).toBe(1),
       10_000,
     );
+    expect(valueOf(await scraped(), 'tracklog_database_ok{database="DB"}')).toBe(0);
     const failures = 'tracklog_d1_failures_total{database="DB",lane="0",failure="full"}';
     expect(valueOf(await scraped(), failures)).toBe(1);
     d1.mockRestore();
+  });
+
+  it("leaves out what a database did not answer, and says that a writer does not", async ({ expect }) => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const away = { prepare: () => ({ run: () => Promise.reject(new Error("away")) }) } as unknown as D1Database;
+    const gone = { getByName: () => ({ status: () => Promise.reject(new Error("gone")) }) };
+    const text = await scraped({ DB: away, D1_WRITER: gone as unknown as Env["D1_WRITER"] });
+    expect(valueOf(text, 'tracklog_database_ok{database="DB"}')).toBe(0);
+    expect(valueOf(text, 'tracklog_writer_up{database="DB",lane="0"}')).toBe(0);
+    expect(text).not.toMatch(/tracklog_(database_bytes|d1_statements_total)/);
+    expect(text).not.toMatch(/null|NaN|undefined/);
+  });
+
+  it("tells which secrets and how many variables cannot be read", async ({ expect }) => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const text = await scraped({ WRITE_KEYS: "site", RETENTION_DAYS: "30d" });
+    expect(valueOf(text, 'tracklog_secret_readable{secret="WRITE_KEYS"}')).toBe(0);
+    expect(valueOf(text, 'tracklog_secret_readable{secret="READ_KEYS"}')).toBe(1);
+    expect(valueOf(text, "tracklog_settings_unreadable")).toBe(1);
+    expect(valueOf(text, `tracklog_info{version="${version}"}`)).toBe(1);
   });
 
   it("needs a read key", async ({ expect }) => {

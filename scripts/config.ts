@@ -1,0 +1,44 @@
+import { type Unstable_Config as Config, unstable_readConfig as readConfig } from "wrangler";
+import { fail } from "./ask-deployment.ts";
+import { optionsNamed, valueNamed } from "./options-named.ts";
+
+const CONFIG = ["--config", "-c"];
+const ENVIRONMENT = ["--env", "-e"];
+
+/** What tells wrangler which deployment is meant, out of its options. */
+export function deploymentOptions(options: readonly string[]): string[] {
+  return optionsNamed([...CONFIG, ...ENVIRONMENT], options);
+}
+
+/** Reads the configuration that wrangler will read with these options. Ends the script where there is none. */
+export function configOf(options: readonly string[]): Config {
+  const config = valueNamed(CONFIG, options) ?? "wrangler.toml";
+  const environment = valueNamed(ENVIRONMENT, options);
+  try {
+    return readConfig({ config, ...(environment !== undefined && { env: environment }) });
+  } catch (error) {
+    return fail(`${config} cannot be read: ${(error as Error).message.split("\n")[0]}`);
+  }
+}
+
+/**
+ * What would go wrong with a deployment only after it is live, a line for each: a database without tables takes no
+ * events, and a first deploy that failed half-way cannot be repeated where the database has no name.
+ */
+export function databaseFaults({ d1_databases: databases, configPath }: Config): string[] {
+  const events = databases.filter(({ binding }) => /^DB(_\d+)?$/.test(binding));
+  if (!events.some(({ binding }) => binding === "DB")) return [`${configPath} binds no D1 database as DB`];
+  const migrations = events.find(({ binding, migrations_dir }) => binding === "DB" && migrations_dir)?.migrations_dir;
+  return events.flatMap(({ binding, database_name, migrations_dir }) => [
+    ...(database_name
+      ? events
+          .filter((other) => other.database_name === database_name && other.binding < binding)
+          .map((other) => `${binding} has the database_name of ${other.binding}: each needs a database of its own`)
+      : [`${binding} has no database_name: add one, so that a deploy that failed can be repeated`]),
+    ...(!migrations_dir
+      ? [`${binding} has no migrations_dir, so it would get no tables: add migrations_dir = "src/d1/migrations"`]
+      : migrations_dir === migrations
+        ? []
+        : [`${binding} has other migrations than DB: make it migrations_dir = "${migrations}"`]),
+  ]);
+}

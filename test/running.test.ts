@@ -1,0 +1,51 @@
+import { describe, it, vi } from "vitest";
+import running from "../docs/running.md?raw";
+import readme from "../README.md?raw";
+import { anEvent, newUser, requestWith, rowsOf, track } from "./tracklog.ts";
+import { env } from "cloudflare:workers";
+import { app } from "../src/app.ts";
+
+const RULES = /```yaml\n(.*?)```/s.exec(running)![1]!;
+const ALERTS = [...RULES.matchAll(/- alert: (\w+)/g)].map(([, name]) => name!);
+
+describe("docs/running.md", () => {
+  it("has alert rules only for metrics that there are, with labels that they have", async ({ expect }) => {
+    const user = newUser();
+    await track(anEvent({ user_id: user }));
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), 10_000);
+    const text = await (await app.request("/metrics", {}, { ...env })).text();
+    const metrics = new Set([...text.matchAll(/^(tracklog_\w+)/gm)].map(([, name]) => name));
+    const named = [...running.matchAll(/\btracklog_\w+/g)].map(([name]) => name);
+    expect(named.length).toBeGreaterThan(ALERTS.length);
+    expect(named.filter((name) => !metrics.has(name))).toEqual([]);
+    for (const [, labels] of RULES.matchAll(/by \(([^)]+)\)/g))
+      for (const label of labels!.split(", ")) expect(text).toMatch(new RegExp(`[{,]${label}="`));
+  });
+
+  it("says of each alert what to do, and of no other", ({ expect }) => {
+    const sections = [...running.matchAll(/^### `(\w+)`$/gm)].map(([, name]) => name!);
+    expect(ALERTS.length).toBeGreaterThan(5);
+    expect(sections).toEqual(ALERTS);
+  });
+
+  it("says of each status of a database what to do", async ({ expect }) => {
+    const { body } = await requestWith({}, "/openapi.json");
+    const { databases } = body["paths"]["/health"].get.responses["200"].content["application/json"].schema.properties;
+    const statuses = (databases.additionalProperties.properties.status.enum as string[]).filter((one) => one !== "ok");
+    const rows = running.split("\n").filter((line) => line.startsWith("| `"));
+    const told = rows.flatMap((line) => [...line.split("|")[1]!.matchAll(/`(\w+)`/g)].map(([, status]) => status!));
+    expect(told.sort()).toEqual(statuses.sort());
+  });
+
+  it("leads only to sections that there are, as the README does", ({ expect }) => {
+    const anchors = [...running.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
+      title!
+        .toLowerCase()
+        .replaceAll(/[^\w\s-]/g, "")
+        .replaceAll(/\s/g, "-"),
+    );
+    const linked = [...running.matchAll(/\]\(#([\w-]+)\)/g), ...readme.matchAll(/\(docs\/running\.md#([\w-]+)\)/g)];
+    expect(linked.length).toBeGreaterThan(4);
+    expect(linked.map(([, anchor]) => anchor!).filter((anchor) => !anchors.includes(anchor))).toEqual([]);
+  });
+});

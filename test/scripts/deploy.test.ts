@@ -1,0 +1,66 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, it } from "vitest";
+import { runScript } from "./run-script.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const WRANGLER = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
+/** What docs/running.md tells to add for a second database. */
+const DB_1 = `\n${/```toml\n(.*?)```/s.exec(readFileSync(join(ROOT, "docs/running.md"), "utf8"))![1]!}`;
+
+const written: string[] = [];
+
+afterEach(() => {
+  for (const file of written.splice(0)) rmSync(file);
+});
+
+/** Deploys with a configuration, as far as that goes without an account. */
+function dryRun(config: string) {
+  // Beside the real one, since the paths in it are relative.
+  const name = `wrangler.test-${crypto.randomUUID()}.toml`;
+  written.push(join(ROOT, name));
+  writeFileSync(join(ROOT, name), config);
+  return runScript("scripts/deploy.ts", ["--dry-run", "--config", name]);
+}
+
+describe("npm run deploy", () => {
+  it("takes a second database", async ({ expect }) => {
+    const { code, output } = await dryRun(WRANGLER + DB_1);
+    expect(code).toBe(0);
+    expect(output).toContain("env.DB_1 (tracklog-1)");
+  });
+
+  it.for([
+    ["no tables", DB_1.replace(/migrations_dir.*\n/, ""), /DB_1 has no migrations_dir, so it would get no tables/],
+    ["other tables", DB_1.replace("src/d1", "other"), /DB_1 has other migrations than DB/],
+    ["no name", DB_1.replace(/database_name.*\n/, ""), /DB_1 has no database_name/],
+    ["DB's name", DB_1.replace("tracklog-1", "tracklog"), /DB_1 has the database_name of DB/],
+  ] as [string, string, RegExp][])(
+    "ends with one line before anything is live where a database has %s",
+    async ([, database, fault], { expect }) => {
+      const { code, output, errors } = await dryRun(WRANGLER + database);
+      expect(code).toBe(1);
+      expect(output).toBe("");
+      expect(errors).toMatch(fault);
+      expect(errors).toMatch(/^Nothing was deployed\. .*\n$/);
+    },
+  );
+
+  it("ends with one line where there is no database, or no configuration", async ({ expect }) => {
+    const without = await dryRun(WRANGLER.replace('binding = "DB"', 'binding = "EVENTS"'));
+    expect(without).toMatchObject({
+      code: 1,
+      output: "",
+      errors: expect.stringMatching(/binds no D1 database as DB\.\n$/),
+    });
+    const { code, errors } = await runScript("scripts/deploy.ts", ["--config", "no-such.toml"]);
+    expect(code).toBe(1);
+    expect(errors).toMatch(/^no-such\.toml cannot be read: .*\n$/);
+  });
+
+  it("deploys no second Worker onto the same databases", async ({ expect }) => {
+    const { code, errors } = await runScript("scripts/deploy.ts", ["--dry-run", "--name", "another"]);
+    expect(code).toBe(1);
+    expect(errors).toMatch(/^--name would deploy a second Worker onto the same databases.*\n$/);
+  });
+});
