@@ -23,6 +23,7 @@ describe("the settings", () => {
       location: null,
       d1WriterLanes: 1,
       enrich: new Set(),
+      keepsRejectedBodies: false,
       faults: {},
     });
   });
@@ -30,7 +31,7 @@ describe("the settings", () => {
   it("are without a fault as wrangler.toml has them", ({ expect }) => {
     const [, vars] = /^\[vars\]$(.*?)^\[/ms.exec(wrangler)!;
     const set = Object.fromEntries([...vars!.matchAll(/^(\w+) = "(.*)"$/gm)].map(([, name, value]) => [name, value]));
-    expect(Object.keys(set)).toHaveLength(9);
+    expect(Object.keys(set)).toHaveLength(10);
     expect(settingsOf(set).faults).toEqual({});
   });
 
