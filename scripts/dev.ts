@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { localConfig } from "./local-config.ts";
 import { migrate } from "./migrate.ts";
+import { printAddresses } from "./print-addresses.ts";
 import { WRANGLER } from "./wrangler.ts";
 
 // What comes after `npm run dev --` is wrangler's. The migrations have to meet the same database, so what says where
@@ -12,6 +13,7 @@ migrate("--local", optionsNamed(["--persist-to", "--env", "-e", ...CONFIG], opti
 
 const server = spawn(process.execPath, [WRANGLER, "dev", ...options], { stdio: "inherit" });
 server.on("exit", (code) => process.exit(code ?? 1));
+void printAddresses(options);
 // Whoever ends this process means the server, which would otherwise keep its port.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => server.kill(signal));
 
