@@ -22,7 +22,7 @@ export default defineConfig(async () => ({
         test: {
           name: "worker",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/sdks/**", "test/docs/**", "test/client/**", "test/scripts/**"],
+          exclude: ["test/sdks/**", "test/docs/**", "test/pages/**", "test/client/**", "test/scripts/**"],
           setupFiles: ["test/apply-migrations.ts"],
           testTimeout,
         },
@@ -31,7 +31,7 @@ export default defineConfig(async () => ({
       { test: { name: "sdks", include: ["test/sdks/**/*.test.ts"], testTimeout } },
       { test: { name: "client", include: ["test/client/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 } },
       { test: { name: "scripts", include: ["test/scripts/**/*.test.ts"], testTimeout: 60_000 } },
-      { test: { name: "docs", include: ["test/docs/**/*.test.ts"], testTimeout, hookTimeout: 60_000 } },
+      { test: { name: "docs", include: ["test/{docs,pages}/**/*.test.ts"], testTimeout, hookTimeout: 60_000 } },
     ],
   },
 }));

@@ -4,6 +4,7 @@ import { localConfig } from "./local-config.ts";
 import { migrate } from "./migrate.ts";
 import { optionsNamed } from "./options-named.ts";
 import { refuseUnknownOptions } from "./parse-options.ts";
+import { printAddresses } from "./print-addresses.ts";
 import { WRANGLER } from "./wrangler.ts";
 
 // What comes after `npm run dev --` is wrangler's. The migrations have to meet the same database, so what says where
@@ -16,5 +17,6 @@ migrate("--local", [...optionsNamed(["--persist-to"], options), ...deploymentOpt
 
 const server = spawn(process.execPath, [WRANGLER, "dev", ...options], { stdio: "inherit" });
 server.on("exit", (code) => process.exit(code ?? 1));
+void printAddresses(options);
 // Whoever ends this process means the server, which would otherwise keep its port.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => server.kill(signal));

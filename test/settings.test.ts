@@ -24,6 +24,7 @@ describe("the settings", () => {
       location: null,
       d1WriterLanes: 1,
       enrich: new Set(),
+      keepsRejectedBodies: false,
       faults: {},
     });
   });

@@ -5,6 +5,7 @@ import { describeProblem, type Problem } from "./describe-problem.ts";
  * Answers with an RFC 9457 problem. `more` adds members of the route's own, such as the results of a batch.
  */
 export function problem(c: Context, refused: Problem, more: Record<string, unknown> = {}): Response {
+  c.set("refused", refused);
   const { status, headers, body } = renderProblem(refused, c.get("requestId"), more);
   return c.body(JSON.stringify(body), status, { ...headers, "Content-Type": "application/problem+json" });
 }

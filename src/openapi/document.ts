@@ -3,11 +3,13 @@ import { archiveOperations } from "./operations/archive.ts";
 import { exportOperation } from "./operations/export.ts";
 import { feedOperation } from "./operations/feed.ts";
 import { healthOperation } from "./operations/health.ts";
+import { liveOperations } from "./operations/live.ts";
 import { metricsOperation } from "./operations/metrics.ts";
 import { openapiOperation } from "./operations/openapi.ts";
 import type { JsonSchema, Operation } from "./operation.ts";
 import { published } from "./published-operation.ts";
 import { publishedExample, sharedResponses } from "./published-responses.ts";
+import { rejectionOperations } from "./operations/rejections.ts";
 import { rebuildOperation } from "./operations/rebuild.ts";
 import { schemas } from "./schemas.ts";
 import { sdkSettingsOperations } from "./operations/sdk-settings.ts";
@@ -38,6 +40,8 @@ export function openapiDocument() {
     ...userOperations,
     exportOperation,
     feedOperation,
+    ...liveOperations,
+    ...rejectionOperations,
     ...archiveOperations,
     rebuildOperation,
     healthOperation,

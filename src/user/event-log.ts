@@ -16,6 +16,7 @@ import {
 import { recordEvent, type Recorded, recordOnly, type Verdict } from "./record-event.ts";
 import { withKnownTime } from "./known-time.ts";
 import type { LogState, ValueStore } from "./stored-values.ts";
+import { verdictDetail } from "./verdict-detail.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
 /**
@@ -53,8 +54,15 @@ export class EventLog {
    *
    * @param bucket the user's rate after this request; written where the request records something
    * @param now when the request was received, in epoch milliseconds
+   * @param isDetailed whether the verdicts say what changed
    */
-  record(events: readonly TrackedEvent[], source: string | null, bucket: TokenBucket, now: number): Verdict[] {
+  record(
+    events: readonly TrackedEvent[],
+    source: string | null,
+    bucket: TokenBucket,
+    now: number,
+    isDetailed = false,
+  ): Verdict[] {
     return this.#transaction(() => {
       const state = this.#state ? { ...this.#state, bucket } : this.#newState(bucket);
       const timed = events.map((event) => withKnownTime(this.#values, event));
@@ -64,7 +72,11 @@ export class EventLog {
       const changed = recorded.flatMap(({ changed: row }) => row ?? []);
       for (const row of changed) this.#backlog.note(keyOf(row), encode(row, state));
       if (changed.length > 0) this.#write({ ...state, ...this.#backlog.stored() });
-      return recorded.map(({ verdict }) => verdict);
+      if (!isDetailed) return recorded.map(({ verdict }) => verdict);
+      return recorded.map(({ verdict, changed: row, before }) => ({
+        ...verdict,
+        detail: verdictDetail(state.generation, row, before),
+      }));
     });
   }
 

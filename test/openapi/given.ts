@@ -14,6 +14,9 @@ function allIsAway(): Partial<Env> {
   vi.spyOn(env.USER_LOG, "getByName").mockImplementation(() => {
     throw new Error("away");
   });
+  vi.spyOn(env.LIVE_VIEW, "getByName").mockImplementation(() => {
+    throw new Error("away");
+  });
   return { ARCHIVE: { get: fail, head: fail } } as unknown as Partial<Env>;
 }
 

@@ -1,8 +1,10 @@
 import { type Context, Hono } from "hono";
 import * as v from "valibot";
+import { eraseRejections } from "../../d1/rejections/remove-rejections.ts";
 import { userId } from "../../event/contract.ts";
 import { formatTimestamp } from "../../event/timestamp.ts";
 import { logFailure } from "../../log-failure.ts";
+import { settingsOf } from "../../settings.ts";
 import { callUserLog, callUserLogOnce, type RemoteUserLog } from "../../user/call-user-log.ts";
 import type { ErasureReceipt } from "../../user/erasure.ts";
 import type { AppEnv } from "../app-env.ts";
@@ -68,7 +70,7 @@ export const users = new Hono<AppEnv>()
   .delete("/users/:user_id", (c) =>
     ask(
       c,
-      (log) => log.erase(),
+      (log, id) => eraseUser(c, log, id),
       ({ erased, receipt }, user_id) => c.json({ user_id, erased, erasures: receipt.map(presentErasure) }),
       callUserLogOnce,
     ),
@@ -95,6 +97,13 @@ export const users = new Hono<AppEnv>()
   .put("/users/:user_id/suppression", (c) => suppress(c, true))
   .delete("/users/:user_id/suppression", (c) => suppress(c, false));
 
+/** Erases the log first, which needs no D1. Rejects if rejections of the user may be kept in D1 and it is away. */
+async function eraseUser(c: Context<AppEnv>, log: RemoteUserLog, id: string) {
+  const outcome = await log.erase();
+  if (settingsOf(c.env).keepsRejectedBodies) await eraseRejections(c.env, id, Date.now());
+  return outcome;
+}
+
 function presentErasure({ events, erasedAt, database, stage, files, doneAt }: ErasureReceipt[number]) {
   return {
     erased_at: formatTimestamp(erasedAt),
@@ -117,7 +126,7 @@ function suppress(c: Context<AppEnv>, suppressed: boolean): Promise<Response> {
 /** For paths without parameters: what was meant by one, such as a period to erase, must not be passed over. */
 async function ask<T>(
   c: Context<AppEnv>,
-  call: (log: RemoteUserLog) => Promise<T>,
+  call: (log: RemoteUserLog, userId: string) => Promise<T>,
   answer: (value: T, userId: string) => Response,
   reach = callUserLog,
 ): Promise<Response> {
@@ -128,7 +137,7 @@ async function ask<T>(
 /** Calls the object of the user in the path, and answers with what it says. */
 async function askUser<T>(
   c: Context<AppEnv>,
-  call: (log: RemoteUserLog) => Promise<T>,
+  call: (log: RemoteUserLog, userId: string) => Promise<T>,
   answer: (value: T, userId: string) => Response,
   reach = callUserLog,
 ): Promise<Response> {
@@ -139,7 +148,7 @@ async function askUser<T>(
       reason: "invalid_request",
       faults: [{ pointer: "/user_id", detail: id.issues[0].message }],
     });
-  const called = await reach(c.env, id.output, call);
+  const called = await reach(c.env, id.output, (log) => call(log, id.output));
   if (called.ok) return answer(called.value, id.output);
   logFailure("user_log_unreachable", called.error, { request_id: c.get("requestId") });
   return problem(c, { reason: "unreachable" });

@@ -1,0 +1,193 @@
+import { reasonsQuery, rejectionsQuery } from "../../http/read/rejections.ts";
+import { MAX_REPLAYED_REJECTIONS, REJECTION_DAYS } from "../../view-limits.ts";
+import { type JsonSchema, type Operation } from "../operation.ts";
+import { queryParameters } from "../query-parameters.ts";
+import { listOf } from "../schemas.ts";
+import { OF_BODIES, OF_READS, problemExample } from "../shared-problems.ts";
+
+const TAG = "What arrives";
+
+const text: JsonSchema = { type: "string" };
+const textOrNull: JsonSchema = { type: ["string", "null"] };
+const time: JsonSchema = { type: "string", format: "date-time" };
+const count: JsonSchema = { type: "integer", minimum: 0 };
+const errors: JsonSchema = { type: "array", items: { type: "object" } };
+
+const object = (properties: Record<string, JsonSchema>, required = Object.keys(properties)): JsonSchema => ({
+  type: "object",
+  required,
+  properties,
+});
+
+const PERIOD = { from: "From this time on.", to: "Before this time." };
+
+const REJECTED = { ids: [999_999_999_999] };
+
+export const rejectionOperations: Operation[] = [
+  {
+    method: "get",
+    path: "/rejections",
+    operationId: "rejections",
+    tag: TAG,
+    summary: "What was refused",
+    description:
+      "The newest first, also what Segment's SDKs take for delivered. Some of each reason are kept for an hour's time, for " +
+      `${REJECTION_DAYS} days: the faults, the event's name, the key's name and the time, and nothing that tells the user. With ` +
+      '`KEEP_REJECTED_BODIES="true"` bodies are kept, too, with their users. A browser, which asks for `text/html`, gets a page instead.',
+    key: "read",
+    parameters: queryParameters(rejectionsQuery, {
+      ...PERIOD,
+      reason: "Only those with this reason.",
+      event: "Only those of this event.",
+      key: "Only those with the write key of this name.",
+      user_id: "Only those of this user, whose bodies were kept.",
+      limit: "How many the page may hold.",
+      cursor: "The `next_cursor` of the page before.",
+    }),
+    answers: {
+      200: {
+        description: "A page.",
+        content: {
+          "application/json": object({
+            rejections: listOf(
+              object(
+                {
+                  id: count,
+                  received_at: time,
+                  reason: text,
+                  event: textOrNull,
+                  key: textOrNull,
+                  path: text,
+                  errors,
+                  user_id: textOrNull,
+                  body: {},
+                },
+                ["id", "received_at", "reason", "event", "key", "path", "errors"],
+              ),
+            ),
+            next_cursor: textOrNull,
+          }),
+        },
+      },
+    },
+    examples: {
+      none: {
+        summary: "Nothing was refused of an event",
+        request: { path: "/rejections?event=user123" },
+        status: 200,
+        answer: { rejections: [], next_cursor: null },
+      },
+      invalid: problemExample(
+        "A query with a fault",
+        { reason: "invalid_request", faults: [{ pointer: "/cursor", detail: "is not a cursor of this list" }] },
+        { path: "/rejections?cursor=x" },
+      ),
+    },
+    problems: [...OF_READS],
+  },
+  {
+    method: "get",
+    path: "/rejections/reasons",
+    operationId: "rejectionReasons",
+    tag: TAG,
+    summary: "Why and how often something was refused",
+    description:
+      "Over the last day unless a period is given, in whole hours, the commonest reason first. A reason is the first fault without its " +
+      "numbers. Requests without a valid key are counted here, and kept nowhere. The numbers are gathered where requests come in and stored " +
+      "every few seconds, so they lag, and what a location had not stored when it was shut down is missing.",
+    key: "read",
+    parameters: queryParameters(reasonsQuery, PERIOD),
+    answers: {
+      200: {
+        description: "The reasons.",
+        content: {
+          "application/json": object({
+            from: time,
+            to: time,
+            reasons: listOf(
+              object({
+                reason: text,
+                rejections: count,
+                hours: listOf(object({ hour: time, rejections: count })),
+                events: listOf(object({ event: textOrNull, rejections: count })),
+                keys: listOf(object({ key: textOrNull, rejections: count })),
+              }),
+            ),
+          }),
+        },
+      },
+    },
+    examples: {
+      none: {
+        summary: "Nothing was refused",
+        request: { path: "/rejections/reasons?from=2020-01-01&to=2020-01-02" },
+        status: 200,
+        answer: { from: "2020-01-01T00:00:00.000Z", to: "2020-01-02T00:00:00.000Z", reasons: [] },
+      },
+      invalid: problemExample(
+        "An impossible date",
+        {
+          reason: "invalid_request",
+          faults: [{ pointer: "/to", detail: "is an impossible date: 2026-2 has no day 30" }],
+        },
+        { path: "/rejections/reasons?to=2026-02-30" },
+      ),
+    },
+    problems: [...OF_READS],
+  },
+  {
+    method: "post",
+    path: "/rejections/replay",
+    operationId: "replayRejections",
+    tag: TAG,
+    summary: "Record rejected events again",
+    description:
+      "For those whose bodies were kept, once they can be taken: under the key that they came with. What was taken is a rejection no more. An " +
+      `event that was sent again meanwhile is a duplicate. Takes ${MAX_REPLAYED_REJECTIONS} at a time: go on with \`after\` until \`next_after\` is null.`,
+    key: "read",
+    body: {
+      "application/json": {
+        type: "object",
+        anyOf: [{ required: ["ids"] }, { required: ["reason"] }],
+        additionalProperties: false,
+        properties: {
+          ids: { type: "array", items: count, minItems: 1, maxItems: MAX_REPLAYED_REJECTIONS },
+          reason: text,
+          after: { ...count, description: "Only rejections with a higher id." },
+        },
+      },
+    },
+    answers: {
+      200: {
+        description: "What became of each.",
+        content: {
+          "application/json": object({
+            success: { const: true },
+            replayed: count,
+            results: listOf(object({ id: count, status: text, seq: count, revision: count, errors }, ["id", "status"])),
+            next_after: { type: ["integer", "null"] },
+          }),
+        },
+      },
+    },
+    examples: {
+      none: {
+        summary: "An id that is no rejection any more",
+        request: { body: REJECTED },
+        status: 200,
+        answer: { success: true, replayed: 0, results: [], next_after: null },
+      },
+      invalid: problemExample(
+        "Neither ids nor a reason",
+        { reason: "invalid_request", faults: [{ pointer: "", detail: "needs ids or a reason" }] },
+        { body: {} },
+      ),
+      malformed: problemExample(
+        "No JSON",
+        { reason: "malformed_body", detail: "is not valid JSON: see line 1, character 2 (it ends too early)" },
+        { body: "{" },
+      ),
+    },
+    problems: [...OF_BODIES, ...OF_READS],
+  },
+];

@@ -1,0 +1,80 @@
+import { env } from "cloudflare:workers";
+import { describe, it } from "vitest";
+import { reasonOf } from "../../src/d1/rejections/rejection.ts";
+import { storeRejections } from "../../src/d1/rejections/store-rejections.ts";
+import { hourOf, Tally } from "../../src/d1/rejections/tally.ts";
+import { MAX_REJECTIONS, MAX_SAMPLES_OF_REASON, MAX_TALLIED_KINDS } from "../../src/view-limits.ts";
+
+const NOW = Date.UTC(2026, 0, 2, 3, 30);
+
+function rejection(changes: Record<string, unknown> = {}) {
+  const [receivedAt, reason, path, source, event] = [NOW, "/a is required", "/track", "site", "signed_up"];
+  return { receivedAt, reason, path, source, event, userId: null, faults: [], body: null, ...changes };
+}
+
+async function count(table: string, where = "true"): Promise<number> {
+  return (await env.DB.prepare(`SELECT count(*) AS rows FROM ${table} WHERE ${where}`).first<number>("rows"))!;
+}
+
+describe("a reason", () => {
+  it.for([
+    [
+      { pointer: "/timestamp", detail: "is an impossible date: 2026-2 has no day 30" },
+      "/timestamp is an impossible date: N-N has no day N",
+    ],
+    [{ pointer: "", detail: "is too large: 70000 bytes, at most 65536" }, "The event is too large: N bytes, at most N"],
+    [{ pointer: "/batch/12/event", detail: "is required" }, "/batch/N/event is required"],
+  ] as const)("is the first fault without its numbers: %j", ([fault, reason], { expect }) => {
+    expect(reasonOf([fault, { pointer: "/other", detail: "is required" }], "The event")).toBe(reason);
+  });
+});
+
+describe("a tally", () => {
+  it("counts everything, though a client invents names and reasons without end", ({ expect }) => {
+    const tally = new Tally();
+    for (let i = 0; i < 5_000; i++) tally.count(rejection({ event: `event ${i}` }));
+    expect(tally.counts.length).toBeLessThanOrEqual(2 * MAX_TALLIED_KINDS);
+    expect(tally.counts.reduce((sum, { rejections }) => sum + rejections, 0)).toBe(5_000);
+  });
+
+  it("takes back what could not be stored", ({ expect }) => {
+    const [tally, lost] = [new Tally(), new Tally()];
+    for (const each of [tally, lost, lost]) each.count(rejection());
+    lost.keep(rejection(), 10);
+    tally.takeBack(lost);
+    expect(tally.counts).toEqual([
+      { hour: hourOf(NOW), reason: "/a is required", event: "signed_up", source: "site", rejections: 3 },
+    ]);
+    expect(tally.rejections).toHaveLength(1);
+  });
+});
+
+describe("the table of rejections", () => {
+  it("keeps the first ones of a reason in each hour, and counts all", async ({ expect }) => {
+    for (let i = 0; i < 10; i++) {
+      const tally = new Tally();
+      for (let j = 0; j < 5; j++) {
+        tally.count(rejection({ reason: "sampled" }));
+        tally.keep(rejection({ reason: "sampled" }), 100);
+      }
+      await storeRejections(env, tally);
+    }
+    expect(await count("rejections", "reason = 'sampled'")).toBe(MAX_SAMPLES_OF_REASON);
+    const counted = await env.DB.prepare("SELECT rejections FROM rejection_counts WHERE reason = 'sampled'").all();
+    expect(counted.results).toEqual([{ rejections: 50 }]);
+  });
+
+  it("never grows beyond its bound: the oldest give way", async ({ expect }) => {
+    await env.DB.prepare(
+      "INSERT INTO rejections (id, received_at, reason, path, faults) VALUES (?, 1, 'far', '/', '[]')",
+    )
+      .bind(MAX_REJECTIONS * 2)
+      .run();
+    const tally = new Tally();
+    tally.count(rejection({ reason: "newest" }));
+    tally.keep(rejection({ reason: "newest" }), 1);
+    await storeRejections(env, tally);
+    expect(await count("rejections")).toBe(2);
+    expect(await count("rejections", "reason = 'newest'")).toBe(1);
+  });
+});
