@@ -1,4 +1,5 @@
 import { enforceRetention } from "./d1/enforce-retention.ts";
+import { rollUp } from "./stats/roll-up.ts";
 import { callUponWaiting } from "./user/call-upon-waiting.ts";
 import { app } from "./app.ts";
 
@@ -10,6 +11,8 @@ export default {
   fetch: app.fetch,
   scheduled: async (_, env) => {
     await callUponWaiting(env, Date.now());
+    // Before events leave: what was not counted until then is not counted any more.
+    await rollUp(env, Date.now);
     await enforceRetention(env, Date.now);
   },
 } satisfies ExportedHandler<Env>;

@@ -216,3 +216,43 @@ export const MAX_DATABASE_BYTES = 10_000_000_000;
 
 /** Objects in one answer of R2's list (developers.cloudflare.com/r2/api/workers/workers-api-reference). */
 export const MAX_LISTED_OBJECTS = 1_000;
+
+/** Keys of the feed that one step of the roll-up looks at, and a reader of the counters who is ahead of it. */
+export const ROLLUP_WINDOW_KEYS = 10_000;
+export const MAX_UNCOUNTED_KEYS = 50_000;
+
+/** Names of events, each with a key, that the counters of one hour tell apart: a name with an id in it makes no millions. */
+export const MAX_HOURLY_NAMES = 2_000;
+
+/** What one run of the roll-up does to each database. The next one, ten minutes later, goes on. */
+export const MAX_ROLLUP_STEPS = 500;
+export const MAX_ROLLUP_RUN_MS = 2 * 60 * 1000;
+
+/** How long counters are kept. */
+export const COUNTER_DAYS = 400;
+
+/** Hours that a reader of the counters counts from events, the newest ones; a day has 24, and as many are a bit late. */
+export const MAX_STALE_HOURS_READ = 48;
+
+/** Events of a day up to which a reader counts its users anew. Beyond, the last roll-up's number is told. */
+export const MAX_DAY_EVENTS_READ = 200_000;
+
+/** Ranges that /stats takes, by what it groups by. Minutes are counted from events. */
+export const MAX_MINUTES_RANGE_MS = 6 * 60 * 60 * 1000;
+export const MAX_HOURS_RANGE_DAYS = 31;
+export const MAX_STATS_ROWS = 10_000;
+
+/** Events that minutes and properties are counted from, the newest of the range: about what D1 reads in a second. */
+export const MAX_SCANNED_ROWS = 100_000;
+
+/** Events of one name whose properties are looked at, and what is told of them. */
+export const MAX_SAMPLED_EVENTS = 10_000;
+export const MAX_TOLD_PROPERTIES = 30;
+export const MAX_TOLD_VALUES = 20;
+export const MAX_TOLD_VALUE_CHARACTERS = 200;
+
+/** How long an isolate gathers what it has answered before it hands the numbers on; a request may last 30 s longer. */
+export const TALLY_INTERVAL_MS = 5_000;
+
+/** Numbers that an isolate keeps apart meanwhile: five verdicts and some statuses for each key. */
+export const MAX_TALLIES = 1_000;

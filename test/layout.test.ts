@@ -10,19 +10,21 @@ const IMPORTS = new Map(Object.entries(SOURCES).map(importsOf));
 
 /** Which folders a folder may import from, besides itself. Folders that are not listed are parts of the one above. */
 const MAY_IMPORT: Record<string, string[]> = {
-  "/src": ["/src/http", "/src/http/write", "/src/http/read", "/src/openapi", "/src/user", "/src/archive", "/src/d1"],
+  "/src": ["/src/http", "/src/http/write", "/src/http/read", "/src/openapi", "/src/user", "/src/stats", "/src/archive", "/src/d1"],
   "/src/openapi": [
     "/src/http",
     "/src/http/write",
     "/src/http/read",
     "/src/user",
+    "/src/stats",
     "/src/archive",
     "/src/d1",
     "/src/event",
   ],
-  "/src/http/write": ["/src/http", "/src/user", "/src/archive", "/src/d1", "/src/event"],
-  "/src/http/read": ["/src/http", "/src/user", "/src/archive", "/src/d1", "/src/event"],
-  "/src/http": ["/src/user", "/src/archive", "/src/d1", "/src/event"],
+  "/src/http/write": ["/src/http", "/src/user", "/src/stats", "/src/archive", "/src/d1", "/src/event"],
+  "/src/http/read": ["/src/http", "/src/user", "/src/stats", "/src/archive", "/src/d1", "/src/event"],
+  "/src/http": ["/src/user", "/src/stats", "/src/archive", "/src/d1", "/src/event"],
+  "/src/stats": ["/src/d1", "/src/event"],
   "/src/user": ["/src/archive", "/src/d1", "/src/event"],
   "/src/archive": ["/src/d1", "/src/event"],
   "/src/d1": ["/src/event"],

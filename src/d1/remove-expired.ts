@@ -1,5 +1,6 @@
 import { MAX_FUTURE_MS, RETENTION_CHUNK_ROWS, STATEMENT_TIMEOUT_MS } from "../limits.ts";
 import { orTimeout } from "../or-timeout.ts";
+import { sealHours } from "./stale-hours.ts";
 
 const REMOVE_TOMBSTONES = `DELETE FROM erased WHERE (generation, user_id) IN
   (SELECT generation, user_id FROM erased WHERE erased_at < ?1 ORDER BY erased_at LIMIT ${RETENTION_CHUNK_ROWS})`;
@@ -35,11 +36,11 @@ export async function removeExpired(
   clock: () => number,
 ): Promise<void> {
   let statements = 0;
-  const remove = async (sql: string, before: number) => {
+  const remove = async (sql: string, before: number, ...others: D1PreparedStatement[]) => {
     while (statements++ < budget.statements && clock() < budget.until) {
-      const answer = database.prepare(sql).bind(before).run();
-      const { meta } = await orTimeout(answer, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
-      if (meta.changes < RETENTION_CHUNK_ROWS) break;
+      const answer = database.batch([database.prepare(sql).bind(before), ...others]);
+      const [removal] = await orTimeout(answer, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
+      if (removal!.meta.changes < RETENTION_CHUNK_ROWS) break;
     }
   };
   // The events come last: they are the many, and the others would never have their turn.
@@ -47,5 +48,5 @@ export async function removeExpired(
   if (oldestEvent === 0) return;
   // An event may be dated ahead, so a row of the feed names expired events only when it is older by that much.
   await remove(REMOVE_FEED, oldestEvent - MAX_FUTURE_MS);
-  await remove(REMOVE_EVENTS, oldestEvent);
+  await remove(REMOVE_EVENTS, oldestEvent, sealHours(database, oldestEvent - 1));
 }
