@@ -12,6 +12,8 @@ import { health } from "./http/read/health.ts";
 import { noStore } from "./http/no-store.ts";
 import { openapi } from "./openapi/openapi.ts";
 import { problem } from "./http/problem.ts";
+import { countStatus } from "./http/count-status.ts";
+import { stats } from "./http/read/stats.ts";
 import { startPage } from "./http/start-page.ts";
 import { sdkSettings } from "./http/write/sdk-settings.ts";
 import { segment } from "./http/write/segment.ts";
@@ -41,6 +43,7 @@ app.use(
   }),
 );
 app.use(noStore);
+app.use(countStatus);
 app.use(refusalAccess(app));
 app.use("/track/*", browserAccess);
 app.use("/v1/*", browserAccess);
@@ -59,6 +62,7 @@ app.route("/", userExport);
 app.route("/", feed);
 app.route("/", archive);
 app.route("/", rebuild);
+app.route("/", stats);
 app.route("/", health);
 app.route("/", startPage);
 app.route("/", openapi);

@@ -1,4 +1,5 @@
 import { version } from "../../package.json";
+import { databasesOperation } from "./operations/databases.ts";
 import { feedOperation } from "./operations/feed.ts";
 import { healthOperation } from "./operations/health.ts";
 import { openapiOperation } from "./operations/openapi.ts";
@@ -7,6 +8,7 @@ import { schemas } from "./schemas.ts";
 import { sdkSettingsOperations } from "./operations/sdk-settings.ts";
 import { segmentOperations } from "./operations/segment.ts";
 import { problemExample, SHARED_PROBLEMS } from "./shared-problems.ts";
+import { statsOperations } from "./operations/stats.ts";
 import { startPageOperation } from "./operations/start-page.ts";
 import { trackOperation } from "./operations/track.ts";
 import { userOperations } from "./operations/users.ts";
@@ -28,6 +30,8 @@ export function openapiDocument() {
     feedOperation,
     ...segmentOperations,
     ...sdkSettingsOperations,
+    ...statsOperations,
+    databasesOperation,
     healthOperation,
     openapiOperation,
     startPageOperation,

@@ -1,11 +1,17 @@
 import { DAY_MS } from "../d1/retention.ts";
-import { MAX_DAY_EVENTS_READ, MAX_SCANNED_ROWS, MAX_STALE_HOURS_READ, MAX_STATS_ROWS, MAX_UNCOUNTED_KEYS } from "../limits.ts";
+import {
+  MAX_DAY_EVENTS_READ,
+  MAX_SCANNED_ROWS,
+  MAX_STALE_HOURS_READ,
+  MAX_STATS_ROWS,
+  MAX_UNCOUNTED_KEYS,
+} from "../limits.ts";
 import { HOUR_MS } from "./hour.ts";
 import { type Dimension, spanOf, type StatsQuery, type StatsRow } from "./stats-query.ts";
 import { endOfLook, keysUpTo } from "./touched.ts";
 
 /** What one database knows, and how many hours of the range its counters are behind. */
-export interface Counts {
+interface Counts {
   rows: StatsRow[];
   behind: number;
 }
@@ -78,7 +84,7 @@ export async function readCounters(database: D1Database, query: StatsQuery): Pro
 }
 
 /** Distinct users of a day, whatever they did. `isExact` is false where it is the last roll-up's number. */
-export interface DayUsers {
+interface DayUsers {
   day: number;
   users: number;
   isExact: number;

@@ -19,6 +19,9 @@ interface Tally {
   count: number;
 }
 
+/** Some answers of the same kind. `source` is the name of the key, null where there is none. */
+type Answers = Pick<Tally, "kind" | "name" | "count"> & { source: string | null };
+
 /** What an isolate has answered and not handed on yet. */
 let tallies = new Map<string, Tally>();
 
@@ -26,13 +29,13 @@ let tallies = new Map<string, Tally>();
 let handingOnSince = 0;
 
 /**
- * Counts something that was answered. Costs a look into a map; D1 gets the numbers some seconds later, after the answer
+ * Counts what was answered. Costs a look into a map; D1 gets the numbers some seconds later, after the answer
  * of one request for all. An isolate that ends before that takes them along, so they are rough.
  *
  * @param now epoch milliseconds
  */
-export function countAnswer(env: Env, kind: TallyKind, name: string, source: string | null, now: number): void {
-  add({ hour: floorTo(HOUR_MS, now), kind, name, source: source ?? "", count: 1 });
+export function countAnswers(env: Env, { kind, name, source, count }: Answers, now: number): void {
+  add({ hour: floorTo(HOUR_MS, now), kind, name, source: source ?? "", count });
   // A request that was cut off hands nothing on: another one then does.
   if (now - handingOnSince < TALLY_INTERVAL_MS + 2 * STATEMENT_TIMEOUT_MS) return;
   handingOnSince = now;

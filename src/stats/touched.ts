@@ -51,11 +51,7 @@ const GO_ON = "UPDATE rollup SET position = next WHERE position < next";
  * statement takes the position from the table: neither a crash nor a second run counts anything twice.
  */
 export function markTouched(database: D1Database): D1PreparedStatement[] {
-  return [
-    FIX_END,
-    ADD_TO_SEALED_HOURS,
-    markStale("stale_hours", HOUR_MS),
-    markStale("stale_days", DAY_MS),
-    GO_ON,
-  ].map((sql) => database.prepare(sql));
+  return [FIX_END, ADD_TO_SEALED_HOURS, markStale("stale_hours", HOUR_MS), markStale("stale_days", DAY_MS), GO_ON].map(
+    (sql) => database.prepare(sql),
+  );
 }
