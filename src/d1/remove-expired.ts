@@ -36,11 +36,11 @@ export async function removeExpired(
   clock: () => number,
 ): Promise<void> {
   let statements = 0;
-  const remove = async (sql: string, before: number, ...others: D1PreparedStatement[]) => {
+  const remove = async (sql: string, before: number) => {
     while (statements++ < budget.statements && clock() < budget.until) {
-      const answer = database.batch([database.prepare(sql).bind(before), ...others]);
-      const [removal] = await orTimeout(answer, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
-      if (removal!.meta.changes < RETENTION_CHUNK_ROWS) break;
+      const answer = database.prepare(sql).bind(before).run();
+      const { meta } = await orTimeout(answer, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
+      if (meta.changes < RETENTION_CHUNK_ROWS) break;
     }
   };
   // The events come last: they are the many, and the others would never have their turn.
@@ -48,5 +48,6 @@ export async function removeExpired(
   if (oldestEvent === 0) return;
   // An event may be dated ahead, so a row of the feed names expired events only when it is older by that much.
   await remove(REMOVE_FEED, oldestEvent - MAX_FUTURE_MS);
-  await remove(REMOVE_EVENTS, oldestEvent, sealHours(database, oldestEvent - 1));
+  await sealHours(database, oldestEvent - 1).run();
+  await remove(REMOVE_EVENTS, oldestEvent);
 }

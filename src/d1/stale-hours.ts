@@ -1,5 +1,4 @@
-// What the counters of an hour have to be told by whoever removes events. The statements belong into the transaction
-// that removes them.
+// What the counters of an hour have to be told by whoever removes events: in the same transaction, or before.
 
 const HOUR = 60 * 60 * 1000;
 const DAY = 24 * HOUR;

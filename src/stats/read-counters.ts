@@ -10,10 +10,10 @@ import { HOUR_MS } from "./hour.ts";
 import { type Dimension, spanOf, type StatsQuery, type StatsRow } from "./stats-query.ts";
 import { endOfLook, keysUpTo } from "./touched.ts";
 
-/** What one database knows, and how many hours of the range its counters are behind. */
+/** What one database knows, and whether that is all. */
 interface Counts {
   rows: StatsRow[];
-  behind: number;
+  isWhole: boolean;
 }
 
 /** The spans of the range ?1 to ?2 that the roll-up has still to count, the newest first. */
@@ -72,16 +72,21 @@ export async function readCounters(database: D1Database, query: StatsQuery): Pro
   const sql = `${isByMinute ? COUNTED_MINUTES : countedHours()}
     SELECT ${columns}sum(events) AS events${hasUsers ? ", sum(users) AS users" : ""} FROM counted WHERE ${OF_QUERY}
     ${groups && `GROUP BY ${groups}`} HAVING sum(events) > 0 ORDER BY events DESC LIMIT ${MAX_STATS_ROWS + 1}`;
-  const behind = isByMinute
-    ? "SELECT max(0, count(*) - ?3) AS behind FROM (SELECT 1 FROM events WHERE timestamp >= ?1 AND timestamp < ?2 LIMIT ?3 + 1)"
-    : `SELECT max(0, count(*) - ?3) AS behind FROM (${staleSpans("stale_hours", "hour", HOUR_MS)})`;
-  const [counted, left] = await database.batch<never>([
+  const [counted, wholeness] = await database.batch<never>([
     database.prepare(sql).bind(from, to, event ?? null, key ?? null),
-    database.prepare(behind).bind(from, to, isByMinute ? MAX_SCANNED_ROWS : MAX_STALE_HOURS_READ),
+    isByMinute ? database.prepare(IS_WHOLE_BY_MINUTE).bind(from, to) : database.prepare(IS_WHOLE).bind(from, to),
   ]);
-  const [{ behind: hours }] = left!.results as unknown as [{ behind: number }];
-  return { rows: counted!.results as StatsRow[], behind: hours };
+  const [{ isWhole }] = wholeness!.results as unknown as [{ isWhole: number }];
+  return { rows: counted!.results, isWhole: isWhole === 1 };
 }
+
+const IS_WHOLE_BY_MINUTE = `SELECT count(*) <= ${MAX_SCANNED_ROWS} AS isWhole
+  FROM (SELECT 1 FROM events WHERE timestamp >= ?1 AND timestamp < ?2 LIMIT ${MAX_SCANNED_ROWS} + 1)`;
+
+/** No more hours were stale than were counted from events, and nothing of the feed was too much to be looked at. */
+const IS_WHOLE = `SELECT
+  (SELECT count(*) FROM (${staleSpans("stale_hours", "hour", HOUR_MS)})) <= ${MAX_STALE_HOURS_READ}
+  AND coalesce((SELECT max(position) FROM feed) <= ${endOfLook(MAX_UNCOUNTED_KEYS)}, true) AS isWhole`;
 
 /** Distinct users of a day, whatever they did. `isExact` is false where it is the last roll-up's number. */
 interface DayUsers {

@@ -6,8 +6,8 @@ import type { StatsQuery, StatsRow } from "./stats-query.ts";
 
 interface Stats {
   rows: StatsRow[];
-  /** What the numbers lack: hours that no roll-up has counted yet, or, by the minute, events. 0 where nothing is left out. */
-  behind: number;
+  /** Whether the numbers are of all that D1 has. */
+  isWhole: boolean;
 }
 
 /**
@@ -21,14 +21,14 @@ export async function readStats(env: Env, query: StatsQuery): Promise<Stats | nu
   if (query.by.has("verdict")) {
     // The Workers hand their numbers to the first database.
     const rows = await readTallies(databases[0]!, "verdict", query);
-    return rows.length > MAX_STATS_ROWS ? null : { rows: inOrder(rows), behind: 0 };
+    return rows.length > MAX_STATS_ROWS ? null : { rows: inOrder(rows), isWhole: true };
   }
   const counts = await Promise.all(databases.map((database) => readCounters(database, query)));
   if (counts.some(({ rows }) => rows.length > MAX_STATS_ROWS)) return null;
   const rows = addedUp(counts.flatMap((count) => count.rows));
   if (rows.length > MAX_STATS_ROWS) return null;
-  const behind = counts.reduce((sum, count) => sum + count.behind, 0);
-  return { rows: inOrder(isByDayAlone(query) ? await withUsers(databases, query, rows) : rows), behind };
+  const isWhole = counts.every((count) => count.isWhole);
+  return { rows: inOrder(isByDayAlone(query) ? await withUsers(databases, query, rows) : rows), isWhole };
 }
 
 function isByDayAlone({ by, event, key }: StatsQuery): boolean {

@@ -1,7 +1,6 @@
 import { DAY_MS } from "../d1/retention.ts";
 import { MAX_HOURLY_NAMES } from "../limits.ts";
 import { HOUR_MS } from "./hour.ts";
-import { markTouched } from "./touched.ts";
 
 /**
  * Whether the span ?1 can be counted from `events`: nothing of it has left, and every event that is there was looked
@@ -23,16 +22,13 @@ FROM (
   FROM events WHERE timestamp >= ?1 AND timestamp < ?1 + ${HOUR_MS} AND ${IS_COUNTABLE} GROUP BY 1, 2)
 GROUP BY 2, 3`;
 
-/** Counts an hour anew, in one transaction with a look at what the feed has got meanwhile. */
+/** Counts an hour anew, in one transaction. The last statement changes nothing where it cannot be counted now. */
 export function recountHour(database: D1Database, hour: number): D1PreparedStatement[] {
   return [
-    ...markTouched(database),
-    ...[
-      `DELETE FROM hourly WHERE hour = ?1 AND ${IS_COUNTABLE}`,
-      COUNT_HOUR,
-      `DELETE FROM stale_hours WHERE hour = ?1 AND ${IS_DONE}`,
-    ].map((sql) => database.prepare(sql).bind(hour)),
-  ];
+    `DELETE FROM hourly WHERE hour = ?1 AND ${IS_COUNTABLE}`,
+    COUNT_HOUR,
+    `DELETE FROM stale_hours WHERE hour = ?1 AND ${IS_DONE}`,
+  ].map((sql) => database.prepare(sql).bind(hour));
 }
 
 const COUNT_DAY = `
@@ -43,11 +39,8 @@ WHERE timestamp >= ?1 AND timestamp < ?1 + ${DAY_MS} AND ${IS_COUNTABLE} HAVING 
 /** Counts the users of a day anew. A day of which anything has left keeps its number. */
 export function recountDay(database: D1Database, day: number): D1PreparedStatement[] {
   return [
-    ...markTouched(database),
-    ...[
-      `DELETE FROM daily WHERE day = ?1 AND ${IS_COUNTABLE}`,
-      COUNT_DAY,
-      `DELETE FROM stale_days WHERE day = ?1 AND ${IS_DONE}`,
-    ].map((sql) => database.prepare(sql).bind(day)),
-  ];
+    `DELETE FROM daily WHERE day = ?1 AND ${IS_COUNTABLE}`,
+    COUNT_DAY,
+    `DELETE FROM stale_days WHERE day = ?1 AND ${IS_DONE}`,
+  ].map((sql) => database.prepare(sql).bind(day));
 }

@@ -1,6 +1,6 @@
 import { databaseNamed, databaseNames } from "../d1/databases.ts";
 import { DAY_MS } from "../d1/retention.ts";
-import { COUNTER_DAYS, MAX_ROLLUP_RUN_MS, MAX_ROLLUP_STEPS, STATEMENT_TIMEOUT_MS } from "../limits.ts";
+import { COUNTER_DAYS, MAX_ROLLUP_RUN_MS, MAX_ROLLUP_STATEMENTS, STATEMENT_TIMEOUT_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { orTimeout } from "../or-timeout.ts";
 import { floorTo, HOUR_MS } from "./hour.ts";
@@ -9,7 +9,7 @@ import { markTouched } from "./touched.ts";
 
 /** What a run may use up. The next one takes what is left. */
 interface Budget {
-  steps: number;
+  statements: number;
   /** Epoch milliseconds. */
   until: number;
 }
@@ -21,11 +21,15 @@ interface Budget {
  * @param clock epoch milliseconds
  */
 export async function rollUp(env: Env, clock: () => number): Promise<void> {
-  const until = clock() + MAX_ROLLUP_RUN_MS;
+  const names = databaseNames(env);
+  const budget = {
+    statements: Math.floor(MAX_ROLLUP_STATEMENTS / names.length),
+    until: clock() + MAX_ROLLUP_RUN_MS,
+  };
   await Promise.all(
-    databaseNames(env).map(async (name) => {
+    names.map(async (name) => {
       try {
-        await rollUpDatabase(databaseNamed(env, name), { steps: MAX_ROLLUP_STEPS, until }, clock);
+        await rollUpDatabase(databaseNamed(env, name), budget, clock);
       } catch (error) {
         logFailure("rollup_failed", error, { database: name });
       }
@@ -34,37 +38,40 @@ export async function rollUp(env: Env, clock: () => number): Promise<void> {
 }
 
 /**
- * Counts anew what was touched in one database: hours that are over, and days, each step a transaction of its own. An
- * hour that is not over yet would only have to be counted again. Users of a day take a look at the whole day, so that
- * happens once an hour. Rejects with what D1 throws, or when it does not answer.
+ * Counts anew what was touched in one database: hours that are over, and days, each in a transaction of its own. An
+ * hour that is not over yet would only have to be counted again. The users of a day take a look at the whole day, so
+ * that happens once an hour. Rejects with what D1 throws, or when it does not answer.
  */
 export async function rollUpDatabase(database: D1Database, budget: Budget, clock: () => number): Promise<void> {
-  let steps = 0;
-  const mayGoOn = () => steps++ < budget.steps && clock() < budget.until;
-  const inTime = <T>(answer: Promise<T>) =>
-    orTimeout(answer, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
-
-  while (mayGoOn()) {
-    const results = await inTime(database.batch(markTouched(database)));
-    if (results.at(-1)!.meta.changes === 0) break;
-  }
-  const now = clock();
-  const stale = async (table: "stale_hours" | "stale_days", name: string, before: number) => {
-    const sql = `SELECT ${name} AS span FROM ${table} WHERE ${name} < ?1 ORDER BY 1 LIMIT ${budget.steps}`;
-    const { results } = await inTime(database.prepare(sql).bind(before).all<{ span: number }>());
-    return results.map(({ span }) => span);
+  let statements = 0;
+  /** Returns how many rows the last statement has changed; null where the budget is used up. */
+  const run = async (batch: D1PreparedStatement[]): Promise<number | null> => {
+    statements += batch.length;
+    if (statements > budget.statements || clock() >= budget.until) return null;
+    const answer = database.batch(batch);
+    const results = await orTimeout(answer, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
+    return results.at(-1)!.meta.changes;
   };
-  // The oldest first: they are the next to leave D1.
-  for (const hour of await stale("stale_hours", "hour", floorTo(HOUR_MS, now))) {
-    if (!mayGoOn()) return;
-    await inTime(database.batch(recountHour(database, hour)));
-  }
+  const mark = async () => {
+    while (await run(markTouched(database)));
+  };
+  const recountAll = async (table: string, name: string, before: number, recount: typeof recountHour) => {
+    // The oldest first: they are the next to leave D1.
+    const sql = `SELECT ${name} AS span FROM ${table} WHERE ${name} < ?1 ORDER BY 1 LIMIT ${budget.statements}`;
+    const { results } = await database.prepare(sql).bind(before).all<{ span: number }>();
+    for (const { span } of results) {
+      if ((await run(recount(database, span))) !== 0) continue;
+      // Something came in between.
+      await mark();
+      await run(recount(database, span));
+    }
+  };
+  await mark();
+  const now = clock();
+  await recountAll("stale_hours", "hour", floorTo(HOUR_MS, now), recountHour);
   if (new Date(now).getUTCMinutes() >= MINUTES_BETWEEN_RUNS) return;
-  for (const day of await stale("stale_days", "day", now)) {
-    if (!mayGoOn()) return;
-    await inTime(database.batch(recountDay(database, day)));
-  }
-  await inTime(database.batch(forgetOldCounters(database, now)));
+  await recountAll("stale_days", "day", now, recountDay);
+  await run(forgetOldCounters(database, now));
 }
 
 /** As the cron in wrangler.toml has it. */

@@ -19,8 +19,8 @@ const LATER = START + 30 * 24 * HOUR;
 
 beforeEach(() => emptyCounters(env.DB));
 
-function rollUp(steps = 10_000, now = LATER, database = env.DB) {
-  return rollUpDatabase(database, { steps, until: Infinity }, () => now);
+function rollUp(statements = 10_000, now = LATER, database = env.DB) {
+  return rollUpDatabase(database, { statements, until: Infinity }, () => now);
 }
 
 async function all(sql: string): Promise<unknown[]> {
@@ -40,7 +40,7 @@ type Step =
   | { kind: "insert"; user: number; hour: number; event: number; source: number; count: number }
   | { kind: "update" | "replay"; which: number }
   | { kind: "erase"; user: number }
-  | { kind: "roll up"; steps: number; hour: number }
+  | { kind: "roll up"; statements: number; hour: number }
   | { kind: "crash"; after: number; isLost: boolean }
   | { kind: "two at once" };
 
@@ -63,7 +63,7 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant("roll up" as const),
-      steps: fc.integer({ min: 1, max: 9 }),
+      statements: fc.integer({ min: 5, max: 40 }),
       hour: natural(60),
     }),
   },
@@ -119,11 +119,11 @@ async function run(step: Step, logs: Logs): Promise<void> {
       return eraseEvents(env.DB, `user-${step.user}`, generation, keys, START);
     }
     case "roll up":
-      return rollUp(step.steps, START + step.hour * HOUR);
+      return rollUp(step.statements, START + step.hour * HOUR);
     case "crash":
       return rollUp(100, LATER, crashingAt(env.DB, step.after, step.isLost)).catch(() => {});
     case "two at once":
-      await Promise.all([rollUp(5), rollUp(7)]);
+      await Promise.all([rollUp(25), rollUp(35)]);
   }
 }
 
@@ -189,7 +189,7 @@ describe("the roll-up", () => {
     await insertInto(env.DB, ...late);
     await insertInto(env.DB, { ...late[0]!, revision: 2 }, { ...old[0]!, revision: 2 });
     await insertInto(env.DB, ...late);
-    await rollUp(3);
+    await rollUp(10);
     await rollUp();
     expect(await counters()).toMatchObject([{ hour: START, event: "a", events: 3, users: 1 }]);
   });

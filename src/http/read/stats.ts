@@ -76,7 +76,7 @@ export const stats = new Hono<AppEnv>()
         to: formatTimestamp(query.to),
         by: DIMENSIONS.filter((name) => by.has(name)),
         rows,
-        behind: found.behind,
+        complete: found.isWhole,
       });
     });
   })

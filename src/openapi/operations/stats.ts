@@ -68,9 +68,11 @@ const stats: Operation = {
           to: time,
           by: { type: "array", items: { enum: DIMENSIONS } },
           rows: { type: "array", items: statsRow },
-          behind: {
-            ...count,
-            description: "What the numbers lack until the next roll-up: hours, or events by the minute. Normally 0.",
+          complete: {
+            type: "boolean",
+            description:
+              "False where the numbers lack something: until the next roll-up, after very many events came at once; by " +
+              "the minute, the oldest of more than 100,000 events.",
           },
         }),
         "text/csv": CSV,
@@ -87,7 +89,7 @@ const stats: Operation = {
         to: "2001-02-04T00:00:00.000Z",
         by: ["day", "event"],
         rows: [],
-        behind: 0,
+        complete: true,
       },
     },
     csv: {
