@@ -1,9 +1,11 @@
 import { enforceRetention } from "./d1/enforce-retention.ts";
+import { removeOldRejections } from "./d1/rejections/remove-rejections.ts";
 import { callUponWaiting } from "./user/call-upon-waiting.ts";
 import { app } from "./app.ts";
 
 export { Archiver } from "./archive/archiver.ts";
 export { D1Writer } from "./d1/d1-writer.ts";
+export { LiveView } from "./live/live-view.ts";
 export { UserLog } from "./user/user-log.ts";
 
 export default {
@@ -11,5 +13,6 @@ export default {
   scheduled: async (_, env) => {
     await callUponWaiting(env, Date.now());
     await enforceRetention(env, Date.now);
+    await removeOldRejections(env, Date.now());
   },
 } satisfies ExportedHandler<Env>;

@@ -10,19 +10,30 @@ const IMPORTS = new Map(Object.entries(SOURCES).map(importsOf));
 
 /** Which folders a folder may import from, besides itself. Folders that are not listed are parts of the one above. */
 const MAY_IMPORT: Record<string, string[]> = {
-  "/src": ["/src/http", "/src/http/write", "/src/http/read", "/src/openapi", "/src/user", "/src/archive", "/src/d1"],
+  "/src": [
+    "/src/http",
+    "/src/http/write",
+    "/src/http/read",
+    "/src/openapi",
+    "/src/live",
+    "/src/user",
+    "/src/archive",
+    "/src/d1",
+  ],
   "/src/openapi": [
     "/src/http",
     "/src/http/write",
     "/src/http/read",
+    "/src/live",
     "/src/user",
     "/src/archive",
     "/src/d1",
     "/src/event",
   ],
-  "/src/http/write": ["/src/http", "/src/user", "/src/archive", "/src/d1", "/src/event"],
-  "/src/http/read": ["/src/http", "/src/user", "/src/archive", "/src/d1", "/src/event"],
-  "/src/http": ["/src/user", "/src/archive", "/src/d1", "/src/event"],
+  "/src/http/write": ["/src/http", "/src/live", "/src/user", "/src/archive", "/src/d1", "/src/event"],
+  "/src/http/read": ["/src/http", "/src/live", "/src/user", "/src/archive", "/src/d1", "/src/event"],
+  "/src/http": ["/src/live", "/src/user", "/src/archive", "/src/d1", "/src/event"],
+  "/src/live": ["/src/d1", "/src/event"],
   "/src/user": ["/src/archive", "/src/d1", "/src/event"],
   "/src/archive": ["/src/d1", "/src/event"],
   "/src/d1": ["/src/event"],
@@ -33,6 +44,7 @@ const MAY_IMPORT: Record<string, string[]> = {
 const FREE_FOR_ALL = [
   "/src/limits.ts",
   "/src/settings.ts",
+  "/src/single-run.ts",
   "/src/log-failure.ts",
   "/src/or-timeout.ts",
   "/src/remote-object.ts",

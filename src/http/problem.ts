@@ -41,8 +41,9 @@ export type Problem =
 /**
  * What is wrong with the key of a request: there is none, the Authorization header has no form that is taken, it is the
  * secret's whole entry `name:key`, it is nobody's, it is nobody's while Basic has a password, or it is of the other kind.
+ * Or a ticket that stands for a key is used up, or is none.
  */
-export type KeyFault = "missing" | "unreadable" | "whole_entry" | "unknown" | "password" | "wrong_kind";
+export type KeyFault = "missing" | "unreadable" | "whole_entry" | "unknown" | "password" | "wrong_kind" | "ticket";
 
 interface Description {
   status: 400 | 401 | 403 | 404 | 405 | 413 | 415 | 429 | 500 | 503;
@@ -57,6 +58,7 @@ interface Description {
  * Answers with an RFC 9457 problem. `more` adds members of the route's own, such as the results of a batch.
  */
 export function problem(c: Context, refused: Problem, more: Record<string, unknown> = {}): Response {
+  c.set("refused", refused);
   const { status, headers, body } = renderProblem(refused, c.get("requestId"), more);
   return c.body(JSON.stringify(body), status, { ...headers, "Content-Type": "application/problem+json" });
 }
@@ -227,6 +229,8 @@ function keyCure(kind: KeyKind, fault: KeyFault): string {
       return `This needs a ${kind} key, and the user name of Basic is none. The key is the user name, without the name that it has in ${secret}, and the password stays empty.`;
     case "unknown":
       return `The key that was sent is not in ${secret}. Compare the two: of an entry "name:key", send only what is after the colon.`;
+    case "ticket":
+      return "The ticket is used up, too old, or none. Ask for another one with POST /live/ticket and a read key.";
     case "wrong_kind":
       return kind === "write"
         ? `This is a read key, which cannot write. Send one of ${secret}, and keep read keys out of pages and apps.`

@@ -13,8 +13,9 @@ import {
   readRow,
   storedEventOf,
 } from "./event-table.ts";
-import { created, newRow, recordEvent, type Verdict, withKnownTime } from "./record-event.ts";
+import { created, newRow, type Recorded, recordEvent, type Verdict, withKnownTime } from "./record-event.ts";
 import type { LogState, ValueStore } from "./stored-values.ts";
+import { verdictDetail } from "./verdict-detail.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
 /**
@@ -52,8 +53,15 @@ export class EventLog {
    *
    * @param bucket the user's rate after this request; written where the request records something
    * @param now when the request was received, in epoch milliseconds
+   * @param isDetailed whether the verdicts say what changed
    */
-  record(events: readonly TrackedEvent[], source: string | null, bucket: TokenBucket, now: number): Verdict[] {
+  record(
+    events: readonly TrackedEvent[],
+    source: string | null,
+    bucket: TokenBucket,
+    now: number,
+    isDetailed: boolean,
+  ): Verdict[] {
     return this.#transaction(() => {
       const state = this.#state ? { ...this.#state, bucket } : this.#newState(bucket);
       const recorded = this.#state
@@ -63,7 +71,11 @@ export class EventLog {
       for (const row of changed) this.#backlog.note(keyOf(row), encode(row, state));
       // Also where an event that had no table has moved into one, even if all that came now is a duplicate.
       if (changed.length > 0 || this.#state?.only) this.#write({ ...state, ...this.#backlog.stored() });
-      return recorded.map(({ verdict }) => verdict);
+      if (!isDetailed) return recorded.map(({ verdict }) => verdict);
+      return recorded.map(({ verdict, changed: row, before }) => ({
+        ...verdict,
+        detail: verdictDetail(state.generation, row, before),
+      }));
     });
   }
 
@@ -103,7 +115,7 @@ export class EventLog {
   }
 
   /** A single event of a new user needs no table: it is a part of the state until another request comes. */
-  #recordFirst(state: LogState, events: readonly TrackedEvent[], source: string | null, now: number) {
+  #recordFirst(state: LogState, events: readonly TrackedEvent[], source: string | null, now: number): Recorded[] {
     const [event, ...others] = events;
     if (!event || others.length > 0) {
       createEventTable(this.#storage.sql);
@@ -114,7 +126,7 @@ export class EventLog {
     return [{ verdict: created(state, timed), changed: state.only }];
   }
 
-  #recordInTable(state: LogState, events: readonly TrackedEvent[], source: string | null, now: number) {
+  #recordInTable(state: LogState, events: readonly TrackedEvent[], source: string | null, now: number): Recorded[] {
     const { sql } = this.#storage;
     if (state.only) {
       createEventTable(sql);

@@ -4,20 +4,23 @@ import { MAX_EVENT_BYTES } from "../limits.ts";
 import { insertRow, type LogRow, readRow, updateRow } from "./event-table.ts";
 import { withProfileOf } from "./profile.ts";
 import type { LogState, ValueStore } from "./stored-values.ts";
+import type { VerdictDetail } from "./verdict-detail.ts";
 import { addVersion, includesVersion } from "./versions.ts";
 
-/** What became of one event. */
+/** What became of one event. `detail` is there only if it was asked for. */
 export type Verdict =
-  | { status: "created"; seq: number; revision: number; late: boolean }
-  | { status: "duplicate" | "updated"; seq: number; revision: number }
+  | { status: "created"; seq: number; revision: number; late: boolean; detail?: VerdictDetail }
+  | { status: "duplicate" | "updated"; seq: number; revision: number; detail?: VerdictDetail }
   | { status: "suppressed" }
   /** An update whose merge with the stored event would pass MAX_EVENT_BYTES. Nothing was changed. */
   | { status: "too_large"; bytes: number };
 
 /** The verdict, and the row as it is now where D1 has to get it. */
-interface Recorded {
+export interface Recorded {
   verdict: Verdict;
   changed: LogRow | null;
+  /** The row as it was, if it was updated. */
+  before?: LogRow;
 }
 
 /**
@@ -99,5 +102,5 @@ function updateEvent(sql: SqlStorage, state: LogState, event: TrackedEvent): Rec
   };
   updateRow(sql, changed);
   state.profile = withProfileOf(state.profile, event, seq);
-  return { verdict: { status: "updated", seq, revision: changed.revision }, changed };
+  return { verdict: { status: "updated", seq, revision: changed.revision }, changed, before: stored };
 }

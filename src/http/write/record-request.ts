@@ -2,14 +2,23 @@ import type { TrackedEvent } from "../../event/contract.ts";
 import type { Fault } from "../../event/fault.ts";
 import type { ParsedEvent } from "../../event/parse-event.ts";
 import { MAX_EVENT_BYTES } from "../../limits.ts";
+import { isWatched } from "../../live/watch.ts";
 import { logFailure } from "../../log-failure.ts";
 import { callUserLog } from "../../user/call-user-log.ts";
 import type { Verdict } from "../../user/record-event.ts";
+import type { VerdictDetail } from "../../user/verdict-detail.ts";
 import type { RateLimit } from "../../user/token-bucket.ts";
 
 /** What became of one event of a request. */
 export type EventResult =
-  | { status: "created" | "updated" | "duplicate"; event: TrackedEvent; seq: number; revision: number; late: boolean }
+  | {
+      status: "created" | "updated" | "duplicate";
+      event: TrackedEvent;
+      seq: number;
+      revision: number;
+      late: boolean;
+      detail?: VerdictDetail;
+    }
   | { status: "suppressed"; event: TrackedEvent }
   | { status: "rejected"; faults: Fault[] };
 
@@ -36,7 +45,7 @@ export async function recordRequest(
   let refused: { limit: RateLimit; retryAfterMs: number } | undefined;
   const calls = [...groupByUser(parsed)].map(async ([userId, group]) => {
     const events = group.map(({ event }) => event);
-    const call = await callUserLog(env, userId, (log) => log.record(events, source));
+    const call = await callUserLog(env, userId, (log) => log.record(events, source, isWatched()));
     if (!call.ok) {
       logFailure("user_log_unreachable", call.error, { request_id: requestId });
       return false;

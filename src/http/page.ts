@@ -1,0 +1,18 @@
+import type { Context } from "hono";
+import { accepts } from "hono/accepts";
+import type { AppEnv } from "./app-env.ts";
+
+/** Whether a request asks for a page: browsers do, which name text/html, and no client that takes everything. */
+export function wantsPage(c: Context<AppEnv>): boolean {
+  const supports = ["application/json", "application/x-ndjson", "text/html"];
+  return accepts(c, { header: "Accept", supports, default: "application/json" }) === "text/html";
+}
+
+/** Answers with a page of public/, by its name without the suffix. Its headers are in public/_headers. */
+export async function page(c: Context<AppEnv>, name: string): Promise<Response> {
+  const file = await c.env.ASSETS.fetch(new URL(`/${name}`, c.req.url));
+  // The file's own headers cannot be changed, and others are to be added.
+  const answer = new Response(file.body, file);
+  answer.headers.set("Vary", "Accept");
+  return answer;
+}
