@@ -14,5 +14,9 @@ export async function page(c: Context<AppEnv>, name: string): Promise<Response> 
   // The file's own headers cannot be changed, and others are to be added.
   const answer = new Response(file.body, file);
   answer.headers.set("Vary", "Accept");
+  // Not every browser takes a WebSocket to the same host for 'self'.
+  const policy = answer.headers.get("Content-Security-Policy") ?? "";
+  const sockets = new URL(c.req.url).origin.replace(/^http/, "ws");
+  answer.headers.set("Content-Security-Policy", policy.replace("connect-src 'self'", `connect-src 'self' ${sockets}`));
   return answer;
 }

@@ -22,6 +22,8 @@ interface Awaited {
 export class ArrivalsInD1 {
   readonly #env: Env;
   readonly #awaited = new Map<string, Awaited>();
+  /** When rows were written that nobody awaited yet: D1 may have one before the viewers hear of it. */
+  readonly #seen = new Map<string, number>();
   /** The last position that was read of each database. */
   readonly #positions = new Map<string, number>();
   #isDue = false;
@@ -32,6 +34,8 @@ export class ArrivalsInD1 {
 
   /** @param row see {@link rowKey} */
   expect(row: string, awaited: Awaited): void {
+    const writtenAt = this.#seen.get(row);
+    if (writtenAt !== undefined) return tellLag(awaited, writtenAt);
     if (this.#awaited.size >= MAX_LIVE_AWAITED_ROWS) return;
     this.#awaited.set(row, awaited);
     this.#pollSoon();
@@ -48,7 +52,10 @@ export class ArrivalsInD1 {
           this.#giveUp(Date.now());
           if (this.#awaited.size > 0) this.#pollSoon();
           // After a rest, only the newest statements are of interest.
-          else this.#positions.clear();
+          else {
+            this.#positions.clear();
+            this.#seen.clear();
+          }
         });
     }, LIVE_D1_POLL_MS);
   }
@@ -72,11 +79,17 @@ export class ArrivalsInD1 {
     for (const [, generation, seq, revision] of JSON.parse(keys) as [number, number, number, number][]) {
       const row = rowKey(generation, seq, revision);
       const awaited = this.#awaited.get(row);
-      if (!awaited) continue;
-      this.#awaited.delete(row);
-      // The two clocks are of different machines.
-      awaited.tell(Math.max(0, written_at - awaited.receivedAt));
+      if (awaited) {
+        this.#awaited.delete(row);
+        tellLag(awaited, written_at);
+      } else this.#remember(row, written_at);
     }
+  }
+
+  #remember(row: string, writtenAt: number): void {
+    this.#seen.set(row, writtenAt);
+    const [oldest] = this.#seen.keys();
+    if (this.#seen.size > MAX_LIVE_AWAITED_ROWS) this.#seen.delete(oldest!);
   }
 
   #giveUp(now: number): void {
@@ -86,4 +99,9 @@ export class ArrivalsInD1 {
       tell(null);
     }
   }
+}
+
+/** The two clocks are those of different machines. */
+function tellLag({ receivedAt, tell }: Awaited, writtenAt: number): void {
+  tell(Math.max(0, writtenAt - receivedAt));
 }

@@ -2,7 +2,7 @@ import { MAX_BACKGROUND_RUN_MS, REJECTIONS_GATHER_MS, REJECTIONS_INTERVAL_MS } f
 import { settingsOf } from "../../settings.ts";
 import { SingleRun } from "../../single-run.ts";
 import type { Rejection } from "./rejection.ts";
-import { storeRejections } from "./store-rejections.ts";
+import { keptOfReason, storeRejections } from "./store-rejections.ts";
 import { Tally } from "./tally.ts";
 
 // An isolate gathers what it has refused, and stores it every few seconds: a client in trouble repeats itself, and must
@@ -15,8 +15,8 @@ const run = new SingleRun("rejections_not_stored");
 /** Notes that an event was rejected, to be looked at later. Returns at once. */
 export function noteRejection(env: Env, rejection: Rejection): void {
   tally.count(rejection);
-  const { keepsRejectedBodies } = settingsOf(env);
-  tally.keep(keepsRejectedBodies ? rejection : { ...rejection, userId: null, body: null });
+  const kept = settingsOf(env).keepsRejectedBodies ? rejection : { ...rejection, userId: null, body: null };
+  tally.keep(kept, keptOfReason(env));
   run.begin(rejection.receivedAt, () => store(env, rejection.receivedAt));
 }
 

@@ -28,14 +28,18 @@ export function rejectionsDatabase(env: Env): D1Database {
   return databaseNamed(env, databaseNames(env)[0]!);
 }
 
+/** How many rejections of one reason are kept in an hour. */
+export function keptOfReason(env: Env): number {
+  return settingsOf(env).keepsRejectedBodies ? MAX_REJECTIONS_OF_REASON : MAX_SAMPLES_OF_REASON;
+}
+
 /** Stores what an isolate has gathered. Rejects with what D1 throws; nothing is stored then. */
 export async function storeRejections(env: Env, { counts, rejections }: Tally): Promise<void> {
   const database = rejectionsDatabase(env);
-  const limit = settingsOf(env).keepsRejectedBodies ? MAX_REJECTIONS_OF_REASON : MAX_SAMPLES_OF_REASON;
   const rows = rejections.map((rejection) => ({ ...rejection, hour: hourOf(rejection.receivedAt) }));
   const stored = database.batch([
     // First, since it goes by the counts of what came before.
-    database.prepare(INSERT).bind(JSON.stringify(rows), limit),
+    database.prepare(INSERT).bind(JSON.stringify(rows), keptOfReason(env)),
     database.prepare(COUNT).bind(JSON.stringify(counts)),
     database.prepare(TRIM),
   ]);

@@ -24,6 +24,8 @@ export function hourOf(time: number): number {
 export class Tally {
   readonly #counts = new Map<string, RejectionCount>();
   readonly rejections: Rejection[] = [];
+  /** How many of each reason. */
+  readonly #kept = new Map<string, number>();
   #characters = 0;
 
   get isEmpty(): boolean {
@@ -46,18 +48,25 @@ export class Tally {
       this.#counts.set(kindOf(name), { hour, reason, event: name, source: source ?? "", rejections });
   }
 
-  /** Keeps a rejection to look at. It is counted on its own. */
-  keep(rejection: Rejection): void {
+  /**
+   * Keeps a rejection to look at. It is counted on its own.
+   *
+   * @param limit how many of one reason are kept
+   */
+  keep(rejection: Rejection, limit: number): void {
+    const ofReason = this.#kept.get(rejection.reason) ?? 0;
+    if (ofReason >= limit) return;
     const characters = (rejection.body?.length ?? 0) + JSON.stringify(rejection.faults).length;
     const isFull = this.rejections.length >= MAX_TALLIED_REJECTIONS;
     if (isFull || this.#characters + characters > MAX_TALLIED_CHARACTERS) return;
     this.#characters += characters;
+    this.#kept.set(rejection.reason, ofReason + 1);
     this.rejections.push(rejection);
   }
 
   /** Takes back what could not be stored. */
   takeBack(tally: Tally): void {
     for (const { hour, rejections, ...kind } of tally.counts) this.count({ ...kind, receivedAt: hour }, rejections);
-    for (const rejection of tally.rejections) this.keep(rejection);
+    for (const rejection of tally.rejections) this.keep(rejection, MAX_TALLIED_REJECTIONS);
   }
 }

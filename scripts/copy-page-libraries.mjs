@@ -1,0 +1,17 @@
+import { copyFileSync, mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+// Run by npm after every install, so that pages load their libraries from here and from no CDN, as their makers built
+// them. Plain JavaScript: npm may run it with a Node that takes no other.
+
+const FILES = {
+  "swagger-ui-dist/swagger-ui.css": "docs/swagger-ui.css",
+  "swagger-ui-dist/swagger-ui-bundle.js": "docs/swagger-ui-bundle.js",
+  "swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt": "docs/swagger-ui-bundle.js.LICENSE.txt",
+  // Preact and htm in one module: components and templates without a build.
+  "htm/preact/standalone": "ui/vendor/preact.js",
+};
+
+mkdirSync(new URL("../public/ui/vendor", import.meta.url), { recursive: true });
+for (const [from, to] of Object.entries(FILES))
+  copyFileSync(fileURLToPath(import.meta.resolve(from)), new URL(`../public/${to}`, import.meta.url));
