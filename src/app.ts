@@ -10,6 +10,7 @@ import { browserAccess, refusalAccess } from "./http/write/browser-access.ts";
 import { archive } from "./http/read/archive.ts";
 import { feed } from "./http/read/feed.ts";
 import { health } from "./http/read/health.ts";
+import { metrics } from "./http/read/metrics.ts";
 import { live } from "./http/read/live.ts";
 import { noStore } from "./http/no-store.ts";
 import { openapi } from "./openapi/openapi.ts";
@@ -67,6 +68,7 @@ app.route("/", replay);
 app.route("/", archive);
 app.route("/", rebuild);
 app.route("/", health);
+app.route("/", metrics);
 app.route("/", startPage);
 app.route("/", openapi);
 

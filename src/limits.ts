@@ -53,6 +53,9 @@ export const LINGER_MS = 25;
  */
 export const MAX_WAITING_BYTES = 16_000_000;
 
+/** Erasures that may wait for a database's writer. Each is a statement, and their users' objects try again. */
+export const MAX_WAITING_TASKS = 100;
+
 /** Statements to find the rows that D1 refuses: enough for several bad ones among a thousand. */
 export const MAX_BISECTION_STATEMENTS = 64;
 
@@ -120,6 +123,12 @@ export const MAX_SCANNED_EVENTS = 10_000;
 export const MAX_CALL_ATTEMPTS = 3;
 export const CALL_RETRY_DELAY_MS = 100;
 
+/** Calls to users' objects at a time for one request: an account may not create stubs too quickly. */
+export const MAX_CONCURRENT_CALLS = 50;
+
+/** The bound on the wait where the account creates too many stubs, as after a cold start with many users. */
+export const CROWDED_RETRY_DELAY_MS = 500;
+
 /** What a client is told to wait after a 503, in whole seconds as `Retry-After` wants it. */
 export const UNAVAILABLE_RETRY_AFTER_S = 2;
 
@@ -161,6 +170,9 @@ export const FEED_WINDOW_KEYS = 5_000;
 export const RETENTION_CHUNK_ROWS = 5_000;
 export const MAX_RETENTION_STATEMENTS = 900;
 export const MAX_RETENTION_RUN_MS = 9 * 60 * 1000;
+
+/** The bounds of the histogram of how long events take to D1, in seconds. */
+export const LAG_BUCKETS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600] as const;
 
 /** Logs that one run of the cron calls upon in each lane, because they have waited for D1 too long. */
 export const MAX_CALLED_UPON_USERS = 100;

@@ -31,11 +31,17 @@ export interface FeedPage {
   more: boolean;
 }
 
+/**
+ * A page, and the life of the database that it is from. "gone" where a reader cannot go on from its place: the database
+ * was rebuilt or restored since, or what comes next has left D1.
+ */
+type FeedAnswer = { kind: "page"; page: FeedPage; incarnation: string } | { kind: "gone" };
+
 /** Where a reader begins who has read nothing. */
 export const FEED_START: Record<FeedQuery["order"], FeedPlace> = { asc: [0, 0], desc: [Number.MAX_SAFE_INTEGER, 0] };
 
 /** Queries that one call makes. */
-export const QUERIES_PER_FEED_PAGE = 2;
+export const QUERIES_PER_FEED_PAGE = 3;
 
 /**
  * Reads a page of one database's feed, in the order of its statements. Positions rise with the commits, so a place read
@@ -44,14 +50,51 @@ export const QUERIES_PER_FEED_PAGE = 2;
  *
  * What it reads is bounded, whatever the filter: FEED_WINDOW_KEYS at most, and no more than the limit without one.
  * Rejects with what D1 throws.
+ *
+ * @param life the incarnation that the place is of; undefined for a reader who begins
  */
-export async function readFeed(database: D1Database, after: FeedPlace, query: FeedQuery): Promise<FeedPage> {
+export async function readFeed(
+  database: D1Database,
+  after: FeedPlace,
+  query: FeedQuery,
+  life?: string,
+): Promise<FeedAnswer> {
   const isFiltered = query.event !== undefined || query.user_id !== undefined;
   const window = isFiltered ? FEED_WINDOW_KEYS : query.limit;
-  const { results: statements } = await database
-    .prepare(STATEMENTS[query.order])
-    .bind(after[0], window)
-    .all<FeedStatement>();
+  const [found, extents] = await database.batch<never>([
+    database.prepare(STATEMENTS[query.order]).bind(after[0], window),
+    database.prepare(EXTENT),
+  ]);
+  const [extent] = extents!.results as unknown as [FeedExtent];
+  const { incarnation } = extent;
+  if (life !== undefined && (life !== incarnation || (query.order === "asc" && isBeyond(after, extent))))
+    return { kind: "gone" };
+  const page = await readPage(database, found!.results as FeedStatement[], after, query, window);
+  return { kind: "page", page, incarnation };
+}
+
+interface FeedExtent {
+  incarnation: string;
+  /** The oldest statement that the feed still has, and the newest; null where it has none. */
+  first: number | null;
+  last: number | null;
+}
+
+const EXTENT = `SELECT name AS incarnation, (SELECT min(position) FROM feed) AS first,
+  (SELECT max(position) FROM feed) AS last FROM incarnation`;
+
+/** Whether statements are missing between a place and what the feed has: they were removed, or a restore took them. */
+function isBeyond([position]: FeedPlace, { first, last }: FeedExtent): boolean {
+  return position < (first ?? 0) || position > (last ?? 0) + 1;
+}
+
+async function readPage(
+  database: D1Database,
+  statements: FeedStatement[],
+  after: FeedPlace,
+  query: FeedQuery,
+  window: number,
+): Promise<FeedPage> {
   const last = statements.at(-1);
   // Backwards, an empty feed is at its beginning: from its end, a reader who turns round would miss all that comes.
   if (!last) return { lines: [], next: query.order === "asc" ? after : FEED_START.asc, more: false };
@@ -120,10 +163,12 @@ WHERE sized.before < ?5 ORDER BY sized.place`;
 function keysOf(statement: FeedStatement, after: FeedPlace, order: FeedQuery["order"]): Ahead[] {
   const { position } = statement;
   const keys = statement.erased === null ? (JSON.parse(statement.keys) as EventKey[]) : [null];
+  // Past its last key a statement counts as read, so that a reader does not depend on it any more.
+  const behind = (index: number): FeedPlace => (index + 1 < keys.length ? [position, index + 1] : [position + 1, 0]);
   const ahead = keys.map((key, index): Ahead => ({
     key,
     statement,
-    place: [position, order === "asc" ? index + 1 : index],
+    place: order === "asc" ? behind(index) : [position, index],
   }));
   const isBegun = position === after[0];
   if (order === "asc") return isBegun ? ahead.slice(after[1]) : ahead;
@@ -143,7 +188,8 @@ async function linesOf(database: D1Database, looked: Ahead[], query: FeedQuery) 
       query.bytes,
     )
     .all<EventRow & { place: number; count: number }>();
-  const found = new Map(rows.map(({ place, count: _, ...row }) => [place, row]));
+  const found = new Map<number, EventRow>();
+  for (const { place, count: _, ...row } of rows) found.set(place, row);
   const last = rows.at(-1);
   const isFull = last !== undefined && (rows.length === query.limit || rows.length < last.count);
   const end = isFull ? last.place + 1 : looked.length;

@@ -1,5 +1,5 @@
 import type { RequestIdVariables } from "hono/request-id";
-import type { Problem } from "./problem.ts";
+import type { Problem } from "./describe-problem.ts";
 
 /** What Hono's handlers find in their context. */
 export interface AppEnv {

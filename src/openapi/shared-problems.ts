@@ -1,5 +1,6 @@
 import { DEFAULT_RATE_LIMIT_BURST_EVENTS, DEFAULT_RATE_LIMIT_EVENTS_PER_SECOND, MAX_REQUEST_BYTES } from "../limits.ts";
-import { type Problem, renderProblem } from "../http/problem.ts";
+import type { Problem } from "../http/describe-problem.ts";
+import { renderProblem } from "../http/problem.ts";
 import type { Example, ExampleRequest } from "./example.ts";
 
 /** The request id of the examples. */

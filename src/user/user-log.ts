@@ -103,7 +103,9 @@ export class UserLog extends DurableObject<Env> {
   /** Gives all storage back when nothing is left to remember: emptied tables would still be billed. */
   async #releaseIfEmpty(): Promise<void> {
     const isEmpty = !this.#log.state && !this.#isSuppressed && this.#values.erasures().length === 0;
-    if (isEmpty) await this.ctx.storage.deleteAll();
+    if (!isEmpty) return;
+    this.#delivery.forgetAlarm();
+    await this.ctx.storage.deleteAll();
   }
 
   /** The user's id. The log keeps it, too: the platform does not tell an object that is addressed by its id alone. */

@@ -1,7 +1,14 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, it } from "vitest";
 import { eraseEvents } from "../../src/d1/erase-events.ts";
-import { FEED_START, type FeedLine, type FeedPlace, type FeedQuery, readFeed } from "../../src/d1/read-feed.ts";
+import {
+  FEED_START,
+  type FeedLine,
+  type FeedPage,
+  type FeedPlace,
+  type FeedQuery,
+  readFeed,
+} from "../../src/d1/read-feed.ts";
 import { FEED_WINDOW_KEYS } from "../../src/limits.ts";
 import { newUser } from "../tracklog.ts";
 import { emptyD1, insertInto, seedD1 } from "./events-in-d1.ts";
@@ -12,11 +19,21 @@ const AT = 1_700_000_000_000;
 // These tests are about the whole of D1, so each begins with an empty one.
 beforeEach(() => emptyD1(env.DB));
 
+/** A page of a reader who is at home in this life of the database. */
+async function pageOf(place: FeedPlace, query: FeedQuery, life?: string): Promise<FeedPage> {
+  const answer = await readFeed(env.DB, place, query, life);
+  if (answer.kind === "gone") throw new Error("The place is gone");
+  return answer.page;
+}
+
 /** Reads page after page until there is no more. */
 async function follow(changes: Partial<FeedQuery> = {}, after?: FeedPlace) {
   const query = { ...PAGE, ...changes };
-  const pages = [await readFeed(env.DB, after ?? FEED_START[query.order], query)];
-  while (pages.at(-1)!.more) pages.push(await readFeed(env.DB, pages.at(-1)!.next, query));
+  const pages = [await pageOf(after ?? FEED_START[query.order], query)];
+  while (pages.at(-1)!.more) {
+    if (pages.length > 200) throw new Error("The feed has no end");
+    pages.push(await pageOf(pages.at(-1)!.next, query));
+  }
   return { pages, lines: pages.flatMap(({ lines }) => lines), next: pages.at(-1)!.next };
 }
 
@@ -126,5 +143,36 @@ describe("readFeed", () => {
     }
     await insertInto(env.DB, { seq: 1 });
     expect(told((await follow({}, [0, 0])).lines)).toEqual(["1.1"]);
+  });
+
+  describe("tells a reader that the place is gone", () => {
+    const lifeOf = async () => (await env.DB.prepare("SELECT name FROM incarnation").first<string>("name"))!;
+
+    it("where the database has another life than the cursor", async ({ expect }) => {
+      await insertInto(env.DB, { seq: 1 });
+      const { next } = await follow();
+      expect(await readFeed(env.DB, next, PAGE, "another")).toEqual({ kind: "gone" });
+      expect(await readFeed(env.DB, next, PAGE, await lifeOf())).toMatchObject({ kind: "page" });
+    });
+
+    it("where statements that come next were removed, and not where only those were that have been read", async ({
+      expect,
+    }) => {
+      for (const seq of [1, 2, 3, 4]) await insertInto(env.DB, { seq });
+      const [first, second] = (await follow()).lines.map(({ place }) => place);
+      await env.DB.prepare(
+        "DELETE FROM feed WHERE position IN (SELECT position FROM feed ORDER BY position LIMIT 2)",
+      ).run();
+      const life = await lifeOf();
+      expect(await readFeed(env.DB, first!, PAGE, life)).toEqual({ kind: "gone" });
+      expect(told((await pageOf(second!, PAGE, life)).lines)).toEqual(["3.1", "4.1"]);
+    });
+
+    it("where a restore has taken what the reader has read", async ({ expect }) => {
+      for (const seq of [1, 2, 3]) await insertInto(env.DB, { seq });
+      const { next } = await follow();
+      await env.DB.prepare("DELETE FROM feed WHERE position > (SELECT min(position) FROM feed)").run();
+      expect(await readFeed(env.DB, next, PAGE, await lifeOf())).toEqual({ kind: "gone" });
+    });
   });
 });

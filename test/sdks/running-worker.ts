@@ -26,7 +26,8 @@ export async function startWorker() {
 
   return {
     url: url.origin,
-    rows: async (): Promise<Row[]> => (await DB.prepare("SELECT * FROM events ORDER BY position").all()).results,
+    rows: async (): Promise<Row[]> =>
+      (await DB.prepare("SELECT * FROM events ORDER BY received_at, seq").all()).results,
     close: () => server.close(),
   };
 }

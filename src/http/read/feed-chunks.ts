@@ -4,20 +4,20 @@ import {
   FEED_START,
   type FeedLine,
   type FeedPage,
-  type FeedPlace,
   type FeedQuery,
   QUERIES_PER_FEED_PAGE,
   readFeed,
 } from "../../d1/read-feed.ts";
 import { MAX_PAGE_BYTES, MAX_STREAM_QUERIES, STATEMENT_TIMEOUT_MS } from "../../limits.ts";
+import { logFailure } from "../../log-failure.ts";
 import { orTimeout } from "../../or-timeout.ts";
 
 const wholeNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
-/** The place in each database. A reader begins a database that is not in it. */
+/** For each database its incarnation and the place in its feed. A reader begins a database that is not in it. */
 export const feedCursor = v.record(
   v.pipe(v.string(), v.regex(/^DB(_\d+)?$/)),
-  v.strictTuple([wholeNumber, wholeNumber]),
+  v.strictTuple([v.string(), wholeNumber, wholeNumber]),
 );
 
 export type FeedCursor = v.InferOutput<typeof feedCursor>;
@@ -36,21 +36,26 @@ type Filter = Pick<FeedQuery, "event" | "user_id" | "order" | "limit">;
  * Reads the feed from a cursor on: one chunk, or, for the whole rest, chunk after chunk as far as the platform lets one
  * invocation query. A database that fails costs the others nothing as long as they have lines.
  *
- * Throws what D1 throws where there is nothing to hand out, and after a chunk that lacks a database's lines.
+ * Hands out "gone" where a database cannot go on from the cursor, and ends. Throws what D1 throws when there is nothing
+ * to hand out.
  */
 export async function* readChunks(
   env: Env,
   after: FeedCursor,
   filter: Filter,
   isWhole: boolean,
-): AsyncGenerator<FeedChunk, void> {
+): AsyncGenerator<FeedChunk | "gone", void> {
   const names = databaseNames(env);
   let cursor = after;
   for (let queries = 0; queries < MAX_STREAM_QUERIES; queries += QUERIES_PER_FEED_PAGE * names.length) {
-    const { chunk, failure } = await readChunk(env, names, cursor, filter);
+    const { chunk, failure, gone } = await readChunk(env, names, cursor, filter);
+    if (gone) {
+      yield "gone";
+      return;
+    }
     if (failure && chunk.lines.length === 0) throw failure.reason;
+    if (failure) logFailure("feed_incomplete", failure.reason);
     yield chunk;
-    if (failure) throw failure.reason;
     if (!isWhole || !chunk.more) return;
     ({ cursor } = chunk);
   }
@@ -69,33 +74,34 @@ async function readChunk(env: Env, names: string[], after: FeedCursor, filter: F
   };
   const answers = await Promise.allSettled(
     names.map((name) => {
-      const place: FeedPlace = after[name] ?? FEED_START[filter.order];
-      const page = readFeed(databaseNamed(env, name), place, query);
+      const [life, ...place] = after[name] ?? [undefined, ...FEED_START[filter.order]];
+      const page = readFeed(databaseNamed(env, name), place, query, life);
       return orTimeout(page, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
     }),
   );
   const pages = names.flatMap((name, index) => {
     const answer = answers[index]!;
-    return answer.status === "fulfilled" ? [{ name, page: answer.value }] : [];
+    return answer.status === "fulfilled" && answer.value.kind === "page" ? [{ name, ...answer.value }] : [];
   });
+  const gone = answers.some((answer) => answer.status === "fulfilled" && answer.value.kind === "gone");
   const merged = pages
-    .flatMap(({ name, page }) => timed(page, isForwards).map((line) => ({ name, ...line })))
+    .flatMap(({ name, page, incarnation }) => timed(page, isForwards).map((line) => ({ name, incarnation, ...line })))
     .toSorted((a, b) => (isForwards ? a.time - b.time : b.time - a.time))
     .slice(0, filter.limit);
 
   let cursor = after;
-  const lines = merged.map(({ name, line }) => {
-    cursor = { ...cursor, [name]: line.place };
+  const lines = merged.map(({ name, incarnation, line }) => {
+    cursor = { ...cursor, [name]: [incarnation, ...line.place] };
     return { line, cursor };
   });
   const failure = answers.find((answer) => answer.status === "rejected");
   let more = failure !== undefined;
-  for (const { name, page } of pages) {
+  for (const { name, page, incarnation } of pages) {
     const isRead = merged.filter((line) => line.name === name).length === page.lines.length;
-    if (isRead) cursor = { ...cursor, [name]: page.next };
+    if (isRead) cursor = { ...cursor, [name]: [incarnation, ...page.next] };
     more ||= page.more || !isRead;
   }
-  return { chunk: { lines, cursor, more } satisfies FeedChunk, failure };
+  return { chunk: { lines, cursor, more } satisfies FeedChunk, failure, gone };
 }
 
 /** The lines with times to merge them by, which do not turn back within one database. */

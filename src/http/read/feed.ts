@@ -38,13 +38,14 @@ export const feed = new Hono<AppEnv>().get("/events", requireKey("read"), async 
   // A stream goes on to the end of the feed, unless a limit was asked for.
   const isWhole = isStream && c.req.query("limit") === undefined;
   const chunks = readChunks(c.env, after, isWhole ? { ...query, limit: FEED_WINDOW_KEYS } : query, isWhole);
-  let first: FeedChunk;
+  let first: FeedChunk | "gone";
   try {
-    first = (await chunks.next()).value as FeedChunk;
+    first = (await chunks.next()).value as FeedChunk | "gone";
   } catch (error) {
     logFailure("feed_unreadable", error, { request_id: c.get("requestId") });
     return problem(c, { reason: "unreachable" });
   }
+  if (first === "gone") return problem(c, { reason: "cursor_gone" });
   if (isStream) {
     const onFailure = (error: unknown) => logFailure("feed_broken_off", error, { request_id: c.get("requestId") });
     const lines = streamOf(textsOf(first, chunks, onFailure));
@@ -67,22 +68,22 @@ export const feed = new Hono<AppEnv>().get("/events", requireKey("read"), async 
  */
 async function* textsOf(
   first: FeedChunk,
-  chunks: AsyncGenerator<FeedChunk>,
+  chunks: AsyncGenerator<FeedChunk | "gone">,
   onFailure: (error: unknown) => void,
 ): AsyncGenerator<string> {
   let last = first;
-  let isBroken = false;
   yield textOf(first);
   try {
     for await (const chunk of chunks) {
+      // Whoever goes on from the last line is told then.
+      if (chunk === "gone") break;
       last = chunk;
       yield textOf(chunk);
     }
   } catch (error) {
     onFailure(error);
-    isBroken = true;
   }
-  yield `${JSON.stringify({ cursor: encodeCursor(last.cursor), end: !last.more && !isBroken })}\n`;
+  yield `${JSON.stringify({ cursor: encodeCursor(last.cursor), end: !last.more })}\n`;
 }
 
 function textOf({ lines }: FeedChunk): string {

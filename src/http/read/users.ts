@@ -5,7 +5,7 @@ import { userId } from "../../event/contract.ts";
 import { formatTimestamp } from "../../event/timestamp.ts";
 import { logFailure } from "../../log-failure.ts";
 import { settingsOf } from "../../settings.ts";
-import { callUserLog, type RemoteUserLog } from "../../user/call-user-log.ts";
+import { callUserLog, callUserLogOnce, type RemoteUserLog } from "../../user/call-user-log.ts";
 import type { AppEnv } from "../app-env.ts";
 import { cursorTo, encodeCursor } from "./cursor.ts";
 import { presentEvent } from "./present-event.ts";
@@ -71,6 +71,7 @@ export const users = new Hono<AppEnv>()
       c,
       (log, userId) => eraseUser(c, log, userId),
       (erased) => c.json({ erased }),
+      callUserLogOnce,
     ),
   )
 
@@ -104,9 +105,10 @@ async function ask<T>(
   c: Context<AppEnv>,
   call: (log: RemoteUserLog, userId: string) => Promise<T>,
   answer: (value: T, userId: string) => Response,
+  reach = callUserLog,
 ): Promise<Response> {
   const parsed = parseQuery(c, v.strictObject({}));
-  return parsed.ok ? askUser(c, call, answer) : problem(c, { reason: "invalid_request", faults: parsed.faults });
+  return parsed.ok ? askUser(c, call, answer, reach) : problem(c, { reason: "invalid_request", faults: parsed.faults });
 }
 
 /** Calls the object of the user in the path, and answers with what it says. */
@@ -114,6 +116,7 @@ async function askUser<T>(
   c: Context<AppEnv>,
   call: (log: RemoteUserLog, userId: string) => Promise<T>,
   answer: (value: T, userId: string) => Response,
+  reach = callUserLog,
 ): Promise<Response> {
   // An object that is addressed exists: only ids that an event could have had may get that far.
   const id = v.safeParse(userId, c.req.param("user_id"));
@@ -122,7 +125,7 @@ async function askUser<T>(
       reason: "invalid_request",
       faults: [{ pointer: "/user_id", detail: id.issues[0].message }],
     });
-  const called = await callUserLog(c.env, id.output, (log) => call(log, id.output));
+  const called = await reach(c.env, id.output, (log) => call(log, id.output));
   if (called.ok) return answer(called.value, id.output);
   logFailure("user_log_unreachable", called.error, { request_id: c.get("requestId") });
   return problem(c, { reason: "unreachable" });

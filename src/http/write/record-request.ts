@@ -5,6 +5,7 @@ import { MAX_EVENT_BYTES } from "../../limits.ts";
 import { isWatched } from "../../live/watch.ts";
 import { logFailure } from "../../log-failure.ts";
 import { callUserLog } from "../../user/call-user-log.ts";
+import { inTurns } from "../../user/in-turns.ts";
 import type { Verdict } from "../../user/record-event.ts";
 import type { VerdictDetail } from "../../user/verdict-detail.ts";
 import type { RateLimit } from "../../user/token-bucket.ts";
@@ -31,7 +32,7 @@ export type RequestOutcome =
   | { outcome: "unavailable" };
 
 /**
- * Records a request's events: one call for each user, all at once; results in the request's order.
+ * Records a request's events: one call for each user, some at a time; results in the request's order.
  *
  * @param source the name of the write key, null if none is needed
  */
@@ -43,7 +44,7 @@ export async function recordRequest(
 ): Promise<RequestOutcome> {
   const results: EventResult[] = parsed.map((item) => ({ status: "rejected", faults: item.ok ? [] : item.faults }));
   let refused: { limit: RateLimit; retryAfterMs: number } | undefined;
-  const calls = [...groupByUser(parsed)].map(async ([userId, group]) => {
+  const answered = await inTurns([...groupByUser(parsed)], async ([userId, group]) => {
     const events = group.map(({ event }) => event);
     const call = await callUserLog(env, userId, (log) => log.record(events, source, isWatched()));
     if (!call.ok) {
@@ -57,7 +58,7 @@ export async function recordRequest(
     });
     return true;
   });
-  if (!(await Promise.all(calls)).every(Boolean)) return { outcome: "unavailable" };
+  if (!answered.every(Boolean)) return { outcome: "unavailable" };
   return refused ? { outcome: "rate_limited", results, ...refused } : { outcome: "done", results };
 }
 
