@@ -1,7 +1,8 @@
 import { createTestHarness } from "wrangler";
 
-/** The write key of a {@link startWorker running Worker}. */
+/** The keys of a {@link startWorker running Worker}. */
 export const WRITE_KEY = "k-site";
+export const READ_KEY = "k-team";
 
 /** A row of D1, as far as the tests look at it. */
 export interface Row {
@@ -17,7 +18,9 @@ export interface Row {
 /** Runs the Worker on a free port of the loopback address, as `wrangler dev` does, with a D1 of its own. */
 export async function startWorker() {
   const server = createTestHarness({
-    workers: [{ configPath: "./wrangler.toml", secrets: { WRITE_KEYS: `site:${WRITE_KEY}`, READ_KEYS: "" } }],
+    workers: [
+      { configPath: "./wrangler.toml", secrets: { WRITE_KEYS: `site:${WRITE_KEY}`, READ_KEYS: `team:${READ_KEY}` } },
+    ],
   });
   const { url } = await server.listen();
   const worker = server.getWorker();
