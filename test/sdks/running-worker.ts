@@ -15,11 +15,19 @@ export interface Row {
   source: string;
 }
 
-/** Runs the Worker on a free port of the loopback address, as `wrangler dev` does, with a D1 of its own. */
-export async function startWorker() {
+/**
+ * Runs the Worker on a free port of the loopback address, as `wrangler dev` does, with a D1 of its own.
+ *
+ * @param vars other settings than those of wrangler.toml
+ */
+export async function startWorker(vars: Record<string, string> = {}) {
   const server = createTestHarness({
     workers: [
-      { configPath: "./wrangler.toml", secrets: { WRITE_KEYS: `site:${WRITE_KEY}`, READ_KEYS: `team:${READ_KEY}` } },
+      {
+        configPath: "./wrangler.toml",
+        vars,
+        secrets: { WRITE_KEYS: `site:${WRITE_KEY}`, READ_KEYS: `team:${READ_KEY}` },
+      },
     ],
   });
   const { url } = await server.listen();

@@ -3,7 +3,18 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, it, vi } from "vitest";
 import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../../src/limits.ts";
 import { holdD1, watchD1 } from "../d1-faults.ts";
-import { type Answer, delivered, events, newUser, pendingOf, record, rowsOf, stateOf, tracked, userLog } from "../tracklog.ts";
+import {
+  type Answer,
+  delivered,
+  events,
+  newUser,
+  pendingOf,
+  record,
+  rowsOf,
+  stateOf,
+  tracked,
+  userLog,
+} from "../tracklog.ts";
 
 const soon = { timeout: 5_000 };
 

@@ -1,7 +1,7 @@
 import { Component, html } from "../vendor/preact.js";
 import { Copy, copyText, curlOf, sentBody } from "../event.js";
 import { counted } from "../format.js";
-import { KeyForm } from "../key.js";
+import { isKeyMissing, KeyForm } from "../key.js";
 import { Head, isShortcut, readAddress, start, writeAddress } from "../shell.js";
 import { UserPanel } from "../user-panel.js";
 import { Detail } from "./detail.js";
@@ -42,7 +42,7 @@ class LivePage extends Component {
   }
 
   componentDidMount() {
-    void this.stream.connect();
+    if (!isKeyMissing()) void this.stream.connect();
     document.addEventListener("keydown", (event) => isShortcut(event) && this.press(event));
     document.addEventListener("keydown", (event) => event.key === "Escape" && (event.target.blur?.(), this.close()));
     setInterval(() => this.setState({ now: Date.now() }), 1_000);
@@ -117,7 +117,7 @@ class LivePage extends Component {
 
   render(_, { selected, user, isRaw, isHelp, now }) {
     const { stream } = this;
-    if (stream.status === "refused")
+    if (isKeyMissing() || stream.status === "refused")
       return html`<${Head} /><${KeyForm} refusal=${stream.refusal} onKey=${() => void stream.connect()} />`;
     const entries = this.shown();
     const current = selected && (stream.entries.find(({ id }) => id === selected.id) ?? selected);

@@ -39,6 +39,8 @@ export class LiveStream {
 
   async connect() {
     this.refusal = null;
+    this.status = this.status === "refused" ? "connecting" : this.status;
+    this.#onChange();
     try {
       const { ticket } = await ask("/live/ticket", { method: "POST" });
       const query = new URLSearchParams({ ...this.#filter, ticket });

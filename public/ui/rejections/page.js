@@ -1,6 +1,6 @@
 import { Component, html } from "../vendor/preact.js";
 import { counted } from "../format.js";
-import { ask, KeyForm } from "../key.js";
+import { ask, isKeyMissing, KeyForm } from "../key.js";
 import { Head, isShortcut, readAddress, start, writeAddress } from "../shell.js";
 import { Reason } from "./reason.js";
 
@@ -35,6 +35,7 @@ class RejectionsPage extends Component {
   }
 
   async load() {
+    if (isKeyMissing() || this.state.refusal?.needsKey) return;
     const from = new Date(Date.now() - PERIODS[this.state.period][1]).toISOString();
     try {
       this.setState({ overview: await ask(`/rejections/reasons?from=${from}`), refusal: null });
@@ -52,7 +53,8 @@ class RejectionsPage extends Component {
   }
 
   render(_, { period, open, overview, refusal }) {
-    if (refusal?.needsKey) return html`<${Head} /><${KeyForm} refusal=${refusal} onKey=${() => void this.load()} />`;
+    const retry = () => this.setState({ refusal: null }, () => void this.load());
+    if (isKeyMissing() || refusal?.needsKey) return html`<${Head} /><${KeyForm} refusal=${refusal} onKey=${retry} />`;
     return html`
       <${Head} />
       <main class="rejections">
