@@ -1,35 +1,56 @@
-import type { EventWork } from "./event-work.ts";
+import { LINGER_MS } from "../src/limits.ts";
+import type { EventWork, StorageUse } from "./event-work.ts";
 
 // Cloudflare's list prices in USD, beyond what the paid plan includes
 // (developers.cloudflare.com/workers/platform/pricing, /durable-objects/platform/pricing, /d1/platform/pricing).
 const MILLION_REQUESTS = 0.3;
 const MILLION_CPU_MS = 0.02;
 const MILLION_OBJECT_REQUESTS = 0.15;
-const MILLION_GB_SECONDS = 12.5;
+/** An object is billed for 128 MB while it is awake with something to do: 0.128 × 12.50 USD a GB-second's million. */
+const MILLION_OBJECT_SECONDS = 0.128 * 12.5;
+/** In objects and in D1. A set alarm and a written or deleted key are rows; so is a deleted row. */
 const MILLION_ROWS_WRITTEN = 1;
 const MILLION_ROWS_READ = 0.001;
+const OBJECT_GB_MONTH = 0.2;
+const D1_GB_MONTH = 0.75;
 
 // What cannot be counted here, since it is Cloudflare's machines and network that decide it: assumptions.
-const OBJECT_GB = 0.128;
 const CPU_MS_PER_REQUEST = 1.5;
 const CPU_MS_PER_FURTHER_EVENT = 0.045;
-/** How long a call keeps an object busy; an alarm waits for D1 besides. */
+/** How long a call keeps a user's object busy by itself, an alarm that finds nothing to do included. */
 const OBJECT_SECONDS_PER_CALL = 0.005;
-const OBJECT_SECONDS_PER_ALARM = 0.055;
+/** A transaction of one statement's rows, there and back: D1 persists it in several places before it answers. */
+const D1_SECONDS = 0.05;
+/**
+ * While an object waits for its writer, the pending `waitUntil` is billed as its duration: until the statement is
+ * filled, half of the one before it, and its own.
+ */
+const OBJECT_SECONDS_PER_DELIVERY = LINGER_MS / 1000 + 1.5 * D1_SECONDS;
+/** A writer is awake for as long as its statements take; users that share one share this. */
+const WRITER_SECONDS_PER_STATEMENT = LINGER_MS / 1000 + D1_SECONDS;
 
 /**
  * The price of a million events that each do this work:
  * requests + CPU + objects' requests + objects' duration + rows written and read, in objects and in D1.
+ * The writer's calls and its duration are among the objects'. Storage comes on top, by the month.
  */
 export function usdPerMillionEvents(work: EventWork): number {
   const cpuMs = work.requests * CPU_MS_PER_REQUEST + (1 - work.requests) * CPU_MS_PER_FURTHER_EVENT;
-  const objectSeconds = work.objectCalls * OBJECT_SECONDS_PER_CALL + work.alarms * OBJECT_SECONDS_PER_ALARM;
+  const objectSeconds =
+    (work.objectCalls - work.writerCalls) * OBJECT_SECONDS_PER_CALL +
+    work.writerCalls * OBJECT_SECONDS_PER_DELIVERY +
+    work.d1Calls * WRITER_SECONDS_PER_STATEMENT;
   return (
     work.requests * MILLION_REQUESTS +
     cpuMs * MILLION_CPU_MS +
     work.objectCalls * MILLION_OBJECT_REQUESTS +
-    objectSeconds * OBJECT_GB * MILLION_GB_SECONDS +
+    objectSeconds * MILLION_OBJECT_SECONDS +
     (work.objectRowsWritten + work.d1RowsWritten) * MILLION_ROWS_WRITTEN +
     (work.objectRowsRead + work.d1RowsRead) * MILLION_ROWS_READ
   );
+}
+
+/** The price of keeping a million events for a month, in their objects and in D1. A byte an event is a MB a million. */
+export function usdPerMonthOfMillionEvents({ objectBytesPerEvent, d1BytesPerEvent }: StorageUse): number {
+  return (objectBytesPerEvent * OBJECT_GB_MONTH + d1BytesPerEvent * D1_GB_MONTH) / 1000;
 }

@@ -1,9 +1,15 @@
-/** The four loads that every variant gets. */
-export const LOAD_NAMES = ["single", "batch_one_user", "batch_many_users", "duplicates"] as const;
+import { CONNECTIONS } from "./send-load.ts";
+
+/** The loads that every variant gets. */
+export const LOAD_NAMES = ["single", "new_users", "batch_one_user", "batch_many_users", "duplicates"] as const;
 
 export type LoadName = (typeof LOAD_NAMES)[number];
 
 export const BATCH_EVENTS = 100;
+
+/** A session of a user, and how many users have one side by side: each on a connection of its own. */
+export const SESSION_EVENTS = 20;
+export const SESSIONS = CONNECTIONS;
 
 const USERS = 1_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -14,6 +20,9 @@ let clock = Date.now() - 30 * DAY_MS;
 /** The first event of each user. Sent once before the rounds, and again and again as the duplicates. */
 export const FIRST_EVENTS = Array.from({ length: USERS }, (_, user) => JSON.stringify(newEvent(visitor(user))));
 
+/** Sent before the rounds as well: with its second event a user is no newcomer any more. */
+export const SECOND_EVENTS = Array.from({ length: USERS }, (_, user) => JSON.stringify(newEvent(visitor(user))));
+
 interface Load {
   eventsPerRequest: number;
   /** @param index counts the load's requests over the whole run */
@@ -22,23 +31,31 @@ interface Load {
 
 export const LOADS: Record<LoadName, Load> = {
   single: { eventsPerRequest: 1, body: (index) => JSON.stringify(newEvent(visitor(index))) },
+  /** The first event of a user, who sends no other. */
+  new_users: { eventsPerRequest: 1, body: (index) => JSON.stringify(newEvent(`newcomer-${index}`)) },
   batch_one_user: {
     eventsPerRequest: BATCH_EVENTS,
-
     body: () => JSON.stringify(newEvents(() => "device")),
   },
   batch_many_users: { eventsPerRequest: BATCH_EVENTS, body: () => JSON.stringify(newEvents(visitor)) },
   duplicates: { eventsPerRequest: 1, body: (index) => FIRST_EVENTS[index % USERS]! },
 };
 
-export function newEvent(userId: string): unknown {
-  const time = clock++;
+/** @param time epoch milliseconds */
+export function newEvent(userId: string, time = clock++, email = "ada@example.com"): unknown {
   return {
     event: "page_viewed",
     user_id: userId,
     timestamp: new Date(time).toISOString(),
-    properties: { email: "ada@example.com", path: "/pricing", plan: "team", amount: time % 10_000 },
+    properties: { email, path: "/pricing", plan: "team", amount: time % 10_000 },
   };
+}
+
+/** The requests of all sessions, an event each, in turn: `sendLoad` then keeps a user to a connection. */
+export function sessionBodies(name: string): string[] {
+  return Array.from({ length: SESSIONS * SESSION_EVENTS }, (_, index) =>
+    JSON.stringify(newEvent(`${name}-${index % SESSIONS}`)),
+  );
 }
 
 export function newEvents(userOf: (index: number) => string): unknown[] {

@@ -1,6 +1,9 @@
 import { parseArgs } from "node:util";
 import { measureBundle, measureStartUp } from "./bundle.ts";
+import { measureCatchUp } from "./catch-up.ts";
+import { measureD1Inserts } from "./d1-inserts.ts";
 import { measureEventWork } from "./event-work.ts";
+import { countFsyncs } from "./fsyncs.ts";
 import { measureHistory } from "./history.ts";
 import { jsonReport, textReport } from "./report.ts";
 import { measureThroughput } from "./throughput.ts";
@@ -17,17 +20,21 @@ const began = performance.now();
 const plan = options.quick
   ? {
       rounds: 3,
-      requests: { single: 400, batch_one_user: 64, batch_many_users: 16, duplicates: 400 },
+      requests: { single: 800, new_users: 400, batch_one_user: 64, batch_many_users: 16, duplicates: 400 },
       deadline: began + QUICK_MS,
-      historyBlocks: 5,
+      historyBlocks: 3,
+      prefilledRows: 300_000,
       startUpRuns: 0,
+      catchesUp: false,
     }
   : {
       rounds: 5,
-      requests: { single: 3_000, batch_one_user: 500, batch_many_users: 80, duplicates: 3_000 },
+      requests: { single: 3_000, new_users: 2_000, batch_one_user: 500, batch_many_users: 80, duplicates: 3_000 },
       deadline: Infinity,
-      historyBlocks: 20,
+      historyBlocks: 15,
+      prefilledRows: 1_000_000,
       startUpRuns: 5,
+      catchesUp: true,
     };
 
 const step = async <T>(name: string, measure: () => Promise<T>): Promise<T> => {
@@ -37,13 +44,17 @@ const step = async <T>(name: string, measure: () => Promise<T>): Promise<T> => {
   return measured;
 };
 
-// Neither of the two measures a time.
-const [bundleGzipKb, work] = await step("size and work", () => Promise.all([measureBundle(), measureEventWork()]));
+// None of the three measures a time.
+const [bundleGzipKb, { work, storage }, fsyncs] = await step("size, work and fsyncs", () =>
+  Promise.all([measureBundle(), measureEventWork(), countFsyncs()]),
+);
 const startUpMs = plan.startUpRuns > 0 ? await step("start-up", () => measureStartUp(plan.startUpRuns)) : null;
+const d1Inserts = await step("D1's inserts", () => measureD1Inserts(plan.prefilledRows));
 const history = await step("history", () => measureHistory(plan.historyBlocks));
 const throughputs = await step("throughput", () => measureThroughput(plan));
+const catchUp = plan.catchesUp ? await step("catch-up", measureCatchUp) : null;
 console.error(`all: ${((performance.now() - began) / 1000).toFixed(1)} s\n`);
 
-const measured = { throughputs, work, history, bundleGzipKb, startUpMs };
+const measured = { throughputs, work, storage, history, fsyncs, d1Inserts, catchUp, bundleGzipKb, startUpMs };
 console.log(textReport(measured));
 if (options.json) console.log(jsonReport(measured));

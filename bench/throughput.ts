@@ -1,4 +1,4 @@
-import { FIRST_EVENTS, type LoadName, LOAD_NAMES, LOADS } from "./loads.ts";
+import { FIRST_EVENTS, type LoadName, LOAD_NAMES, LOADS, SECOND_EVENTS } from "./loads.ts";
 import { sendLoad } from "./send-load.ts";
 import { quantile, type Spread, spreadOf } from "./spread.ts";
 import { StoredEvents } from "./stored-events.ts";
@@ -46,7 +46,8 @@ export async function measureThroughput({ rounds, requests, deadline }: Throughp
   const contenders = await startContenders();
   try {
     // Brings every user into being, which a deployment sees once in a user's life and a round must not see.
-    await Promise.all(VARIANT_NAMES.map((variant) => run(contenders[variant], "single", FIRST_EVENTS)));
+    for (const events of [FIRST_EVENTS, SECOND_EVENTS])
+      await Promise.all(VARIANT_NAMES.map((variant) => run(contenders[variant], "single", events)));
     const bodiesOf = bodySource();
     const samples = emptySamples();
     const start = performance.now();

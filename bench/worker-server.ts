@@ -10,6 +10,8 @@ const VARS = { OPEN: "true", RATE_LIMIT_EVENTS_PER_SECOND: "1000000000", RATE_LI
 
 export interface WorkerServer {
   url: URL;
+  /** Where the state is kept. */
+  folder: string;
   /** The SQLite file behind the binding DB. */
   d1File: string;
   stop: () => Promise<void>;
@@ -75,7 +77,7 @@ export async function startWorkerServer({
     if (!(await findD1File(folder))) await migrate(await miniflare.getD1Database("DB"), migrations);
     const d1File = await findD1File(folder);
     if (d1File === undefined) throw new Error(`There is no D1 database below ${folder}`);
-    return { url, d1File, stop };
+    return { url, folder, d1File, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,10 +1,12 @@
 import { enforceRetention } from "./d1/enforce-retention.ts";
 import { rollUp } from "./stats/roll-up.ts";
+import { removeOldRejections } from "./d1/rejections/remove-rejections.ts";
 import { callUponWaiting } from "./user/call-upon-waiting.ts";
 import { app } from "./app.ts";
 
 export { Archiver } from "./archive/archiver.ts";
 export { D1Writer } from "./d1/d1-writer.ts";
+export { LiveView } from "./live/live-view.ts";
 export { UserLog } from "./user/user-log.ts";
 
 export default {
@@ -14,5 +16,6 @@ export default {
     // Before events leave: what was not counted until then is not counted any more.
     await rollUp(env, Date.now);
     await enforceRetention(env, Date.now);
+    await removeOldRejections(env, Date.now());
   },
 } satisfies ExportedHandler<Env>;

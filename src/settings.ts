@@ -25,6 +25,8 @@ interface Settings {
   /** How many objects write to each database. */
   d1WriterLanes: number;
   enrich: ReadonlySet<Enrichment>;
+  /** Whether the bodies of rejected events are kept, with their users. */
+  keepsRejectedBodies: boolean;
   /** What is wrong with each variable that cannot be read, and what holds instead. */
   faults: Partial<Record<SettingName, string>>;
 }
@@ -47,6 +49,7 @@ const NAMES = [
   "LOCATION",
   "D1_WRITER_LANES",
   "ENRICH",
+  "KEEP_REJECTED_BODIES",
 ] as const;
 
 /** developers.cloudflare.com/durable-objects/reference/data-location */
@@ -78,7 +81,7 @@ function parseSettings(env: Vars): Settings {
     return value;
   };
   return {
-    isOpen: read("OPEN", parseOpen),
+    isOpen: read("OPEN", parseFlag),
     allowedOrigins: read("ALLOWED_ORIGINS", parseOrigins),
     userRateLimit: {
       burst: read("RATE_LIMIT_BURST_EVENTS", atLeast(1, "events", DEFAULT_RATE_LIMIT_BURST_EVENTS)),
@@ -89,11 +92,12 @@ function parseSettings(env: Vars): Settings {
     location: read("LOCATION", parseLocation),
     d1WriterLanes: Math.floor(read("D1_WRITER_LANES", atLeast(1, "writers", 1))),
     enrich: read("ENRICH", parseEnrich),
+    keepsRejectedBodies: read("KEEP_REJECTED_BODIES", parseFlag),
     faults,
   };
 }
 
-function parseOpen(text: string): Parsed<boolean> {
+function parseFlag(text: string): Parsed<boolean> {
   if (text === "true") return { value: true };
   if (text === "" || text === "false") return { value: false };
   return { value: false, fault: `is ${quoted(text)}: must be "true" or "false". It counts as "false"` };

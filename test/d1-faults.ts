@@ -4,14 +4,15 @@ import { vi } from "vitest";
 // D1 on a bad day. A user's object has the same env as the test, so it meets the same database.
 // Whoever uses these calls `vi.restoreAllMocks` after each test.
 
-/** Makes D1 fail until `restore`; counts the tries. */
-export function breakD1() {
+/** Makes D1 fail with this message until `restore`; counts the tries, and notes the log's lines. */
+export function breakD1(message = "D1_ERROR: D1 is away") {
   const log = vi.spyOn(console, "error").mockImplementation(() => {}); // each failure is logged, as it should be
   const prepare = vi.spyOn(env.DB, "prepare").mockImplementation(() => {
-    throw new Error("D1_ERROR: D1 is away");
+    throw new Error(message);
   });
   return {
     tries: () => prepare.mock.calls.length,
+    lines: () => log.mock.calls.map(([line]) => JSON.parse(String(line)) as Record<string, unknown>),
     restore: () => [prepare, log].forEach((spy) => spy.mockRestore()),
   };
 }
@@ -23,9 +24,31 @@ export function breakD1() {
 export function holdD1(moment: "before" | "after", from = 1) {
   // Flags and no promises: a promise that one object resolves continues the test in that object's place.
   const gate = { reached: false, open: false };
-  let insertions = 0;
-  const restore = interceptInsertions(async (run) => {
-    if (++insertions < from) return run();
+  const parameters: string[] = [];
+  const restore = interceptInsertions(async (run, parameter) => {
+    if (parameters.push(parameter) < from) return run();
+    const result = moment === "after" ? await run() : undefined;
+    gate.reached = true;
+    while (!gate.open) await scheduler.wait(5);
+    return result ?? run();
+  });
+  return {
+    /** The JSON parameters that were sent until `release`. */
+    parameters,
+    reached: () => vi.waitUntil(() => gate.reached, { timeout: 5_000, interval: 5 }),
+    release: () => {
+      gate.open = true;
+      restore();
+    },
+  };
+}
+
+/** Holds the next deletion of erased events: "before" D1 gets it, or "after". */
+export function holdDeletion(moment: "before" | "after", from = 1) {
+  const gate = { reached: false, open: false };
+  let deletions = 0;
+  const restore = interceptBatches("DELETE FROM events", async (run) => {
+    if (++deletions < from) return run();
     const result = moment === "after" ? await run() : undefined;
     gate.reached = true;
     while (!gate.open) await scheduler.wait(5);
@@ -50,20 +73,36 @@ export function watchD1() {
   return { parameters, restore };
 }
 
-/** Puts something around every insertion into `events`, until the function that is returned is called. */
-export function interceptInsertions(through: (run: () => Promise<D1Result>, parameter: string) => Promise<D1Result>) {
+type Through = (run: () => Promise<D1Result[]>, parameter: string) => Promise<D1Result[]>;
+
+/** Puts something around every batch that inserts into `events`, until the function that is returned is called. */
+export function interceptInsertions(through: Through): () => void {
+  return interceptBatches("INSERT INTO events", through);
+}
+
+/** What the statements in a batch were made of. */
+const made = new WeakMap<object, { query: string; parameter: string }>();
+
+/** Puts something around every batch with a statement that has this text in it; hands on its last parameter, too. */
+export function interceptBatches(text: string, through: Through): () => void {
   const prepare = env.DB.prepare.bind(env.DB);
-  const spy = vi.spyOn(env.DB, "prepare").mockImplementation((query) => {
-    const statement = prepare(query);
-    if (!query.includes("INSERT INTO events")) return statement;
-    const bind = statement.bind.bind(statement);
-    return Object.assign(statement, {
-      bind: (...values: unknown[]) => {
-        const bound = bind(...values);
-        const run = bound.run.bind(bound);
-        return Object.assign(bound, { run: () => through(run, String(values[0])) });
-      },
-    });
-  });
-  return () => spy.mockRestore();
+  const batch = env.DB.batch.bind(env.DB);
+  const spies = [
+    vi.spyOn(env.DB, "prepare").mockImplementation((query) => {
+      const statement = prepare(query);
+      const bind = statement.bind.bind(statement);
+      return Object.assign(statement, {
+        bind: (...values: unknown[]) => {
+          const bound = bind(...values);
+          made.set(bound, { query, parameter: String(values.find((value) => String(value).startsWith("["))) });
+          return bound;
+        },
+      });
+    }),
+    vi.spyOn(env.DB, "batch").mockImplementation((statements) => {
+      const found = statements.map((statement) => made.get(statement)).find((one) => one?.query.includes(text));
+      return found ? through(() => batch(statements), found.parameter) : batch(statements);
+    }),
+  ];
+  return () => spies.forEach((spy) => spy.mockRestore());
 }

@@ -15,6 +15,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "/src/http/write",
     "/src/http/read",
     "/src/openapi",
+    "/src/live",
     "/src/user",
     "/src/stats",
     "/src/archive",
@@ -24,15 +25,17 @@ const MAY_IMPORT: Record<string, string[]> = {
     "/src/http",
     "/src/http/write",
     "/src/http/read",
+    "/src/live",
     "/src/user",
     "/src/stats",
     "/src/archive",
     "/src/d1",
     "/src/event",
   ],
-  "/src/http/write": ["/src/http", "/src/user", "/src/stats", "/src/archive", "/src/d1", "/src/event"],
-  "/src/http/read": ["/src/http", "/src/user", "/src/stats", "/src/archive", "/src/d1", "/src/event"],
-  "/src/http": ["/src/user", "/src/stats", "/src/archive", "/src/d1", "/src/event"],
+  "/src/http/write": ["/src/http", "/src/live", "/src/user", "/src/stats", "/src/archive", "/src/d1", "/src/event"],
+  "/src/http/read": ["/src/http", "/src/live", "/src/user", "/src/stats", "/src/archive", "/src/d1", "/src/event"],
+  "/src/http": ["/src/live", "/src/user", "/src/stats", "/src/archive", "/src/d1", "/src/event"],
+  "/src/live": ["/src/d1", "/src/event"],
   "/src/stats": ["/src/d1", "/src/event"],
   "/src/user": ["/src/archive", "/src/d1", "/src/event"],
   "/src/archive": ["/src/d1", "/src/event"],
@@ -44,6 +47,7 @@ const MAY_IMPORT: Record<string, string[]> = {
 const FREE_FOR_ALL = [
   "/src/limits.ts",
   "/src/settings.ts",
+  "/src/single-run.ts",
   "/src/log-failure.ts",
   "/src/or-timeout.ts",
   "/src/remote-object.ts",
@@ -78,10 +82,11 @@ describe("src", () => {
   });
 });
 
+/** A list, which is looked up and not read. */
+const LIST = "../src/limits.ts";
+
 function tooLong(files: Record<string, string>, lines: number): string[] {
-  // A list, which is looked up and not read.
-  const isList = (file: string) => file === "../src/limits.ts";
-  return Object.keys(files).filter((file) => !isList(file) && files[file]!.split("\n").length - 1 > lines);
+  return Object.keys(files).filter((file) => file !== LIST && files[file]!.split("\n").length - 1 > lines);
 }
 
 /** A file, and the files that it imports, as paths from the project's root. */

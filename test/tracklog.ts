@@ -1,8 +1,12 @@
+import { runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import type { TrackedEvent } from "../src/event/contract.ts";
 import type { JsonObject } from "../src/event/json.ts";
 import { profileOf } from "../src/event/parse-event.ts";
+import { vi } from "vitest";
 import { app } from "../src/app.ts";
+import type { Verdict } from "../src/user/record-event.ts";
+import type { LogState } from "../src/user/stored-values.ts";
 
 // The Worker as the tests use it: through its own fetch, and through the bindings behind it.
 
@@ -16,15 +20,18 @@ export function anEvent(changes: Record<string, unknown> = {}): Record<string, u
   return { event: "signed_up", user_id: "user123", timestamp: "2026-01-02T03:04:05.678Z", properties: {}, ...changes };
 }
 
-/** An event in the form in which a user's log takes it, past the limits of a request. */
+/** An event of a user in the form in which the user's log takes it, past the limits of a request. */
 export function tracked({
   properties = {},
   context = {},
   ...changes
-}: Partial<Omit<TrackedEvent, "properties" | "context">> & { properties?: object; context?: object }): TrackedEvent {
+}: Partial<Omit<TrackedEvent, "properties" | "context">> & {
+  userId: string;
+  properties?: Record<string, unknown>;
+  context?: object;
+}): TrackedEvent {
   return {
     event: "signed_up",
-    userId: "user123",
     timestamp: 1_700_000_000_000,
     messageId: "",
     enrichment: "",
@@ -35,6 +42,45 @@ export function tracked({
     properties: JSON.stringify(properties),
     context: JSON.stringify(context),
   };
+}
+
+type Sent = Omit<Parameters<typeof tracked>[0], "userId">;
+
+/** Records events of a user in the user's log, past the limits of a request. Returns what became of each. */
+export async function record(userId: string, ...sent: Sent[]): Promise<Verdict[]> {
+  const all = sent.map((event) => tracked({ ...event, userId }));
+  const answer = await userLog(userId).record(all, null);
+  if (answer.status !== "recorded") throw new Error(`The user's rate was exceeded by ${all.length} events`);
+  return answer.verdicts;
+}
+
+/** So many different events in the order of their time, the first being number `from`. */
+export function events(count: number, from = 1, changes: Sent = {}): Sent[] {
+  return Array.from({ length: count }, (_, i) => ({ timestamp: 1_700_000_000_000 + from + i, ...changes }));
+}
+
+/** Looks into the storage of a user's object, or changes it. */
+export function inStorage<T>(userId: string, look: (storage: DurableObjectStorage) => T | Promise<T>): Promise<T> {
+  return runInDurableObject(userLog(userId), (_, { storage }) => look(storage));
+}
+
+/** When the alarm of a user's object goes off, in epoch milliseconds. */
+export function alarmOf(userId: string): Promise<number | null> {
+  return inStorage(userId, (storage) => storage.getAlarm());
+}
+
+export function stateOf(userId: string): Promise<LogState | undefined> {
+  return inStorage(userId, ({ kv }) => kv.get<LogState>("log"));
+}
+
+/** How many events D1 has not got yet, as far as the user's object knows. */
+export async function pendingOf(userId: string): Promise<number> {
+  return (await userLog(userId).summary())?.pending ?? 0;
+}
+
+/** Waits until D1 has everything, and the user's object knows. */
+export async function delivered(userId: string, timeout = 5_000): Promise<void> {
+  await vi.waitUntil(async () => (await pendingOf(userId)) === 0, { timeout, interval: 10 });
 }
 
 /** Sends a body to /track; JSON unless it is text already. */

@@ -8,6 +8,11 @@ export function storedKey() {
   return sessionStorage.getItem(NAME);
 }
 
+/** Whether nothing can be asked for before somebody has entered a key. */
+export function isKeyMissing() {
+  return "needsKey" in document.documentElement.dataset && storedKey() === null;
+}
+
 export function forgetKey() {
   sessionStorage.removeItem(NAME);
 }
@@ -70,7 +75,7 @@ export function KeyForm({ refusal, onKey }) {
           onInput=${(event) => setText(event.target.value)}
           ref=${(input) => input?.focus()}
         />
-        ${wasTried && html`<p class="error" role="alert">${refusal.message}</p>`}
+        ${wasTried && refusal && html`<p class="error" role="alert">${refusal.message}</p>`}
         <button class="primary" type="submit">Open</button>
         <p class="quiet">It stays in this tab and is gone when the tab is closed.</p>
       </form>

@@ -10,11 +10,11 @@
  */
 export type D1Failure = "away" | "unmigrated" | "full" | "exhausted" | "busy" | "unknown_version";
 
-// SQLITE_FULL, and the text in developers.cloudflare.com/d1/observability/debug-d1.
-const FULL = /SQLITE_FULL|exceeded maximum DB size|database or disk is full/i;
+// SQLITE_FULL, and the texts in developers.cloudflare.com/d1/observability/debug-d1.
+const FULL = /SQLITE_FULL|exceeded maximum DB size|maximum account storage|database or disk is full/i;
 const EXHAUSTED =
   /(rows (read|written)|daily|free (plan|tier)).{0,60}(limit|exceed|quota)|exceed.{0,60}(rows|daily|free)/i;
-const UNMIGRATED = /no such table/i;
+const UNMIGRATED = /no such (table|column)|has no column named/i;
 const REFUSED = /SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/;
 
 /** Tells from D1's message what kind of failure it is. */

@@ -10,6 +10,7 @@ import { insertEvents } from "./insert-events.ts";
 import type { Rebuild } from "./rebuild.ts";
 import { insertTombstones } from "./replay-erasures.ts";
 import { retentionCutoff } from "./retention.ts";
+import { type WriterCounts, WriterMetrics } from "./writer-metrics.ts";
 import { databaseOfWriter } from "./writer-name.ts";
 
 /** Rows of one user's log, encoded by `encodeEventRow`, at most a statement's worth. */
@@ -32,6 +33,11 @@ export type WriteOutcome =
   /** D1 has everything but the rows with these indexes, which it will never take. */
   { ok: true; refused: number[] } | { ok: false; failure: D1Failure; error: string };
 
+export interface WriterStatus {
+  waiting: Waiting;
+  counts: WriterCounts;
+}
+
 /**
  * Writes to one D1 database for the users of one lane. D1 runs one statement at a time and charges no more for a large
  * one, so many users' events share a statement.
@@ -40,18 +46,25 @@ export type WriteOutcome =
  */
 export class D1Writer extends DurableObject<Env> {
   readonly #directory = new Directory(this.ctx.storage);
-  readonly #line = new GroupCommit<LogOwner>((rows, owners) => {
+  readonly #metrics = new WriterMetrics();
+  readonly #line = new GroupCommit<LogOwner>(async (rows, owners) => {
     const now = Date.now();
     // What leaves an object waits for what it has written: D1 has nobody's rows who is not in the directory.
     this.#directory.enter(owners);
-    return insertEvents(this.#database, rows, retentionCutoff(this.env, now), now);
+    const sizeBytes = await insertEvents(this.#database, rows, retentionCutoff(this.env, now), now);
+    const since = owners.map((owner) => owner.since);
+    this.#metrics.inserted(rows.length, since, Date.now(), sizeBytes);
   });
 
   /** Appends rows. Never throws: an exception would leave the caller with a broken stub and lose what D1 said. */
   async insert({ version, rows, ...owner }: Shipment): Promise<WriteOutcome> {
     const outcome = await this.#answer(version, async () => (await this.#line.add(rows, owner)).refused);
-    if (outcome.ok) this.#directory.served(owner.userId);
-    else this.#directory.waits(owner, Date.now());
+    try {
+      if (outcome.ok) this.#directory.served(owner.userId);
+      else this.#directory.waits(owner, Date.now());
+    } catch (error) {
+      logFailure("directory_not_written", error);
+    }
     return outcome;
   }
 
@@ -94,9 +107,14 @@ export class D1Writer extends DurableObject<Env> {
     this.ctx.storage.kv.put("rebuild", rebuild);
   }
 
-  /** How many users this lane has, and what they wait for. Reads a row for each user. */
-  backlog(): { users: number; waiting: Waiting } {
-    return { users: this.#directory.count(), waiting: this.#directory.waiting() };
+  /** How many users this lane has. Reads a row for each. */
+  userCount(): number {
+    return this.#directory.count();
+  }
+
+  /** What this lane's users wait for, and what it has done since it woke up. Reads a row for each user who waits. */
+  status(): WriterStatus {
+    return { waiting: this.#directory.waiting(), counts: this.#metrics.counts };
   }
 
   /** Users who have waited for D1 since before a time (epoch milliseconds), longest first. */
@@ -113,6 +131,7 @@ export class D1Writer extends DurableObject<Env> {
       return { ok: true, refused };
     } catch (error) {
       const failure = error instanceof LineFullError ? "busy" : d1FailureOf(error);
+      this.#metrics.failed(failure);
       return { ok: false, failure, error: String(error) };
     }
   }

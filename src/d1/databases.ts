@@ -28,11 +28,14 @@ export function chooseDatabase(env: Env, userId: string): string {
 }
 
 /**
- * Spreads texts over `count` places, from 0 on. FNV-1a over UTF-16 units: quick, without state, and even enough. Any
- * other hash would do, but a user's place must never change while rows are on their way.
+ * Spreads texts over `count` places, from 0 on. FNV-1a over UTF-16 units, quick and without state, and then MurmurHash's
+ * finalizer: the lowest bit of FNV is only the parity of the text, so the same users would meet again whatever is put
+ * before their ids. Any other hash would do, but a user's place must never change while rows are on their way.
  */
 export function placeOf(text: string, count: number): number {
   let hashed = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hashed = Math.imul(hashed ^ text.charCodeAt(i), 0x01000193);
-  return (hashed >>> 0) % count;
+  hashed = Math.imul(hashed ^ (hashed >>> 16), 0x85ebca6b);
+  hashed = Math.imul(hashed ^ (hashed >>> 13), 0xc2b2ae35);
+  return ((hashed ^ (hashed >>> 16)) >>> 0) % count;
 }

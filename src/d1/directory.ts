@@ -4,6 +4,8 @@ export interface LogOwner {
   generation: number;
   /** How many events of the log D1 lacks, those on their way included. */
   lacking: number;
+  /** Since when the oldest of these rows waits, in epoch milliseconds; null where they only repeat what D1 may have. */
+  since: number | null;
 }
 
 /** What a database's users wait for. `oldest` is since when, in epoch milliseconds; null where nobody waits. */

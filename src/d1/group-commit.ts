@@ -4,6 +4,7 @@ import {
   MAX_STATEMENT_BYTES,
   MAX_STATEMENT_EVENTS,
   MAX_WAITING_BYTES,
+  MAX_WAITING_TASKS,
   STATEMENT_TIMEOUT_MS,
 } from "../limits.ts";
 import { byteLength } from "../event/json.ts";
@@ -71,8 +72,13 @@ export class GroupCommit<Owner> {
     return this.#join(group, { rows, owner });
   }
 
-  /** Runs something else in the same line: after all that came before it, and before all that comes later. */
+  /**
+   * Runs something else in the same line: after all that came before it, and before all that comes later. Rows never
+   * take the place of such tasks, which have a bound of their own.
+   */
   async run(task: () => Promise<void>): Promise<void> {
+    if (this.#waiting.filter((group) => group.task).length >= MAX_WAITING_TASKS)
+      throw new LineFullError("The writer's line is full");
     const group = this.#enqueue();
     group.task = task;
     group.filled.resolve();
@@ -138,23 +144,37 @@ export class GroupCommit<Owner> {
     }
   }
 
-  /** Inserts rows, and returns the indexes of those that D1 refuses. Rejects where D1 fails on another account. */
+  /**
+   * Inserts rows, and returns the indexes of those that D1 refuses. Rejects where D1 fails on another account.
+   *
+   * Large parts come before small ones, so that the good rows are in D1 early, however many bad ones there are.
+   */
   async #insertAll(rows: string[], owners: Owner[]): Promise<number[]> {
+    const refused: number[] = [];
+    const parts = [{ start: 0, end: rows.length }];
     let statements = 0;
-    const insertRange = async (start: number, end: number): Promise<number[]> => {
-      try {
-        // Where most rows are refused, it is not the rows: the rest counts as refused and is sent again later.
-        if (++statements > MAX_BISECTION_STATEMENTS) return range(start, end);
-        await inTime(this.#insert(rows.slice(start, end), owners));
-        return [];
-      } catch (error) {
-        if (!isRefusal(error)) throw error;
-        if (end - start === 1) return [start];
+    for (const { start, end } of parts) {
+      // Where most rows are refused, it is not the rows: the rest counts as refused and is sent again later.
+      if (++statements > MAX_BISECTION_STATEMENTS) refused.push(...range(start, end));
+      else if (await this.#isTaken(rows.slice(start, end), owners)) continue;
+      else if (end - start === 1) refused.push(start);
+      else {
         const middle = (start + end) >> 1;
-        return [...(await insertRange(start, middle)), ...(await insertRange(middle, end))];
+        parts.push({ start, end: middle }, { start: middle, end });
       }
-    };
-    return insertRange(0, rows.length);
+    }
+    return refused;
+  }
+
+  /** Whether D1 has these rows now, or refuses at least one of them. */
+  async #isTaken(rows: string[], owners: Owner[]): Promise<boolean> {
+    try {
+      await inTime(this.#insert(rows, owners));
+      return true;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return false;
+    }
   }
 }
 

@@ -3,6 +3,10 @@ import { EVENT_ROW_COLUMNS } from "./event-row.ts";
 // D1 allows 100 bound parameters, so the rows come as one JSON array. `place` is a row's place in it.
 const SENT = `SELECT ${EVENT_ROW_COLUMNS.map((column, index) => `value ->> ${index} AS ${column}`).join(", ")}`;
 
+// The limits bound nothing. SQLite leaves a query that has one as it is, and would otherwise parse a row's JSON again for
+// every place that names one of its columns.
+const FROM = "FROM (SELECT key, value FROM json_each(?1) LIMIT -1) LIMIT -1";
+
 /** Rows of an erased log stay out, and so do rows that retention would remove again. */
 const IS_WANTED = `sent.timestamp >= ?2 AND NOT EXISTS
   (SELECT 1 FROM erased WHERE erased.generation = sent.generation AND erased.user_id = sent.user_id)`;
@@ -16,7 +20,7 @@ INSERT INTO feed (written_at, events, keys)
 SELECT ?3, count(*), json_group_array(json_array(timestamp, generation, seq, revision) ORDER BY place)
 FROM (
   SELECT sent.timestamp, sent.generation, sent.seq, max(sent.revision) AS revision, min(sent.place) AS place
-  FROM (${SENT}, key AS place FROM json_each(?1)) AS sent
+  FROM (${SENT}, key AS place ${FROM}) AS sent
   LEFT JOIN events AS known ON known.timestamp = sent.timestamp AND known.generation = sent.generation
     AND known.seq = sent.seq AND known.user_id = sent.user_id
   WHERE sent.revision > coalesce(known.revision, 0) AND ${IS_WANTED}
@@ -25,7 +29,7 @@ HAVING count(*) > 0`;
 
 const INSERT_EVENTS = `
 INSERT INTO events (${EVENT_ROW_COLUMNS.join(", ")}, written_at)
-SELECT *, ?3 FROM (${SENT} FROM json_each(?1)) AS sent WHERE ${IS_WANTED}
+SELECT *, ?3 FROM (${SENT} ${FROM}) AS sent WHERE ${IS_WANTED}
 ON CONFLICT (timestamp, generation, seq, user_id) DO UPDATE SET
   revision = excluded.revision,
   properties = excluded.properties,
@@ -41,16 +45,18 @@ WHERE excluded.revision > events.revision`;
  * @param rows encoded by `encodeEventRow`, together at most MAX_STATEMENT_EVENTS and MAX_STATEMENT_BYTES
  * @param oldest rows that happened before this time (epoch milliseconds) are left out
  * @param now epoch milliseconds
+ * @returns the database's size afterwards, in bytes
  */
 export async function insertEvents(
   database: D1Database,
   rows: readonly string[],
   oldest: number,
   now: number,
-): Promise<void> {
+): Promise<number> {
   const json = `[${rows.join(",")}]`;
-  await database.batch([
+  const [, inserted] = await database.batch([
     database.prepare(APPEND_TO_FEED).bind(json, oldest, now),
     database.prepare(INSERT_EVENTS).bind(json, oldest, now),
   ]);
+  return inserted!.meta.size_after;
 }

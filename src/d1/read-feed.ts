@@ -35,7 +35,7 @@ export interface FeedPage {
  * A page, and the life of the database that it is from. "gone" where a reader cannot go on from its place: the database
  * was rebuilt or restored since, or what comes next has left D1.
  */
-export type FeedAnswer = { kind: "page"; page: FeedPage; incarnation: string } | { kind: "gone" };
+type FeedAnswer = { kind: "page"; page: FeedPage; incarnation: string } | { kind: "gone" };
 
 /** Where a reader begins who has read nothing. */
 export const FEED_START: Record<FeedQuery["order"], FeedPlace> = { asc: [0, 0], desc: [Number.MAX_SAFE_INTEGER, 0] };
@@ -188,7 +188,8 @@ async function linesOf(database: D1Database, looked: Ahead[], query: FeedQuery) 
       query.bytes,
     )
     .all<EventRow & { place: number; count: number }>();
-  const found = new Map(rows.map(({ place, count: _, ...row }) => [place, row]));
+  const found = new Map<number, EventRow>();
+  for (const { place, count: _, ...row } of rows) found.set(place, row);
   const last = rows.at(-1);
   const isFull = last !== undefined && (rows.length === query.limit || rows.length < last.count);
   const end = isFull ? last.place + 1 : looked.length;

@@ -14,7 +14,7 @@ const REMOVE_EVENTS = `DELETE FROM events WHERE (timestamp, generation, seq, use
    ORDER BY timestamp, generation, seq, user_id LIMIT ${RETENTION_CHUNK_ROWS})`;
 
 /** What a run may use up. The next one takes what is left. */
-export interface RetentionBudget {
+interface RetentionBudget {
   statements: number;
   /** Epoch milliseconds. */
   until: number;

@@ -7,7 +7,15 @@ import { writerName } from "./writer-name.ts";
 /** A writer, called over RPC. */
 export type RemoteWriter = RemoteObject<
   D1Writer,
-  "insert" | "erase" | "usersAfter" | "backlog" | "longestWaiting" | "replayErasures" | "rebuild" | "saveRebuild"
+  | "insert"
+  | "erase"
+  | "usersAfter"
+  | "userCount"
+  | "status"
+  | "longestWaiting"
+  | "replayErasures"
+  | "rebuild"
+  | "saveRebuild"
 >;
 
 /** How many writers each database has. */

@@ -2,7 +2,8 @@ import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import type { AppEnv } from "./app-env.ts";
 import { checkKey, type KeyKind, SECRETS } from "./keys.ts";
-import { type KeyFault, problem } from "./problem.ts";
+import type { KeyFault } from "./describe-problem.ts";
+import { problem } from "./problem.ts";
 import { isWithinKeyLimit } from "./key-rate-limit.ts";
 
 /** Lets a request pass if it presents a key of this kind, and keeps the key's name as the source of its events. */

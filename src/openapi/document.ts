@@ -3,10 +3,12 @@ import { databasesOperation } from "./operations/databases.ts";
 import { feedOperation } from "./operations/feed.ts";
 import { healthOperation } from "./operations/health.ts";
 import { openapiOperation } from "./operations/openapi.ts";
-import { type JsonSchema, type Operation, published, publishedExample } from "./operation.ts";
+import type { JsonSchema, Operation } from "./operation.ts";
+import { published } from "./published-operation.ts";
+import { publishedExample, sharedResponses } from "./published-responses.ts";
 import { schemas } from "./schemas.ts";
 import { sdkSettingsOperations } from "./operations/sdk-settings.ts";
-import { segmentOperations } from "./operations/segment.ts";
+import { SEGMENT_TAG, segmentOperations } from "./operations/segment.ts";
 import { problemExample, SHARED_PROBLEMS } from "./shared-problems.ts";
 import { statsOperations } from "./operations/stats.ts";
 import { startPageOperation } from "./operations/start-page.ts";
@@ -15,12 +17,17 @@ import { userOperations } from "./operations/users.ts";
 
 const DESCRIPTION = `An event-tracking endpoint: exact, ordered, never lost.
 
-Every route but this document's and the health check's needs a key: a write key to send, a read key to read and erase. A deployment for local
-development, \`npm run dev\`, needs none.
+Most operations need a key, and each names its kind: a write key to send, a read key to read and erase. The security schemes say in which
+ways a key may come. A deployment for local development, \`npm run dev\`, needs none.
 
 A 2xx is durable. On 429 and 503, send the whole request again: what was stored is not stored twice. Everything that is
 refused is answered with an RFC 9457 problem; an unknown path is 404 and an unknown method 405, as in
 \`components.responses\`.`;
+
+/** What is more to say about a tag; the page at /docs folds those that are `x-folded`. */
+const TAGS: Record<string, JsonSchema> = {
+  [SEGMENT_TAG]: { description: "For existing SDKs, whose host is all that changes.", "x-folded": true },
+};
 
 /** The OpenAPI document of the whole API. */
 export function openapiDocument() {
@@ -28,32 +35,43 @@ export function openapiDocument() {
     trackOperation,
     ...userOperations,
     feedOperation,
-    ...segmentOperations,
-    ...sdkSettingsOperations,
     ...statsOperations,
     databasesOperation,
     healthOperation,
     openapiOperation,
     startPageOperation,
+    // Last, so that a reader meets Tracklog's own routes first.
+    ...segmentOperations,
+    ...sdkSettingsOperations,
   ];
   return {
     openapi: "3.1.0",
     info: { title: "Tracklog", version, description: DESCRIPTION, license: { name: "MIT", identifier: "MIT" } },
-    servers: [{ url: "/" }],
-    tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name })),
+    tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name, ...TAGS[name] })),
     paths: pathsOf(operations),
     components: {
       schemas: schemas(),
       securitySchemes: {
-        bearer: { type: "http", scheme: "bearer" },
-        basic: { type: "http", scheme: "basic", description: "The key is the user name; any password." },
-        apiKey: { type: "apiKey", in: "header", name: "x-api-key" },
-        writeKey: { type: "apiKey", in: "query", name: "writeKey", description: "For beacons." },
+        writeKey: {
+          type: "http",
+          scheme: "bearer",
+          description:
+            "One of `WRITE_KEYS`: sends events, and nothing else. It may also come as the user name of Basic (any password), as " +
+            "the header `x-api-key`, or in the query as `writeKey`, for beacons; in Segment's protocol also as `writeKey` in the body.",
+        },
+        readKey: {
+          type: "http",
+          scheme: "bearer",
+          description:
+            "One of `READ_KEYS`: reads and erases. It may also come as the user name of Basic (any password), or as the header " +
+            "`x-api-key`.",
+        },
       },
       examples: Object.fromEntries(
         Object.entries(SHARED_PROBLEMS).map(([name, example]) => [name, publishedExample(example)]),
       ),
       responses: {
+        ...sharedResponses(operations),
         UnknownPath: everywhere(
           "There is nothing at this path.",
           problemExample(

@@ -1,5 +1,6 @@
 import { DEFAULT_RATE_LIMIT_BURST_EVENTS, DEFAULT_RATE_LIMIT_EVENTS_PER_SECOND, MAX_REQUEST_BYTES } from "../limits.ts";
-import { type Problem, renderProblem } from "../http/problem.ts";
+import type { Problem } from "../http/describe-problem.ts";
+import { renderProblem } from "../http/problem.ts";
 import type { Example, ExampleRequest } from "./example.ts";
 
 /** The request id of the examples. */
@@ -30,6 +31,14 @@ export const SHARED_PROBLEMS = {
     kind: "read",
     fault: "missing",
   }),
+  not_json: problemExample(
+    "A message that is not JSON",
+    {
+      reason: "malformed_body",
+      detail: "is not valid JSON: see line 1, character 18 (a comma too many before it, or a value missing)",
+    },
+    { repeat: { text: '{"type": "track",}', times: 1 } },
+  ),
   too_many_bytes: problemExample(
     "A body of more than 1 MiB, after it was inflated",
     { reason: "body_too_large", limit: MAX_REQUEST_BYTES, actual: MAX_REQUEST_BYTES + 1, unit: "bytes" },

@@ -41,17 +41,18 @@ export async function databaseStates(env: Env): Promise<{ states: DatabaseState[
 }
 
 async function stateOf(env: Env, name: string): Promise<DatabaseState> {
-  const lanes = Array.from({ length: writerLanes(env) }, (_, lane) => writerOfLane(env, name, lane).backlog());
-  const [{ results, meta }, backlogs] = await Promise.all([
+  const lanes = Array.from({ length: writerLanes(env) }, (_, lane) => writerOfLane(env, name, lane));
+  const [{ results, meta }, counts, statuses] = await Promise.all([
     databaseNamed(env, name).prepare(LAG).all<DatabaseState["lag"]>(),
-    Promise.all(lanes),
+    Promise.all(lanes.map((lane) => lane.userCount())),
+    Promise.all(lanes.map((lane) => lane.status())),
   ]);
-  const waiting = backlogs.map((backlog) => backlog.waiting);
+  const waiting = statuses.map((status) => status.waiting);
   const since = waiting.flatMap(({ oldest }) => (oldest === null ? [] : [oldest]));
   return {
     name,
     bytes: meta.size_after,
-    users: backlogs.reduce((sum, { users }) => sum + users, 0),
+    users: counts.reduce((sum, count) => sum + count, 0),
     waiting: {
       users: waiting.reduce((sum, { users }) => sum + users, 0),
       events: waiting.reduce((sum, { events }) => sum + events, 0),

@@ -55,7 +55,7 @@ function addedUp(rows: StatsRow[]): StatsRow[] {
     if (!known) groups.set(group, row);
     else {
       known.events += row.events;
-      if (row.users != null) known.users = (known.users ?? 0) + row.users;
+      if (typeof row.users === "number") known.users = (known.users ?? 0) + row.users;
     }
   }
   return [...groups.values()];
@@ -63,6 +63,9 @@ function addedUp(rows: StatsRow[]): StatsRow[] {
 
 /** By time, and within it the most frequent first. */
 function inOrder(rows: StatsRow[]): StatsRow[] {
-  const nameOf = ({ event = "", key = "", verdict = "" }: StatsRow) => `${event}\n${key}\n${verdict}`;
   return rows.sort((a, b) => (a.time ?? 0) - (b.time ?? 0) || b.events - a.events || (nameOf(a) < nameOf(b) ? -1 : 1));
+}
+
+function nameOf({ event = "", key = "", verdict = "" }: StatsRow): string {
+  return `${event}\n${key}\n${verdict}`;
 }

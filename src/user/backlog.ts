@@ -18,7 +18,7 @@ interface Entry {
   isRefused: boolean;
 }
 
-/** The next rows for D1, at most a statement's worth. */
+/** The next rows for D1, at most a statement's worth; none where a pack has come to nothing and only has to be settled. */
 export interface Shipment {
   entries: Entry[];
   /** Encoded by `encodeEventRow`. */
@@ -41,10 +41,13 @@ export class Backlog {
   /** By key as text, oldest first. */
   #entries = new Map<string, Entry>();
   #packs: LogState["packs"];
-  /** The keys of the first pack that D1 lacks still, once it was loaded. */
+  /** The keys of the first pack that D1 lacks still, once it was loaded, and how many the pack has on disk. */
   #pack: Map<string, Entry> | null = null;
+  #packSize = 0;
   #keyBytes = 0;
   #rowBytes = 0;
+  /** While D1 is away, rows stay in storage: the objects of a class share an isolate's memory. */
+  #keepsRows = true;
 
   constructor(values: ValueStore, state?: LogState) {
     this.#values = values;
@@ -54,13 +57,16 @@ export class Backlog {
 
   /** How many events D1 lacks, or has in an older revision only. */
   get size(): number {
-    return this.#entries.size + this.#packs.keys;
+    const settled = this.#pack ? this.#packSize - this.#pack.size : 0;
+    return this.#entries.size + this.#packs.keys - settled;
   }
 
   /** Notes an event that was just recorded. */
   note(key: EventKey, row: string): void {
-    const keep = this.#rowBytes + row.length <= MAX_BACKLOG_ROW_BYTES;
+    const keep = this.#keepsRows && this.#rowBytes + row.length <= MAX_BACKLOG_ROW_BYTES;
     this.#remove(textOf(key));
+    // Its newest revision is in the log, so an older entry has nothing to add.
+    if (this.#pack?.delete(textOf(key))) this.#endPack();
     this.#add({ key, row: keep ? row : null, isRefused: false });
   }
 
@@ -70,16 +76,16 @@ export class Backlog {
     return { backlog: [...this.#entries.values()].map(({ key }) => key), packs: this.#packs };
   }
 
-  /** Lets go of the rows in memory while D1 is away: the objects of a class share an isolate's memory. */
+  /** Lets go of the rows in memory, and keeps no more of them until D1 takes some again. */
   releaseRows(): void {
     for (const entry of this.#entries.values()) entry.row = null;
-    this.#pack = null;
     this.#rowBytes = 0;
+    this.#keepsRows = false;
   }
 
   /** Makes the rows that D1 has refused due again. */
   retryRefused(): void {
-    for (const entry of this.#entries.values()) entry.isRefused = false;
+    for (const entry of this.#inOrder()) entry.isRefused = false;
   }
 
   /**
@@ -92,7 +98,7 @@ export class Backlog {
     const maxRows = isCautious ? MAX_RETRY_ROWS : MAX_STATEMENT_EVENTS;
     const shipment: Shipment = { entries: [], rows: [] };
     let bytes = 0;
-    for (const entry of [...(this.#pack ?? []), ...this.#entries].map(([, value]) => value)) {
+    for (const entry of this.#inOrder()) {
       if (entry.isRefused) continue;
       if (shipment.rows.length === maxRows) break;
       const row = entry.row ?? read(entry.key);
@@ -107,7 +113,7 @@ export class Backlog {
       shipment.entries.push(entry);
       shipment.rows.push(row);
     }
-    return shipment.rows.length > 0 ? shipment : null;
+    return shipment.rows.length > 0 || this.#isPackDone() ? shipment : null;
   }
 
   /**
@@ -117,6 +123,7 @@ export class Backlog {
    * @returns whether a pack is done, so that the log's state has to be written
    */
   settle({ entries }: Shipment, refused: readonly number[]): boolean {
+    this.#keepsRows = true;
     for (const index of refused) entries[index]!.isRefused = true;
     for (const entry of entries.filter(({ isRefused }) => !isRefused)) {
       const text = textOf(entry.key);
@@ -124,6 +131,13 @@ export class Backlog {
       else if (this.#entries.get(text) === entry) this.#remove(text);
     }
     return this.#endPack();
+  }
+
+  /** The oldest ones that are in memory. What has come since they spilled waits for the packs before it. */
+  #inOrder(): Entry[] {
+    const { first, next } = this.#packs;
+    const isLast = next - first <= 1;
+    return [...(this.#pack?.values() ?? []), ...(isLast ? this.#entries.values() : [])];
   }
 
   #add(entry: Entry): void {
@@ -155,18 +169,24 @@ export class Backlog {
   #loadPack(): void {
     if (this.#pack || this.#packs.first === this.#packs.next) return;
     const keys = this.#values.get(`backlog:${this.#packs.first}`) ?? [];
-    this.#pack = new Map(keys.map((key) => [textOf(key), { key, row: null, isRefused: false }]));
+    const entries = keys.map((key) => [textOf(key), { key, row: null, isRefused: false }] as const);
+    this.#packSize = keys.length;
+    // An event that was updated since is among the entries, and D1 must not get it twice in a statement.
+    this.#pack = new Map(entries.filter(([text]) => !this.#entries.has(text)));
+  }
+
+  #isPackDone(): boolean {
+    return this.#pack?.values().every(({ isRefused }) => isRefused) ?? false;
   }
 
   /** Deletes the first pack once D1 has all of it. What D1 refused of it goes on in the state. */
   #endPack(): boolean {
-    if (!this.#pack || [...this.#pack.values()].some(({ isRefused }) => !isRefused)) return false;
+    if (!this.#pack || !this.#isPackDone()) return false;
     const { first, next, keys } = this.#packs;
-    const size = this.#values.get(`backlog:${first}`)?.length ?? 0;
     this.#values.delete(`backlog:${first}`);
-    for (const [text, entry] of this.#pack) if (!this.#entries.has(text)) this.#add(entry);
+    for (const entry of this.#pack.values()) this.#add(entry);
     this.#pack = null;
-    this.#packs = { first: first + 1, next, keys: keys - size };
+    this.#packs = { first: first + 1, next, keys: keys - this.#packSize };
     return true;
   }
 }

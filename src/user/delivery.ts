@@ -1,4 +1,5 @@
 import type { D1Failure } from "../d1/d1-failure.ts";
+import type { WriteOutcome } from "../d1/d1-writer.ts";
 import { EVENT_ROW_VERSION } from "../d1/event-row.ts";
 import { ALARM_OVERDUE_MS, MAX_DELIVERY_RUN_MS, MAX_LASTING_DELAY_MS, SAFEGUARD_DELAY_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
@@ -8,7 +9,13 @@ import { retryDelay } from "./retry-delay.ts";
 import type { ValueStore } from "./stored-values.ts";
 
 /** What a part of a run came to: all done, time up with more to do, or D1's trouble. */
-type Progress = { kind: "done" } | { kind: "more" } | { kind: "failed"; failure: D1Failure; error: string };
+type Progress = { kind: "done" } | { kind: "more" } | Failed;
+
+interface Failed {
+  kind: "failed";
+  failure: D1Failure;
+  error: string;
+}
 
 const DONE: Progress = { kind: "done" };
 
@@ -40,19 +47,23 @@ export class Delivery {
     this.#values = values;
     this.#failures = values.get("failures") ?? 0;
     this.#afterRun = afterRun;
+    // A new log has no alarm. To ask would be an await, and end the transaction with its event before the alarm is set.
+    if (!log.state) this.#alarmAt = null;
   }
 
   /**
    * Makes sure that what was just recorded is delivered. To be awaited before it is answered: an alarm is on disk then.
-   * One alarm serves all events until it goes off; one that is set is never moved, or a busy user would push it away
-   * for ever.
+   * One alarm serves all events until it goes off; it is never pushed away, or a busy user would do so for ever.
    *
    * @param now epoch milliseconds
    */
   async expect(now: number): Promise<void> {
+    const latest = now + SAFEGUARD_DELAY_MS;
     const alarmAt = await this.#alarm();
-    if (alarmAt === null || alarmAt < now - ALARM_OVERDUE_MS) await this.#setAlarm(now + SAFEGUARD_DELAY_MS);
-    // While D1 is away, the alarm's back-off holds for new events, too.
+    const isOverdue = alarmAt !== null && alarmAt < now - ALARM_OVERDUE_MS;
+    // While D1 is away, the alarm's back-off holds for new events, too. Otherwise a far one is for a refused row alone.
+    const isFarOff = alarmAt !== null && alarmAt > latest && this.#failures === 0;
+    if (alarmAt === null || isOverdue || isFarOff) await this.#setAlarm(latest);
     if (this.#failures === 0) this.#runSoon();
   }
 
@@ -75,6 +86,11 @@ export class Delivery {
     await this.#run();
   }
 
+  /** To be called when all storage was given back, and the alarm with it. */
+  forgetAlarm(): void {
+    this.#alarmAt = null;
+  }
+
   #runSoon(): void {
     if (this.#isDueSoon) return;
     this.#isDueSoon = true;
@@ -90,31 +106,38 @@ export class Delivery {
 
   async #deliver(): Promise<void> {
     this.#isDueSoon = false;
+    try {
+      const failed = await this.#deliverAll();
+      if (failed) return await this.#retryLater(failed.failure, `d1_${failed.failure}`, failed.error);
+    } catch (error) {
+      // The object's own storage. D1 had its answers in time, or nothing was sent.
+      await this.#retryLater("away", "log_storage_failed", error);
+    }
+  }
+
+  /** Returns D1's trouble, if any. Rejects with what the object's own storage throws. */
+  async #deliverAll(): Promise<Failed | undefined> {
     if (Date.now() >= this.#refusedUntil) this.#log.backlog.retryRefused();
     const until = Date.now() + MAX_DELIVERY_RUN_MS;
-    let progress: Progress[];
-    try {
-      // Both are tried: they may be about two databases, of which only one fails.
-      progress = [await this.#deliverErasures(until), await this.#deliverEvents(until)];
-    } catch (error) {
-      // The object's own storage. D1 had its answers in time, or none was sent.
-      progress = [{ kind: "failed", failure: "away", error: String(error) }];
-    }
+    // Both are tried: they may be about two databases, of which only one fails.
+    const progress = [await this.#deliverErasures(until), await this.#deliverEvents(until)];
     const failed = progress.find((part) => part.kind === "failed");
-    if (failed) return this.#retryLater(failed.failure, failed.error);
+    if (failed) return failed;
     if (progress.some(({ kind }) => kind === "more")) await this.#setAlarm(Date.now());
-    else if (this.#log.backlog.size > 0 && (await this.#alarm()) === null) await this.#setAlarm(this.#refusedUntil);
+    else if (this.#log.backlog.size > 0 && (await this.#alarm()) === null)
+      await this.#setAlarm(Math.max(this.#refusedUntil, Date.now() + SAFEGUARD_DELAY_MS));
     if (this.#failures > 0) this.#values.delete("failures");
     this.#failures = 0;
     await this.#afterRun();
+    return undefined;
   }
 
   /** The alarm comes first: what is only bookkeeping may fail. */
-  async #retryLater(failure: D1Failure, error: string): Promise<void> {
+  async #retryLater(failure: D1Failure, name: string, error: unknown): Promise<void> {
     this.#failures++;
     await this.#setAlarm(Date.now() + retryDelay(failure, this.#failures, Math.random()));
     this.#log.backlog.releaseRows();
-    logFailure(`d1_${failure}`, error, { failures: this.#failures });
+    logFailure(name, error, { failures: this.#failures });
     try {
       this.#values.put("failures", this.#failures);
     } catch (cause) {
@@ -153,8 +176,12 @@ export class Delivery {
       if (!state || !shipment) return DONE;
       if (Date.now() >= until) return { kind: "more" };
       const { userId, database, generation } = state;
-      const shipped = { version: EVENT_ROW_VERSION, userId, generation, lacking: backlog.size, rows: shipment.rows };
-      const outcome = await callWriter(this.#env, database, userId, (to) => to.insert(shipped));
+      const { rows } = shipment;
+      const shipped = { version: EVENT_ROW_VERSION, userId, generation, lacking: backlog.size, since: null, rows };
+      const outcome: WriteOutcome =
+        rows.length > 0
+          ? await callWriter(this.#env, database, userId, (to) => to.insert(shipped))
+          : { ok: true, refused: [] };
       if (!outcome.ok) return { kind: "failed", failure: outcome.failure, error: outcome.error };
       this.#log.settle(backlog, shipment, outcome.refused);
       if (outcome.refused.length > 0) this.#refusedUntil = Date.now() + MAX_LASTING_DELAY_MS;
@@ -165,9 +192,10 @@ export class Delivery {
   async #alarm(): Promise<number | null> {
     if (this.#alarmAt === undefined) {
       const found = await this.#ctx.storage.getAlarm();
-      this.#alarmAt ??= found;
+      // Unless another request has set it, or it has gone off, in the meantime.
+      if (this.#alarmAt === undefined) this.#alarmAt = found;
     }
-    return this.#alarmAt;
+    return this.#alarmAt ?? null;
   }
 
   async #setAlarm(at: number): Promise<void> {

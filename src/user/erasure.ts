@@ -7,7 +7,7 @@ import type { LogState, ValueStore } from "./stored-values.ts";
  * rows could only be found by reading all of it. The keys are times and numbers; what the user did is gone at once.
  */
 export function eraseEventTable(sql: SqlStorage, values: ValueStore, state: LogState): void {
-  const { userId, database, generation, headSeq: events } = state;
+  const { userId, database, generation } = state;
   let next = 0;
   let pack: ErasedKey[] = [];
   for (const { timestamp, seq } of state.only ? [state.only] : keysOf(sql)) {
@@ -17,7 +17,7 @@ export function eraseEventTable(sql: SqlStorage, values: ValueStore, state: LogS
     pack = [];
   }
   if (pack.length > 0) values.put(`erased:${generation}:${next++}`, pack);
-  values.put(`erasure:${generation}`, { userId, database, events, first: 0, next });
+  values.put(`erasure:${generation}`, { userId, database, first: 0, next });
 }
 
 function keysOf(sql: SqlStorage): Iterable<{ timestamp: number; seq: number }> {

@@ -5,16 +5,18 @@ import { Backlog, type Shipment } from "./backlog.ts";
 import { eraseEventTable } from "./erasure.ts";
 import {
   createEventTable,
-  type EventKey,
   dropEventTable,
+  type EventKey,
   insertRow,
   keyOf,
   type LogRow,
   readRow,
   storedEventOf,
 } from "./event-table.ts";
-import { created, newRow, recordEvent, type Verdict, withKnownTime } from "./record-event.ts";
+import { recordEvent, type Recorded, recordOnly, type Verdict } from "./record-event.ts";
+import { withKnownTime } from "./known-time.ts";
 import type { LogState, ValueStore } from "./stored-values.ts";
+import { verdictDetail } from "./verdict-detail.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
 /**
@@ -52,18 +54,29 @@ export class EventLog {
    *
    * @param bucket the user's rate after this request; written where the request records something
    * @param now when the request was received, in epoch milliseconds
+   * @param isDetailed whether the verdicts say what changed
    */
-  record(events: readonly TrackedEvent[], source: string | null, bucket: TokenBucket, now: number): Verdict[] {
+  record(
+    events: readonly TrackedEvent[],
+    source: string | null,
+    bucket: TokenBucket,
+    now: number,
+    isDetailed = false,
+  ): Verdict[] {
     return this.#transaction(() => {
       const state = this.#state ? { ...this.#state, bucket } : this.#newState(bucket);
-      const recorded = this.#state
-        ? this.#recordInTable(state, events, source, now)
-        : this.#recordFirst(state, events, source, now);
+      const timed = events.map((event) => withKnownTime(this.#values, event));
+      const recorded = isOfOneEvent(state, timed)
+        ? recordOnly(state, timed, source, now)
+        : this.#recordInTable(state, timed, source, now);
       const changed = recorded.flatMap(({ changed: row }) => row ?? []);
       for (const row of changed) this.#backlog.note(keyOf(row), encode(row, state));
-      // Also where an event that had no table has moved into one, even if all that came now is a duplicate.
-      if (changed.length > 0 || this.#state?.only) this.#write({ ...state, ...this.#backlog.stored() });
-      return recorded.map(({ verdict }) => verdict);
+      if (changed.length > 0) this.#write({ ...state, ...this.#backlog.stored() });
+      if (!isDetailed) return recorded.map(({ verdict }) => verdict);
+      return recorded.map(({ verdict, changed: row, before }) => ({
+        ...verdict,
+        detail: verdictDetail(state.generation, row, before),
+      }));
     });
   }
 
@@ -79,10 +92,12 @@ export class EventLog {
 
   /** Notes what D1 has got. Free unless a pack of the backlog is done. */
   settle(backlog: Backlog, shipment: Shipment, refused: readonly number[]): void {
+    // Where the user was erased while D1 was awaited, this is the old log's backlog: its packs are gone, and what has
+    // their names now is the new log's.
+    if (backlog !== this.#backlog) return;
     this.#transaction(() => {
-      // Where the user was erased while D1 was awaited, this is the old log's backlog, and nothing is to be written.
-      const isDone = backlog.settle(shipment, refused);
-      if (isDone && backlog === this.#backlog && this.#state) this.#write({ ...this.#state, ...backlog.stored() });
+      const isPackDone = backlog.settle(shipment, refused);
+      if (isPackDone && this.#state) this.#write({ ...this.#state, ...backlog.stored() });
     });
   }
 
@@ -102,26 +117,13 @@ export class EventLog {
     return state.headSeq;
   }
 
-  /** A single event of a new user needs no table: it is a part of the state until another request comes. */
-  #recordFirst(state: LogState, events: readonly TrackedEvent[], source: string | null, now: number) {
-    const [event, ...others] = events;
-    if (!event || others.length > 0) {
-      createEventTable(this.#storage.sql);
-      return this.#recordInTable(state, events, source, now);
-    }
-    const timed = withKnownTime(this.#values, event);
-    state.only = newRow(state, timed, source, now);
-    return [{ verdict: created(state, timed), changed: state.only }];
-  }
-
-  #recordInTable(state: LogState, events: readonly TrackedEvent[], source: string | null, now: number) {
+  /** Makes the table for what needs one: an event besides the first. So something is recorded whenever it is made. */
+  #recordInTable(state: LogState, events: readonly TrackedEvent[], source: string | null, now: number): Recorded[] {
     const { sql } = this.#storage;
-    if (state.only) {
-      createEventTable(sql);
-      insertRow(sql, state.only);
-      delete state.only;
-    }
-    return events.map((event) => recordEvent({ sql, values: this.#values, state }, event, source, now));
+    if (state.headSeq === 0 || state.only) createEventTable(sql);
+    if (state.only) insertRow(sql, state.only);
+    delete state.only;
+    return events.map((event) => recordEvent(sql, state, event, source, now));
   }
 
   #read(key: EventKey): LogRow | undefined {
@@ -157,6 +159,20 @@ export class EventLog {
       throw error;
     }
   }
+}
+
+/** Whether a log needs no table, also after these events: they are all one event, sent again or updated. */
+function isOfOneEvent({ headSeq, only }: LogState, events: readonly TrackedEvent[]): boolean {
+  if (headSeq > 0 && !only) return false;
+  const [first] = events;
+  const [timestamp, event, messageId] = only
+    ? keyOf(only)
+    : first
+      ? [first.timestamp, first.event, first.messageId]
+      : [];
+  return events.every(
+    (other) => other.timestamp === timestamp && other.event === event && other.messageId === messageId,
+  );
 }
 
 function encode(row: LogRow, { userId, generation }: LogState): string {

@@ -76,7 +76,8 @@ export function keyOf(row: LogRow): EventKey {
 }
 
 /** The event as everybody but the log sees it. The client's own context wins over what the edge added. */
-export function storedEventOf({ versions: _, enrichment, ...row }: LogRow): StoredEvent {
+export function storedEventOf(stored: LogRow): StoredEvent {
+  const { versions: _, enrichment, ...row } = stored;
   const context = enrichment === null ? row.context : withDefaults(row.context, enrichment);
   return { ...row, message_id: row.message_id || null, context };
 }

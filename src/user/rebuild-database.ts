@@ -31,8 +31,8 @@ export async function rebuildDatabase(
 ): Promise<RebuildAnswer> {
   const lanes = Array.from({ length: writerLanes(env) }, (_, lane) => writerOfLane(env, database, lane));
   const [keeper] = lanes;
-  const counts = await Promise.all(lanes.map((lane) => lane.backlog()));
-  const totalUsers = counts.reduce((sum, { users }) => sum + users, 0);
+  const counts = await Promise.all(lanes.map((lane) => lane.userCount()));
+  const totalUsers = counts.reduce((sum, users) => sum + users, 0);
   const known = restart ? null : await keeper!.rebuild();
   let rebuild = known && known.stage !== "done" ? known : newRebuild(clock());
   try {

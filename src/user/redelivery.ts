@@ -35,7 +35,7 @@ export async function redeliver(
     last = row;
   }
   if (!last) return { ok: true, events: 0, next: null };
-  const shipment = { version: EVENT_ROW_VERSION, userId, generation, lacking: rows.length, rows };
+  const shipment = { version: EVENT_ROW_VERSION, userId, generation, lacking: rows.length, since: null, rows };
   const outcome = await callWriter(env, database, userId, (writer) => writer.insert(shipment));
   if (!outcome.ok) return { ok: false, error: outcome.error };
   const isWhole = only !== undefined || (!isCut && rows.length < MAX_STATEMENT_EVENTS);

@@ -26,11 +26,9 @@ export interface LogState {
 }
 
 /** What D1 has still to forget of an erased log. */
-interface PendingErasure {
+export interface PendingErasure {
   userId: string;
   database: string;
-  /** How many events the log had. */
-  events: number;
   /** The packs of keys to delete: `erased:<generation>:first` up to but not including `erased:<generation>:next`. */
   first: number;
   next: number;
@@ -47,7 +45,7 @@ interface StoredValues {
   [pack: `backlog:${number}`]: EventKey[];
   /**
    * The time of a message that has an id and no time of its own, by event and id: what it is found by when it is sent
-   * again. Written by record-event.ts, until the erasure.
+   * again. Written by known-time.ts, until the erasure.
    */
   [time: `time:${string}`]: number;
   /** Written by erasure.ts, by generation, until D1 has forgotten. */
@@ -60,7 +58,7 @@ interface StoredValues {
   suppressed: true;
 }
 
-type Name = keyof StoredValues & string;
+type Name = keyof StoredValues;
 
 /** The key-value storage of a user's object, typed. Synchronous, and part of the transaction that is under way. */
 export class ValueStore {
@@ -90,6 +88,6 @@ export class ValueStore {
 
   /** Deletes every value of a family. */
   deleteAll(family: "backlog" | "time"): void {
-    for (const [name] of [...this.#kv.list({ prefix: `${family}:` })]) this.#kv.delete(name);
+    for (const name of Array.from(this.#kv.list({ prefix: `${family}:` }), ([found]) => found)) this.#kv.delete(name);
   }
 }

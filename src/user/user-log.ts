@@ -27,8 +27,10 @@ export class UserLog extends DurableObject<Env> {
   /**
    * Records a request's events of this user, in their order. The answer leaves when they are on disk.
    * Throws where an event is another user's: it would be found by nobody.
+   *
+   * @param isDetailed whether the verdicts say what changed, for those who watch
    */
-  async record(events: TrackedEvent[], source: string | null): Promise<RecordAnswer> {
+  async record(events: TrackedEvent[], source: string | null, isDetailed = false): Promise<RecordAnswer> {
     if (events.some(({ userId }) => userId !== this.#name)) throw new Error("An event is not this log's user's");
     if (this.#isSuppressed) return { status: "recorded", verdicts: events.map(() => ({ status: "suppressed" })) };
 
@@ -37,7 +39,7 @@ export class UserLog extends DurableObject<Env> {
     const taken = takeTokens(this.#bucket, events.length, now, limit);
     if (!taken.ok) return { status: "rate_limited", limit, retryAfterMs: taken.retryAfterMs };
 
-    const verdicts = this.#log.record(events, source, taken.bucket, now);
+    const verdicts = this.#log.record(events, source, taken.bucket, now, isDetailed);
     this.#bucket = taken.bucket;
     // Where all were duplicates, too, if D1 lacks some: when their first answer was lost, so may have been their alarm.
     if (this.#log.backlog.size > 0) await this.#delivery.expect(now);
@@ -101,7 +103,9 @@ export class UserLog extends DurableObject<Env> {
   /** Gives all storage back when nothing is left to remember: emptied tables would still be billed. */
   async #releaseIfEmpty(): Promise<void> {
     const isEmpty = !this.#log.state && !this.#isSuppressed && this.#values.erasures().length === 0;
-    if (isEmpty) await this.ctx.storage.deleteAll();
+    if (!isEmpty) return;
+    this.#delivery.forgetAlarm();
+    await this.ctx.storage.deleteAll();
   }
 
   /** The user's id. The log keeps it, too: the platform does not tell an object that is addressed by its id alone. */

@@ -1,6 +1,6 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, it } from "vitest";
+import { afterEach, describe, it } from "vitest";
 import { chooseDatabase, databaseNamed, databaseNames } from "../../src/d1/databases.ts";
 import type { UserLog } from "../../src/user/user-log.ts";
 import { newUser, rowsOf, tracked, userLog } from "../tracklog.ts";
@@ -18,13 +18,13 @@ function userForSecond(): string {
   }
 }
 
-/** Lets the object of a user see a second database, and that database's writer as well. */
-async function bindSecond(user: string) {
-  for (const stub of [userLog(user), env.D1_WRITER.getByName("DB_1")])
-    await runInDurableObject(stub as DurableObjectStub, (instance) => {
-      Object.assign(instance, { env: binding("DB_1") });
-    });
+/** Binds a second database for all objects, or not: they have the same env as the test. */
+function bindSecond(isBound: boolean) {
+  if (isBound) Object.assign(env, { DB_1: env.SECOND_DB });
+  else delete (env as unknown as { DB_1?: D1Database }).DB_1;
 }
+
+afterEach(() => bindSecond(false));
 
 function record(user: string, timestamp: number) {
   return userLog(user).record([tracked({ userId: user, timestamp })], null);
@@ -66,14 +66,14 @@ describe("a log", () => {
     const old = userForSecond();
     await record(old, 1);
     await runDurableObjectAlarm(userLog(old));
-    await bindSecond(old);
+    bindSecond(true);
     await record(old, 2);
     await runDurableObjectAlarm(userLog(old));
     expect(await rowsOf(old)).toHaveLength(2);
     expect(await countIn(env.SECOND_DB, old)).toBe(0);
 
     const since = userForSecond();
-    await bindSecond(since);
+    bindSecond(true);
     await record(since, 1);
     await runDurableObjectAlarm(userLog(since));
     expect(await rowsOf(since)).toHaveLength(0);
@@ -84,7 +84,7 @@ describe("a log", () => {
     const user = userForSecond();
     await record(user, 1);
     await runDurableObjectAlarm(userLog(user));
-    await bindSecond(user);
+    bindSecond(true);
     await runInDurableObject(userLog(user), (log: UserLog) => log.erase());
     await record(user, 2);
     await runInDurableObject(userLog(user), (log: UserLog) => log.erase());

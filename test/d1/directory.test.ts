@@ -66,7 +66,7 @@ describe("the directory of a database's users", () => {
     await vi.waitFor(async () => expect(await stored(query, user)).toMatchObject([{ events: 2 }]), 10_000);
     const [waiting] = await stored<{ since: number }>(query, user);
     expect(waiting!.since).toBeGreaterThanOrEqual(began);
-    expect((await writer().backlog()).waiting).toMatchObject({ users: 1, events: 2, oldest: waiting!.since });
+    expect((await writer().status()).waiting).toMatchObject({ users: 1, events: 2, oldest: waiting!.since });
     expect(await writer().longestWaiting(Date.now() + 1, 10)).toEqual([user]);
 
     d1.mockRestore();
@@ -79,7 +79,7 @@ describe("the directory of a database's users", () => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     const d1 = vi.spyOn(env.DB, "batch").mockRejectedValue(new Error("Exceeded maximum DB size"));
     await track(anEvent({ user_id: user }));
-    await vi.waitFor(async () => expect((await writer().backlog()).waiting.users).toBe(1), 10_000);
+    await vi.waitFor(async () => expect((await writer().status()).waiting.users).toBe(1), 10_000);
     await runInDurableObject(env.USER_LOG.getByName(user), (_, { storage }) => storage.deleteAlarm());
     d1.mockRestore();
     await callUponWaiting(env, Date.now() + 24 * 60 * 60 * 1000);

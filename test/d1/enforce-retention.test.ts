@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { enforceRetention } from "../../src/d1/enforce-retention.ts";
 import { eraseEvents } from "../../src/d1/erase-events.ts";
 import {
+  MAX_FUTURE_MS,
   MAX_RETENTION_RUN_MS,
   MAX_RETENTION_STATEMENTS,
   RETENTION_CHUNK_ROWS,
@@ -11,7 +12,9 @@ import {
 } from "../../src/limits.ts";
 import wrangler from "../../wrangler.toml?raw";
 import { newUser, rowsOf } from "../tracklog.ts";
-import { emptyD1, insertInto, seedD1 } from "./events-in-d1.ts";
+import { encodeEventRow } from "../../src/d1/event-row.ts";
+import { insertEvents } from "../../src/d1/insert-events.ts";
+import { emptyD1, eventRow, insertInto, seedD1 } from "./events-in-d1.ts";
 
 const NOW = Date.UTC(2026, 0, 31);
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -32,6 +35,8 @@ function insertAged(user: string, ages: number[]): Promise<void> {
 }
 
 const seqsOf = async (user: string) => (await rowsOf(user)).map((row) => row["seq"]);
+const newestPosition = () => env.DB.prepare("SELECT max(position) AS n FROM feed").first<number>("n");
+const databaseThat = (run: () => Promise<never>) => ({ prepare: () => ({ bind: () => ({ run }) }) });
 const countOf = (table: string) => env.DB.prepare(`SELECT count(*) AS n FROM ${table}`).first<number>("n");
 
 describe("the retention", () => {
@@ -85,13 +90,23 @@ describe("the retention", () => {
     expect(MAX_RETENTION_STATEMENTS).toBeLessThan(1_000);
   });
 
+  it("keeps the feed's row of an event that was dated ahead, as long as the event", async ({ expect }) => {
+    const cutoff = NOW - 30 * DAY_MS;
+    const ahead = encodeEventRow(eventRow({ user_id: newUser(), timestamp: cutoff + 1 }));
+    await insertEvents(env.DB, [ahead], 0, cutoff + 1 - MAX_FUTURE_MS);
+    await insertAged(newUser(), [0]); // the newest row would stay in any case
+    await enforceRetention(THIRTY_DAYS, () => NOW);
+    expect(await countOf("feed")).toBe(2);
+    await enforceRetention(THIRTY_DAYS, () => NOW + 2);
+    expect(await countOf("feed")).toBe(1);
+  });
+
   it("gives no position out again, since a reader may stand there", async ({ expect }) => {
     await insertAged(newUser(), [40]);
-    const newest = () => env.DB.prepare("SELECT max(position) AS n FROM feed").first<number>("n");
-    const before = await newest();
+    const before = await newestPosition();
     await enforceRetention(THIRTY_DAYS, () => NOW + 1000 * DAY_MS);
     await insertAged(newUser(), [0]);
-    expect(await newest()).toBeGreaterThan(before!);
+    expect(await newestPosition()).toBeGreaterThan(before!);
   });
 
   it("keeps a tombstone as long as late rows may be on their way, and no longer", async ({ expect }) => {
@@ -106,7 +121,6 @@ describe("the retention", () => {
     await insertAged(user, [40]);
     const log = vi.spyOn(console, "error").mockImplementation(() => {});
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-    const databaseThat = (run: () => Promise<never>) => ({ prepare: () => ({ bind: () => ({ run }) }) });
     const failing = databaseThat(() => Promise.reject(new Error("D1 is away")));
     const hanging = databaseThat(() => new Promise(() => {}));
     const run = enforceRetention(

@@ -23,9 +23,9 @@ export function eventRow(changes: Partial<EventRow> = {}): EventRow {
 }
 
 /** Inserts rows as one statement of the writer. */
-export function insertInto(database: D1Database, ...rows: Partial<EventRow>[]): Promise<void> {
+export async function insertInto(database: D1Database, ...rows: Partial<EventRow>[]): Promise<void> {
   const encoded = rows.map((row) => encodeEventRow(eventRow(row)));
-  return insertEvents(database, encoded, 0, 1_700_000_000_000);
+  await insertEvents(database, encoded, 0, 1_700_000_000_000);
 }
 
 /** Fills D1 with events of one user in a feed of statements of this many keys each, all in one go. */

@@ -1,108 +1,150 @@
 import { describe, it, vi } from "vitest";
 import { GroupCommit } from "../../src/d1/group-commit.ts";
 import {
+  LINGER_MS,
+  MAX_BISECTION_STATEMENTS,
   MAX_STATEMENT_BYTES,
   MAX_STATEMENT_EVENTS,
   MAX_WAITING_BYTES,
+  MAX_WAITING_TASKS,
   STATEMENT_TIMEOUT_MS,
 } from "../../src/limits.ts";
 
+/** A line whose callers have no names. */
+function lineOf(insert: (rows: string[]) => Promise<void>) {
+  const line = new GroupCommit<string>(insert);
+  return { add: (rows: readonly string[]) => line.add(rows, "somebody"), run: line.run.bind(line) };
+}
+
+interface Statement {
+  rows: string[];
+  end: PromiseWithResolvers<void>;
+}
+
 /** A database whose statements end when the test says so. */
 function heldDatabase() {
-  const statements: { rows: string[]; end: PromiseWithResolvers<void> }[] = [];
-  const commits = new GroupCommit((rows) => {
+  const statements: Statement[] = [];
+  const commits = lineOf((rows) => {
     const end = Promise.withResolvers<void>();
     statements.push({ rows, end });
     return end.promise;
   });
-  return { statements, commits, sizes: () => statements.map(({ rows }) => rows.length) };
+  /** Waits for a statement, by its number from 0 on. */
+  const statement = async (number: number): Promise<Statement> => {
+    await vi.waitUntil(() => statements.length > number, { interval: 1 });
+    return statements[number]!;
+  };
+  const finish = async (number: number) => (await statement(number)).end.resolve();
+  return { commits, statement, finish, sizes: () => statements.map(({ rows }) => rows.length) };
 }
 
-const settle = () => scheduler.wait(0);
+/** A database that refuses statements with certain rows, and notes all of them. */
+function pickyDatabase(isBad: (row: string) => boolean) {
+  const statements: string[][] = [];
+  const commits = lineOf(async (rows) => {
+    statements.push(rows);
+    if (rows.some(isBad)) throw new Error("D1_ERROR: NOT NULL constraint failed: events.event: SQLITE_CONSTRAINT");
+  });
+  const taken = () => statements.filter((rows) => !rows.some(isBad)).flat();
+  return { statements, commits, taken };
+}
+
+const OK = { refused: [] };
 
 describe("group commit", () => {
-  it("sends the first rows at once, and what comes meanwhile as one statement", async ({ expect }) => {
-    const { statements, commits, sizes } = heldDatabase();
-    const first = commits.add(["a"]);
-    const others = [commits.add(["b"]), commits.add(["c", "d"])];
-    expect(sizes()).toEqual([1]); // one statement at a time
-    statements[0]!.end.resolve();
-    await first;
-    await settle();
-    expect(statements[1]!.rows).toEqual(["b", "c", "d"]);
-    statements[1]!.end.resolve();
-    await Promise.all(others);
-    expect(sizes()).toEqual([1, 3]);
+  it("lets callers share a statement, and collects the next one while one is in flight", async ({ expect }) => {
+    const { commits, statement, finish, sizes } = heldDatabase();
+    const first = [commits.add(["a"]), commits.add(["b"])];
+    expect(sizes()).toEqual([]); // it lingers for company
+    expect((await statement(0)).rows).toEqual(["a", "b"]);
+    const others = [commits.add(["c"]), commits.add(["d", "e"])];
+    await scheduler.wait(2 * LINGER_MS);
+    expect(sizes()).toEqual([2]); // one statement at a time
+    await finish(0);
+    expect(await Promise.all(first)).toEqual([OK, OK]);
+    expect((await statement(1)).rows).toEqual(["c", "d", "e"]);
+    await finish(1);
+    expect(await Promise.all(others)).toEqual([OK, OK]);
+    expect(sizes()).toEqual([2, 3]);
+  });
+
+  it("does not linger once nothing more fits, nor when it has waited already", async ({ expect }) => {
+    const wait = vi.spyOn(scheduler, "wait").mockImplementation(() => new Promise(() => {})); // for ever
+    try {
+      const { commits, finish, sizes } = heldDatabase();
+      const now = vi.spyOn(Date, "now");
+      const full = commits.add(Array.from({ length: MAX_STATEMENT_EVENTS }, () => "x"));
+      await finish(0);
+      await full;
+      const late = [commits.add(["a"]), commits.run(async () => {})]; // the task closes the group before it
+      await finish(1);
+      await Promise.all(late);
+      const running = [commits.add(["b".repeat(MAX_STATEMENT_BYTES - 1)]), commits.add(["c"])]; // closes it by bytes
+      await vi.waitUntil(() => sizes().length === 3, { interval: 1 });
+      now.mockReturnValue(Date.now() + LINGER_MS); // so long is the one before in flight
+      await finish(2);
+      await finish(3);
+      await Promise.all(running);
+      expect(sizes()).toEqual([MAX_STATEMENT_EVENTS, 1, 1, 1]);
+    } finally {
+      wait.mockRestore();
+      vi.restoreAllMocks();
+    }
   });
 
   it("tells each caller what became of its own statement", async ({ expect }) => {
-    const { statements, commits } = heldDatabase();
-    const outcomes = Promise.allSettled([commits.add(["a"]), commits.add(["b"]), commits.add(["c"])]);
-    statements[0]!.end.resolve();
-    await settle();
+    const { commits, statement, finish } = heldDatabase();
+    const outcomes = [commits.add(["a"])];
+    await statement(0);
+    outcomes.push(commits.add(["b"]), commits.add(["c"]));
+    await finish(0);
+    const failed = await statement(1);
     const late = commits.add(["d"]);
-    statements[1]!.end.reject(new Error("D1 is away"));
-    await settle();
-    statements[2]!.end.resolve();
-    expect((await outcomes).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected"]);
-    await expect(late).resolves.toBeUndefined();
-  });
-
-  it("sends the others' rows without those that D1 refuses, and not when D1 is merely away", async ({ expect }) => {
-    const { statements, commits } = heldDatabase();
-    const outcomes = Promise.allSettled([commits.add(["a"]), commits.add(["bad"]), commits.add(["b", "c"])]);
-    statements[0]!.end.resolve();
-    await settle();
-    const refusal = new Error("D1_ERROR: NOT NULL constraint failed: events.event: SQLITE_CONSTRAINT");
-    statements[1]!.end.reject(refusal);
-    await settle();
-    statements[2]!.end.reject(refusal);
-    await settle();
-    statements[3]!.end.resolve();
-    expect((await outcomes).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
-    expect(statements.map(({ rows }) => rows)).toEqual([["a"], ["bad", "b", "c"], ["bad"], ["b", "c"]]);
+    failed.end.reject(new Error("D1 is away"));
+    await finish(2);
+    const settled = await Promise.allSettled(outcomes);
+    expect(settled.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected"]);
+    await expect(late).resolves.toEqual(OK);
   });
 
   it("keeps a statement within its bounds of rows and of bytes", async ({ expect }) => {
-    const { statements, commits, sizes } = heldDatabase();
+    const { commits, statement, finish, sizes } = heldDatabase();
     const half = Array.from({ length: MAX_STATEMENT_EVENTS / 2 }, () => "x");
+    const first = commits.add(["first"]);
+    await statement(0);
     const all = Promise.all([
-      commits.add(["first"]),
+      first,
       commits.add(half),
       commits.add(half),
       commits.add(["one too many"]),
       commits.add(["é".repeat(MAX_STATEMENT_BYTES / 2 - 20)]), // two bytes a character, and beside the one before
       commits.add(["y".repeat(40)]),
     ]);
-    for (let i = 0; i < 5; i++) {
-      statements[i]?.end.resolve();
-      await settle();
-    }
+    for (let i = 0; i < 4; i++) await finish(i);
     await all;
     expect(sizes()).toEqual([1, MAX_STATEMENT_EVENTS, 2, 1]);
   });
 
   it("runs another task after all that came before it and before all that comes after", async ({ expect }) => {
-    const { statements, commits } = heldDatabase();
+    const { commits, statement, finish } = heldDatabase();
     const order: string[] = [];
     const note = (name: string) => () => order.push(name);
+    const first = commits.add(["a"]).then(note("a"));
+    await statement(0);
     const all = Promise.all([
-      commits.add(["a"]).then(note("a")),
+      first,
       commits.add(["b"]).then(note("b")),
       commits.run(async () => void order.push("task")),
       commits.add(["c"]).then(note("c")),
     ]);
-    for (let i = 0; i < 3; i++) {
-      statements[i]?.end.resolve();
-      await settle();
-    }
+    for (let i = 0; i < 3; i++) await finish(i);
     await all;
     expect(order).toEqual(["a", "b", "task", "c"]);
   });
 
   it("goes on after what throws at once, before there is a promise", async ({ expect }) => {
     let isBound = false;
-    const commits = new GroupCommit(() => {
+    const commits = lineOf(() => {
       if (!isBound) throw new Error("not bound");
       return Promise.resolve();
     });
@@ -112,51 +154,112 @@ describe("group commit", () => {
     });
     await expect(thrown).rejects.toThrow("at once");
     isBound = true;
-    await expect(commits.add(["a"])).resolves.toBeUndefined();
+    await expect(commits.add(["a"])).resolves.toEqual(OK);
   });
 
   it("goes on after a failure with nothing waiting", async ({ expect }) => {
-    const { statements, commits } = heldDatabase();
+    const { commits, statement, finish } = heldDatabase();
     const failed = commits.add(["a"]);
-    statements[0]!.end.reject(new Error("D1 is away"));
+    (await statement(0)).end.reject(new Error("D1 is away"));
     await expect(failed).rejects.toThrow("D1 is away");
     const again = commits.add(["a"]);
-    statements[1]!.end.resolve();
-    await expect(again).resolves.toBeUndefined();
+    await finish(1);
+    await expect(again).resolves.toEqual(OK);
+  });
+});
+
+describe("a row that D1 refuses", () => {
+  it("costs nobody else: only its caller hears of it, by its index", async ({ expect }) => {
+    const { commits, taken } = pickyDatabase((row) => row.startsWith("bad"));
+    const outcomes = Promise.all([
+      commits.add(["a", "b"]),
+      commits.add(["c", "bad", "d", "bad too"]),
+      commits.add(["e"]),
+    ]);
+    expect(await outcomes).toEqual([OK, { refused: [1, 3] }, OK]);
+    expect(taken().toSorted()).toEqual(["a", "b", "c", "d", "e"]);
   });
 
-  it("gives up a statement whose answer was lost, and goes on", async ({ expect }) => {
+  it("is found among a thousand with a few statements", async ({ expect }) => {
+    const { commits, statements, taken } = pickyDatabase((row) => row === "777");
+    const rows = Array.from({ length: 1_000 }, (_, i) => `${i}`);
+    expect(await commits.add(rows)).toEqual({ refused: [777] });
+    expect(taken()).toHaveLength(999);
+    expect(statements.length).toBeLessThan(25);
+  });
+
+  it("is not looked for without a bound, and hundreds of them leave the good rows alone", async ({ expect }) => {
+    const { commits, statements, taken } = pickyDatabase((row) => row === "bad");
+    const bad = commits.add(Array.from({ length: 500 }, () => "bad"));
+    const good = commits.add(Array.from({ length: 500 }, (_, i) => `${i}`));
+    expect((await bad).refused).toHaveLength(500);
+    expect(await good).toEqual(OK);
+    expect(taken()).toHaveLength(500);
+    expect(statements.length).toBeLessThanOrEqual(MAX_BISECTION_STATEMENTS);
+  });
+
+  it("is not looked for where D1 is merely away", async ({ expect }) => {
+    let statements = 0;
+    const commits = lineOf(() => {
+      statements++;
+      return Promise.reject(new Error("D1_ERROR: Network connection lost"));
+    });
+    await expect(commits.add(["a", "b"])).rejects.toThrow("Network connection lost");
+    expect(statements).toBe(1);
+  });
+});
+
+describe("a line", () => {
+  it("fails at once when D1 hangs, tasks included, and takes rows again afterwards", async ({ expect }) => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {
-      const { statements, commits, sizes } = heldDatabase();
-      const lost = commits.add(["a"]);
-      const next = commits.add(["b"]);
+      const { commits, statement, finish, sizes } = heldDatabase();
+      const row = "x".repeat(MAX_STATEMENT_BYTES - 1);
+      const lost = [commits.add(["a"])];
+      const flying = statement(0);
+      await vi.waitUntil(async () => (await Promise.race([flying, scheduler.wait(1)])) !== undefined);
+      for (let i = 0; i < 5; i++) lost.push(commits.add([row]));
+      const task = commits.run(async () => {});
+      const outcomes = Promise.allSettled([...lost, task]);
       vi.advanceTimersByTime(STATEMENT_TIMEOUT_MS);
-      await expect(lost).rejects.toThrow("D1 did not answer");
-      await settle();
-      expect(sizes()).toEqual([1, 1]);
-      statements[1]!.end.resolve();
-      await expect(next).resolves.toBeUndefined();
+      const reasons = (await outcomes).map((outcome) => outcome.status === "rejected" && String(outcome.reason));
+      expect(new Set(reasons)).toEqual(new Set(["Error: D1 did not answer"]));
+      expect(sizes()).toEqual([1]); // nothing of the line was sent
       expect(vi.getTimerCount()).toBe(0);
+      vi.useRealTimers();
+      const again = commits.add(["b"]);
+      await finish(1);
+      await expect(again).resolves.toEqual(OK);
     } finally {
       vi.useRealTimers();
     }
   });
 
-  it("refuses rows while too many wait, never what erases, and takes rows again afterwards", async ({ expect }) => {
-    const { statements, commits } = heldDatabase();
+  it("refuses rows while too many wait, but none that erases, and takes rows again afterwards", async ({ expect }) => {
+    const { commits, statement, finish } = heldDatabase();
     const row = "x".repeat(MAX_STATEMENT_BYTES - 1);
     const count = MAX_WAITING_BYTES / MAX_STATEMENT_BYTES;
-    const taken = [commits.add(["in flight"]), ...Array.from({ length: count }, () => commits.add([row]))];
-    await expect(commits.add(["one too many"])).rejects.toThrow("busy");
+    const taken: Promise<unknown>[] = [commits.add(["in flight"])];
+    await statement(0);
+    for (let i = 0; i < count; i++) taken.push(commits.add([row]));
+    await expect(commits.add(["one too many"])).rejects.toThrow("line is full");
     taken.push(commits.run(async () => {}));
-    for (let i = 0; i <= count; i++) {
-      statements[i]!.end.resolve();
-      await settle();
-    }
+    for (let i = 0; i <= count; i++) await finish(i);
     await Promise.all(taken);
     const again = commits.add([row]);
-    statements.at(-1)!.end.resolve();
-    await expect(again).resolves.toBeUndefined();
+    await finish(count + 1);
+    await expect(again).resolves.toEqual(OK);
+  });
+
+  it("refuses a task when too many tasks wait, and then no rows", async ({ expect }) => {
+    const { commits, statement, finish } = heldDatabase();
+    const taken: Promise<unknown>[] = [commits.add(["in flight"])];
+    await statement(0);
+    for (let i = 0; i < MAX_WAITING_TASKS; i++) taken.push(commits.run(async () => {}));
+    await expect(commits.run(async () => {})).rejects.toThrow("line is full");
+    taken.push(commits.add(["a"]));
+    await finish(0);
+    await finish(1);
+    await Promise.all(taken);
   });
 });

@@ -30,7 +30,10 @@ async function pageOf(place: FeedPlace, query: FeedQuery, life?: string): Promis
 async function follow(changes: Partial<FeedQuery> = {}, after?: FeedPlace) {
   const query = { ...PAGE, ...changes };
   const pages = [await pageOf(after ?? FEED_START[query.order], query)];
-  while (pages.at(-1)!.more) pages.push(await pageOf(pages.at(-1)!.next, query));
+  while (pages.at(-1)!.more) {
+    if (pages.length > 200) throw new Error("The feed has no end");
+    pages.push(await pageOf(pages.at(-1)!.next, query));
+  }
   return { pages, lines: pages.flatMap(({ lines }) => lines), next: pages.at(-1)!.next };
 }
 

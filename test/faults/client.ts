@@ -16,26 +16,33 @@ let clock = Date.now() - 24 * 60 * 60 * 1000;
  * Sends events as a careful client does: one request after the other, each sent again, unchanged, until it is
  * answered. Every other batch goes to the user that all clients write to.
  *
+ * @param random from 0 to 1, what the client does next
  * @param isOver when to begin no further request
  */
-export async function runClient(url: string, name: string, ledger: Ledger, isOver: () => boolean): Promise<void> {
+export async function runClient(
+  url: string,
+  name: string,
+  random: () => number,
+  ledger: Ledger,
+  isOver: () => boolean,
+): Promise<void> {
   let ownEvents = 0;
   while (!isOver()) {
     const own = `${name}-${Math.floor(ownEvents / EVENTS_PER_USER)}`;
-    const dice = Math.random();
-    const update = dice < UPDATE_SHARE ? someEventOf(ledger, own) : null;
+    const dice = random();
+    const update = dice < UPDATE_SHARE ? someEventOf(ledger, own, random()) : null;
     if (update) {
       await send(url, [{ ...update, properties: { [`note_${clock}`]: clock++ } }], ledger);
       continue;
     }
-    const size = dice < UPDATE_SHARE + BATCH_SHARE ? 1 + Math.floor(Math.random() * MAX_BATCH_EVENTS) : 1;
-    const events = Array.from({ length: size }, (_, i) => newEvent(i % 4 === 3 ? sharedUser() : own));
+    const size = dice < UPDATE_SHARE + BATCH_SHARE ? 1 + Math.floor(random() * MAX_BATCH_EVENTS) : 1;
+    const events = newEvents(size, (i) => (i % 4 === 3 ? sharedUser() : own));
     ownEvents += size;
     await send(url, events, ledger);
   }
 }
 
-async function send(url: string, events: SentEvent[], ledger: Ledger): Promise<void> {
+export async function send(url: string, events: SentEvent[], ledger: Ledger): Promise<void> {
   const body = JSON.stringify(events);
   for (let attempt = 1; ; attempt++) {
     const results = await post(url, body);
@@ -48,7 +55,10 @@ async function send(url: string, events: SentEvent[], ledger: Ledger): Promise<v
 }
 
 /** Null where there was no answer, or one that says to come again. */
-async function post(url: string, body: string): Promise<{ status: string; seq: number; revision: number }[] | null> {
+export async function post(
+  url: string,
+  body: string,
+): Promise<{ status: string; seq: number; revision: number }[] | null> {
   const signal = AbortSignal.timeout(MAX_ANSWER_MS);
   const answer = await fetch(`${url}/track`, { method: "POST", body, signal })
     .then(async (response) => ({ status: response.status, body: (await response.json()) as { results: [] } }))
@@ -56,6 +66,10 @@ async function post(url: string, body: string): Promise<{ status: string; seq: n
   if (!answer || answer.status >= 500 || answer.status === 429) return null;
   if (answer.status !== 200) throw new Error(`Answered ${answer.status}: ${JSON.stringify(answer.body)}`);
   return answer.body.results;
+}
+
+export function newEvents(count: number, userOf: (number: number) => string): SentEvent[] {
+  return Array.from({ length: count }, (_, i) => newEvent(userOf(i)));
 }
 
 function newEvent(userId: string): SentEvent {
@@ -69,7 +83,8 @@ function sharedUser(): string {
   return `shared-${Math.floor(sharedEvents++ / EVENTS_PER_USER)}`;
 }
 
-function someEventOf(ledger: Ledger, userId: string): SentEvent | null {
+/** @param dice from 0 to 1, which of them */
+function someEventOf(ledger: Ledger, userId: string, dice: number): SentEvent | null {
   const entries = [...(ledger.users.get(userId)?.values() ?? [])];
-  return entries[Math.floor(Math.random() * entries.length)]?.sent ?? null;
+  return entries[Math.floor(dice * entries.length)]?.sent ?? null;
 }

@@ -13,9 +13,9 @@ interface Stored {
 /** Says what is wrong in the timelines: each must have what was answered, exactly once, under the answered seq. */
 export async function compareTimelines(url: string, ledger: Ledger): Promise<string[]> {
   const violations: string[] = [];
-  for (const [userId, entries] of ledger.users) {
+  for (const [userId, entries] of everybody(ledger)) {
     const response = await fetch(`${url}/users/${userId}/events?limit=500`);
-    const { events } = (await response.json()) as { events: Stored[] };
+    const { events = [] } = (await response.json()) as { events?: Stored[] }; // none of a user who is erased
     violations.push(...compareUser(`the timeline of ${userId}`, entries, events));
     const inOrder = events.toSorted((a, b) => a.timestamp.localeCompare(b.timestamp) || a.seq - b.seq);
     if (!isDeepStrictEqual(inOrder, events)) violations.push(`the timeline of ${userId} is out of order`);
@@ -27,10 +27,10 @@ export async function compareTimelines(url: string, ledger: Ledger): Promise<str
 export async function compareD1(d1File: string, ledger: Ledger, maxWaitMs: number): Promise<string[]> {
   const database = new DatabaseSync(d1File, { readOnly: true, timeout: 5_000 });
   const select = database.prepare(
-    "SELECT timestamp, seq, revision, properties FROM events WHERE user_id = ? ORDER BY position",
+    "SELECT timestamp, seq, revision, properties FROM events WHERE user_id = ? ORDER BY timestamp, seq",
   );
   const compare = () =>
-    [...ledger.users].flatMap(([userId, entries]) => {
+    everybody(ledger).flatMap(([userId, entries]) => {
       const rows = select.all(userId) as unknown as {
         timestamp: number;
         seq: number;
@@ -52,6 +52,14 @@ export async function compareD1(d1File: string, ledger: Ledger, maxWaitMs: numbe
   }
   database.close();
   return violations;
+}
+
+/** Everybody whose events were answered, and those who were erased since. */
+function everybody({ users, erased }: Ledger): [string, Map<string, LedgerEntry>][] {
+  const nothing = new Map<string, LedgerEntry>();
+  return [...users, ...[...erased].filter((user) => !users.has(user)).map((user) => [user, nothing] as const)].map(
+    ([user, entries]) => [user, entries],
+  );
 }
 
 function compareUser(where: string, entries: Map<string, LedgerEntry>, stored: readonly Stored[]): string[] {

@@ -22,6 +22,8 @@ interface Answer {
 /** Everything that was answered 2xx, by user. Only what cannot be right in an answer is found here. */
 export class Ledger {
   readonly users = new Map<string, Map<string, LedgerEntry>>();
+  /** Users whose erasure was answered. What was answered since is in `users`. */
+  readonly erased = new Set<string>();
   readonly violations: string[] = [];
   answered = 0;
   /** Events whose first answer was lost, and that came out as created or as duplicate when sent again. */

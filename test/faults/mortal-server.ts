@@ -30,12 +30,17 @@ export class MortalServer {
     return server;
   }
 
-  async start(): Promise<void> {
+  /** @param isClockBack whether the Worker finds itself an hour before the machine's time */
+  async start(isClockBack = false): Promise<void> {
     const script = join(import.meta.dirname, "serve.ts");
-    const child = spawn(process.execPath, [script, "--state", this.#state, "--port", String(this.#port)], {
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(
+      process.execPath,
+      [script, "--state", this.#state, "--port", String(this.#port), ...(isClockBack ? ["--clock-back"] : [])],
+      {
+        detached: true,
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
     this.#process = child;
     let errors = "";
     child.stderr.on("data", (chunk: Buffer) => (errors = `${errors}${chunk.toString()}`.slice(-MAX_QUOTED_CHARACTERS)));

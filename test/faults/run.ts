@@ -5,18 +5,22 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { runClient } from "./client.ts";
 import { compareD1, compareTimelines } from "./compare.ts";
 import { Ledger } from "./ledger.ts";
+import { runErasingClient } from "./erasing-client.ts";
 import { lockDatabase } from "./lock-database.ts";
 import { MortalServer } from "./mortal-server.ts";
+import { randomFrom } from "./random.ts";
 
 // `npm run test:faults`: kills the server again and again while clients write, keeps D1 from being written for a
-// while, and then looks for every event that was answered. Not a part of `npm test`, since it takes a minute.
+// minute, sets the clock back, and then looks for every event that was answered. `SEED` repeats a run, as far as two
+// machines ever do the same. Not a part of `npm test`, since it takes some minutes.
 
-const MAX_RUN_MS = 90_000;
+const MAX_RUN_MS = 240_000;
 const CLIENTS = 8;
+const CLOCK_BACK_AFTER_KILL = 2;
 const KILLS = 6;
 const LIFE_MS = 3_000;
-const LOCK_MS = 6_000;
-const MAX_CATCH_UP_MS = 25_000;
+const LOCK_MS = 60_000;
+const MAX_CATCH_UP_MS = 90_000;
 
 setTimeout(() => {
   console.error(`FAILED: not over after ${MAX_RUN_MS / 1000} s`);
@@ -26,21 +30,30 @@ setTimeout(() => {
 // Ctrl-C does not reach the server, whose process group is its own; leaving by `exit` kills it.
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
+const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
+console.log(`SEED=${seed}`);
+const random = randomFrom(seed);
+
 const state = mkdtempSync(join(tmpdir(), "tracklog-faults-"));
 const server = await MortalServer.start(state);
 process.once("exit", () => rmSync(state, { recursive: true, force: true }));
 try {
   const ledger = new Ledger();
   let isOver = false;
-  const clients = Promise.all(
-    Array.from({ length: CLIENTS }, (_, i) => runClient(server.url, `client-${i}`, ledger, () => isOver)),
-  );
+  const clients = Promise.all([
+    runErasingClient(server.url, ledger, () => isOver),
+    ...Array.from({ length: CLIENTS }, (_, i) =>
+      runClient(server.url, `client-${i}`, randomFrom(seed + 1 + i), ledger, () => isOver),
+    ),
+  ]);
   await Promise.race([haveFaults(ledger), clients]);
   isOver = true;
   await clients;
 
-  const { violations, retried, users, answered } = ledger;
-  console.log(`sent: ${answered} events and updates of ${users.size} users were answered 2xx`);
+  const { violations, retried, users, erased, answered } = ledger;
+  console.log(
+    `sent: ${answered} events and updates of ${users.size} users were answered 2xx, and ${erased.size} erasures`,
+  );
   console.log(
     `sent again after an answer was lost: ${retried.created} came out as created, ` +
       `${retried.duplicate} as duplicate, ${retried.updated} as updated`,
@@ -62,7 +75,7 @@ try {
 
 async function haveFaults(ledger: Ledger): Promise<void> {
   for (let kill = 1; kill <= KILLS; kill++) {
-    await sleep(LIFE_MS * (0.5 + Math.random()));
+    await sleep(LIFE_MS * (0.5 + random()));
     // One of the kills falls into the time in which D1 is locked.
     const lock = kill === KILLS - 1 ? lockDatabase(server.d1File, LOCK_MS) : null;
     if (lock) {
@@ -72,7 +85,8 @@ async function haveFaults(ledger: Ledger): Promise<void> {
     }
     await server.kill();
     console.log(`killed ${kill} of ${KILLS}, after ${ledger.answered} answered events`);
-    await server.start();
+    // One of its lives is an hour before the others.
+    await server.start(kill === CLOCK_BACK_AFTER_KILL);
     await lock;
   }
   await sleep(LIFE_MS);

@@ -3,11 +3,13 @@ import { startWorkerServer } from "../../bench/worker-server.ts";
 
 // The process that is killed: Tracklog on a given port and state, until then.
 
-const { values } = parseArgs({ options: { state: { type: "string" }, port: { type: "string" } } });
+const { values } = parseArgs({
+  options: { state: { type: "string" }, port: { type: "string" }, "clock-back": { type: "boolean" } },
+});
 if (values.state === undefined) throw new Error("--state is missing");
 
 const { d1File } = await startWorkerServer({
-  entry: "src/index.ts",
+  entry: values["clock-back"] ? "test/faults/worker/an-hour-before.ts" : "src/index.ts",
   migrations: "src/d1/migrations",
   state: values.state,
   port: Number(values.port),

@@ -43,7 +43,8 @@ function casesOf(operationId: string, method: string, path: string, operation: A
     for (const [name, { value }] of Object.entries<Answer>(examples)) bodies[name] = { mediaType, value };
 
   const cases: Case[] = [];
-  for (const [status, { content, headers = {} }] of Object.entries<Answer>(operation["responses"]))
+  for (const [status, response] of Object.entries<Answer>(operation["responses"])) {
+    const { content, headers = {} } = resolve(response);
     for (const [mediaType, { examples = {} }] of Object.entries<Answer>(content))
       for (const [name, example] of Object.entries<Answer>(examples)) {
         const { value, ...extensions } = resolve(example);
@@ -66,12 +67,14 @@ function casesOf(operationId: string, method: string, path: string, operation: A
           answer: value,
         });
       }
+  }
   return cases;
 }
 
-function resolve(example: Answer): Answer {
-  const { $ref } = example;
-  return typeof $ref === "string" ? document["components"].examples[$ref.split("/").at(-1)!] : example;
+/** What is published once and referred to, or else the thing itself. */
+function resolve(thing: Answer): Answer {
+  const [, , kind, name] = (thing["$ref"] as string | undefined)?.split("/") ?? [];
+  return kind && name ? document["components"][kind][name] : thing;
 }
 
 const OPERATIONS = Object.entries<Answer>(document["paths"]).flatMap(([path, item]) =>
@@ -79,11 +82,21 @@ const OPERATIONS = Object.entries<Answer>(document["paths"]).flatMap(([path, ite
 );
 const CASES = [
   ...OPERATIONS.flatMap(({ method, path, operation }) => casesOf(operation["operationId"], method, path, operation)),
-  ...Object.entries<Answer>(document["components"].responses).flatMap(([name, response]) => {
+  ...["UnknownPath", "UnknownMethod"].flatMap((name) => {
+    const response = document["components"].responses[name] as Answer;
     const status = (Object.values<Answer>(response["content"])[0]!["examples"].example as Answer)["value"].status;
     return casesOf(name, "get", "/", { responses: { [status]: response } });
   }),
 ];
+/** The other paths of an operation, each as the router has it. */
+const ALIASES = OPERATIONS.flatMap(({ method, path, operation }) =>
+  ((operation["x-aliases"] ?? []) as string[]).map((alias) => ({ method: method.toUpperCase(), path, alias })),
+);
+
+/** All that a request passes, middleware included. */
+function handlersOf(method: string, path: string) {
+  return app.router.match(method, path)[0].map(([[handler]]) => handler);
+}
 
 function allIsAway(): Partial<Env> {
   breakD1();
@@ -184,14 +197,72 @@ describe("GET /openapi.json", () => {
   it("documents every route, and no other", ({ expect }) => {
     const routes = app.routes.filter(({ method }) => method !== "ALL");
     const registered = new Set(routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`));
-    const documented = OPERATIONS.map(({ method, path }) => `${method.toUpperCase()} ${path}`);
+    const documented = [
+      ...OPERATIONS.map(({ method, path }) => `${method.toUpperCase()} ${path}`),
+      ...ALIASES.map(({ method, alias }) => `${method} ${alias}`),
+    ];
     expect(documented.sort()).toEqual([...registered].sort());
+  });
+
+  // So every example of an operation holds for its aliases, and is sent to none of them again.
+  it("names as an operation's aliases the paths that lead through the same handlers, and says so in words", ({
+    expect,
+  }) => {
+    expect(ALIASES.length).toBeGreaterThan(0);
+    for (const { method, path, alias } of ALIASES) {
+      const own = handlersOf(method, path);
+      const others = handlersOf(method, alias);
+      expect(others.length, alias).toBe(own.length);
+      expect(
+        others.every((handler, i) => handler === own[i]),
+        alias,
+      ).toBe(true);
+      expect(document["paths"][path][method.toLowerCase()].description).toContain(`\`${alias}\``);
+    }
+  });
+
+  it("has an alias that answers as its operation does, each when it is asked", async ({ expect }) => {
+    for (const { path, method, alias } of ALIASES) {
+      const first = CASES.find(({ request }) => request.path === path && request.method === method)!;
+      const [there, here] = [newUser(), newUser()];
+      const documented = await run(first, there);
+      const answered = await run({ ...first, request: { ...first.request, path: alias } }, here);
+      expect([answered.status, answered.text], alias).toEqual([200, documented.text.replaceAll(there, here)]);
+    }
+  });
+
+  it("has an id for each operation that no other has", ({ expect }) => {
+    const ids = OPERATIONS.map(({ operation }) => operation["operationId"] as string);
+    expect(ids).toEqual([...new Set(ids)]);
+  });
+
+  it("names the one kind of key that an operation needs, by which a page picks the right one", ({ expect }) => {
+    const { securitySchemes } = document["components"];
+    expect(securitySchemes).toMatchObject({
+      writeKey: { type: "http", scheme: "bearer" },
+      readKey: { type: "http", scheme: "bearer" },
+    });
+    for (const { method, path, operation } of OPERATIONS) {
+      const problems = Object.values<Answer>(operation["responses"]).flatMap((response) =>
+        Object.values<Answer>(resolve(response)["content"]).flatMap(({ examples }) => Object.keys(examples)),
+      );
+      const kinds = ["write", "read"].filter((kind) => problems.includes(`no_${kind}_key`));
+      // The key in the path is no header's.
+      const expected = path.includes("{key}") ? [] : kinds.map((kind) => ({ [`${kind}Key`]: [] }));
+      expect(operation["security"], `${method} ${path}`).toEqual(expected);
+    }
+  });
+
+  it("tells Tracklog's own routes before Segment's, which are marked to be folded", ({ expect }) => {
+    const tags = document["tags"] as Answer[];
+    expect(tags.map(({ name }) => name)).toEqual(["Tracking", "Users", "All users", "About", "Segment's protocol"]);
+    expect(tags.filter((tag) => tag["x-folded"]).map(({ name }) => name)).toEqual(["Segment's protocol"]);
   });
 
   it("has an example of every answer, but of itself", ({ expect }) => {
     const without = OPERATIONS.filter(({ operation }) =>
-      Object.values<Answer>(operation["responses"]).some(({ content }) =>
-        Object.values<Answer>(content).some(({ examples }) => Object.keys(examples).length === 0),
+      Object.values<Answer>(operation["responses"]).some((response) =>
+        Object.values<Answer>(resolve(response)["content"]).some(({ examples }) => Object.keys(examples).length === 0),
       ),
     );
     expect(without.map(({ path }) => path)).toEqual(["/openapi.json"]);

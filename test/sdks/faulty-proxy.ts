@@ -1,7 +1,7 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What happens to the first request; all others are forwarded and answered. */
+/** What happens to the first POST; all other requests are forwarded and answered. */
 export type Fault =
   /** It never arrives. */
   | "503"
@@ -10,47 +10,49 @@ export type Fault =
 
 /** Stands between a client and a Worker, and fails once. */
 export async function startFaultyProxy(target: string, fault: Fault) {
-  /** The statuses with which the requests were answered, or would have been. */
+  /** The statuses with which the POSTs were answered, or would have been. */
   const statuses: number[] = [];
+  /** The POSTs' bodies, as far as they have come. */
+  const bodies: string[] = [];
   let hasFailed = false;
 
-  async function handle(request: IncomingMessage, response: ServerResponse) {
-    const isFirst = !hasFailed;
-    hasFailed = true;
+  function handle(incoming: IncomingMessage, response: ServerResponse) {
+    const { method, headers, url } = incoming;
+    const isFirst = method === "POST" && !hasFailed;
+    hasFailed ||= isFirst;
+    if (method === "POST") record(incoming);
     if (isFirst && fault === "503") {
       statuses.push(503);
-      response.writeHead(503, { "Retry-After": "1" }).end();
+      // Tracklog's own 503 can be read by a page, too.
+      const access = headers.origin === undefined ? {} : { "Access-Control-Allow-Origin": headers.origin };
+      response.writeHead(503, { "Retry-After": "1", ...access }).end();
       return;
     }
-    const answer = await fetch(new URL(request.url!, target), {
-      method: request.method!,
-      headers: ["authorization", "content-type", "content-encoding"].flatMap((name): [string, string][] => {
-        const value = request.headers[name];
-        return typeof value === "string" ? [[name, value]] : [];
-      }),
-      body: await bodyOf(request),
+    const outgoing = httpRequest(new URL(url!, target), { method, headers }, (answer) => {
+      if (method === "POST") statuses.push(answer.statusCode!);
+      if (isFirst) incoming.socket.destroy();
+      else answer.pipe(response.writeHead(answer.statusCode!, answer.headers));
     });
-    statuses.push(answer.status);
-    if (isFirst) request.socket.destroy();
-    else response.writeHead(answer.status).end(await answer.text());
+    outgoing.on("error", () => incoming.socket.destroy());
+    incoming.pipe(outgoing);
   }
 
-  const server = createServer((request, response) => void handle(request, response));
+  function record(incoming: IncomingMessage) {
+    const index = bodies.push("") - 1;
+    incoming.on("data", (chunk: Buffer) => (bodies[index] += chunk.toString()));
+  }
+
+  const server = createServer(handle);
   await new Promise<void>((resolve) => {
     server.listen(0, "127.0.0.1", resolve);
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     statuses,
+    bodies,
     close() {
       server.closeAllConnections();
       server.close();
     },
   };
-}
-
-async function bodyOf(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }

@@ -1,7 +1,8 @@
 import { createTestHarness } from "wrangler";
 
-/** The write key of a {@link startWorker running Worker}. */
+/** The keys of a {@link startWorker running Worker}. */
 export const WRITE_KEY = "k-site";
+export const READ_KEY = "k-team";
 
 /** A row of D1, as far as the tests look at it. */
 export interface Row {
@@ -14,10 +15,20 @@ export interface Row {
   source: string;
 }
 
-/** Runs the Worker on a free port of the loopback address, as `wrangler dev` does, with a D1 of its own. */
-export async function startWorker() {
+/**
+ * Runs the Worker on a free port of the loopback address, as `wrangler dev` does, with a D1 of its own.
+ *
+ * @param vars other settings than those of wrangler.toml
+ */
+export async function startWorker(vars: Record<string, string> = {}) {
   const server = createTestHarness({
-    workers: [{ configPath: "./wrangler.toml", secrets: { WRITE_KEYS: `site:${WRITE_KEY}`, READ_KEYS: "" } }],
+    workers: [
+      {
+        configPath: "./wrangler.toml",
+        vars,
+        secrets: { WRITE_KEYS: `site:${WRITE_KEY}`, READ_KEYS: `team:${READ_KEY}` },
+      },
+    ],
   });
   const { url } = await server.listen();
   const worker = server.getWorker();
@@ -26,7 +37,8 @@ export async function startWorker() {
 
   return {
     url: url.origin,
-    rows: async (): Promise<Row[]> => (await DB.prepare("SELECT * FROM events ORDER BY position").all()).results,
+    rows: async (): Promise<Row[]> =>
+      (await DB.prepare("SELECT * FROM events ORDER BY received_at, seq").all()).results,
     close: () => server.close(),
   };
 }

@@ -23,5 +23,5 @@ export function crashingAt(database: D1Database, after: number, isLost: boolean)
       throw new Error("a crash");
     },
   });
-  return Object.assign(crashing, { seen: () => ({ database: crashing as D1Database, batches }) });
+  return Object.assign(crashing, { seen: () => ({ database: crashing, batches }) });
 }

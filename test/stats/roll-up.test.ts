@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { beforeEach, describe, it, vi } from "vitest";
 import { removeHotRows } from "../../src/archive/hot-rows.ts";
 import { eraseEvents } from "../../src/d1/erase-events.ts";

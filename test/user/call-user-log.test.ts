@@ -1,6 +1,13 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, it, vi } from "vitest";
-import { CALL_RETRY_DELAY_MS, MAX_CALL_ATTEMPTS, SHIP_DELAY_MS } from "../../src/limits.ts";
+import {
+  CALL_RETRY_DELAY_MS,
+  CROWDED_RETRY_DELAY_MS,
+  LINGER_MS,
+  MAX_CALL_ATTEMPTS,
+  MAX_CONCURRENT_CALLS,
+  MAX_REQUEST_EVENTS,
+} from "../../src/limits.ts";
 import type { RemoteUserLog } from "../../src/user/call-user-log.ts";
 import { anEvent, newUser, requestWith, timelineOf, userLog } from "../tracklog.ts";
 
@@ -10,9 +17,11 @@ afterEach(() => {
 
 const INTERNAL = "Durable Object hiccup at 10.0.0.1 in UserLog.record";
 
+const CROWDED = "Your account is generating too much load on Durable Objects. Please back off and try again later.";
+
 /** What the platform marks its errors with. */
-function fault(marks: { retryable?: boolean; overloaded?: boolean } = {}): Error {
-  return Object.assign(new Error(INTERNAL), marks);
+function fault(marks: { retryable?: boolean; overloaded?: boolean } = {}, message = INTERNAL): Error {
+  return Object.assign(new Error(message), marks);
 }
 
 /** A namespace whose stubs fail with these errors, one after the other, and then reach the real objects. */
@@ -22,7 +31,9 @@ function failing(...errors: unknown[]) {
     const error = errors[stubs.length];
     stubs.push(name);
     const fail = () => Promise.reject(error);
-    return error === undefined ? env.USER_LOG.getByName(name) : { record: fail, timeline: fail, summary: fail };
+    return error === undefined
+      ? env.USER_LOG.getByName(name)
+      : { record: fail, timeline: fail, summary: fail, erase: fail };
   };
   return { stubs, settings: { USER_LOG: { getByName } } as unknown as Partial<Env> };
 }
@@ -55,12 +66,22 @@ describe("a call of a user's object", () => {
       vi.spyOn(Math, "random").mockReturnValue(random);
       await record(failing(fault({ retryable: true }), fault({ retryable: true })).settings, newUser());
     }
-    // A log that another test has written to waits for its delivery in the same isolate.
-    const bounds = waits.mock.calls.map(([ms]) => ms).filter((ms) => ms !== SHIP_DELAY_MS);
+    // A writer lingers for rows that other tests have recorded, in the same isolate.
+    const bounds = waits.mock.calls.map(([ms]) => ms).filter((ms) => ms === 0 || ms > LINGER_MS);
     expect(bounds.slice(0, 2)).toEqual([0, 0]); // full jitter: from nothing on
     expect(bounds[2]).toBe(0.4 * 2 * CALL_RETRY_DELAY_MS);
     expect(bounds[3]).toBe(0.4 * 4 * CALL_RETRY_DELAY_MS);
     expect(Math.max(...bounds)).toBeLessThan(1_000);
+  });
+
+  it("waits longer where the account creates objects too quickly, and then goes through", async ({ expect }) => {
+    const waits = vi.spyOn(scheduler, "wait").mockResolvedValue();
+    vi.spyOn(Math, "random").mockReturnValue(0.999);
+    const crowded = fault({ overloaded: true }, CROWDED);
+    const { status } = await record(failing(crowded, crowded).settings, newUser());
+    expect(status).toBe(200);
+    const longest = waits.mock.calls.map(([ms]) => ms).filter((ms) => ms > LINGER_MS);
+    expect(longest.slice(0, 2)).toEqual([2, 4].map((factor) => 0.999 * factor * CROWDED_RETRY_DELAY_MS));
   });
 
   it.for([
@@ -70,6 +91,7 @@ describe("a call of a user's object", () => {
     ["neither", fault(), 1],
     ["a text", INTERNAL, 1],
     ["null", null, 1],
+    ["the account's limit on new objects", fault({ overloaded: true }, CROWDED), MAX_CALL_ATTEMPTS],
   ] as [string, unknown, number][])(
     "that fails with an error that is %s ends in 503",
     async ([, error, attempts], { expect }) => {
@@ -130,5 +152,43 @@ describe("a call of a user's object", () => {
     expect(status).toBe(200);
     expect(body).toMatchObject({ success: true, duplicates: 1 });
     expect(await timelineOf(user)).toHaveLength(1);
+  });
+
+  it("that erases is never repeated: the second one would be answered as an erasure of nothing", async ({ expect }) => {
+    silenceLog();
+    const user = newUser();
+    await record({}, user);
+    let calls = 0;
+    const getByName = (name: string): Pick<RemoteUserLog, "erase"> => ({
+      erase: async () => {
+        calls++;
+        await env.USER_LOG.getByName(name).erase();
+        throw fault({ retryable: true }); // its answer is lost
+      },
+    });
+    const settings = { USER_LOG: { getByName } } as unknown as Partial<Env>;
+    const { status, headers } = await requestWith(settings, `/users/${user}`, { method: "DELETE" });
+    expect(status).toBe(503);
+    expect(headers.get("Retry-After")).toBe("2");
+    expect(calls).toBe(1);
+    expect(await userLog(user).summary()).toBeNull();
+  });
+
+  it("is one of a bounded number at a time, however many users a request has", async ({ expect }) => {
+    let [now, most, all] = [0, 0, 0];
+    const getByName = (): Pick<RemoteUserLog, "record"> => ({
+      record: async (events) => {
+        most = Math.max(most, ++now);
+        all++;
+        await scheduler.wait(1);
+        now--;
+        return { status: "recorded", verdicts: events.map(() => ({ status: "suppressed" })) };
+      },
+    });
+    const users = Array.from({ length: MAX_REQUEST_EVENTS }, newUser);
+    const { status, body } = await record({ USER_LOG: { getByName } } as unknown as Partial<Env>, ...users);
+    expect(status).toBe(200);
+    expect(body["results"]).toHaveLength(MAX_REQUEST_EVENTS);
+    expect([most, all]).toEqual([MAX_CONCURRENT_CALLS, MAX_REQUEST_EVENTS]);
   });
 });

@@ -1,7 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, it, vi } from "vitest";
-import { encodeEventRow } from "../../src/d1/event-row.ts";
+import { encodeEventRow, EVENT_ROW_VERSION } from "../../src/d1/event-row.ts";
 import { holdD1 } from "../d1-faults.ts";
 import { newUser, rowsOf, tracked, userLog } from "../tracklog.ts";
 
@@ -9,6 +9,10 @@ const soon = { timeout: 5_000 };
 
 function record(user: string, timestamp = 1) {
   return userLog(user).record([tracked({ userId: user, timestamp })], null);
+}
+
+function shipment(userId: string, ...rows: string[]) {
+  return { version: EVENT_ROW_VERSION, userId, generation: 1, lacking: rows.length, since: null, rows };
 }
 
 function rowFor(user: string, changes: object = {}) {
@@ -24,17 +28,20 @@ afterEach(() => {
 describe("users that share a statement", () => {
   it("lose nothing to one whose row D1 refuses", async ({ expect }) => {
     const [first, bad, good] = [newUser(), newUser(), newUser()];
-    const writer = env.D1_WRITER.getByName("DB");
-    const outcomes = await runInDurableObject(writer, (instance) =>
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const outcomes = await runInDurableObject(env.D1_WRITER.getByName("DB#0"), (writer) =>
       Promise.all([
-        instance.insert([rowFor(first)]),
-        instance.insert([rowFor(bad), rowFor(bad, { seq: 2, event: null })]),
-        instance.insert([rowFor(good)]),
+        writer.insert(shipment(first, rowFor(first))),
+        writer.insert(shipment(bad, rowFor(bad), rowFor(bad, { seq: 2, event: null }))),
+        writer.insert(shipment(good, rowFor(good))),
       ]),
     );
-    expect(outcomes).toMatchObject([{ ok: true }, { ok: false }, { ok: true }]);
-    expect(await rowsOf(good)).toHaveLength(1);
-    expect(await rowsOf(bad)).toEqual([]);
+    expect(outcomes).toEqual([
+      { ok: true, refused: [] },
+      { ok: true, refused: [1] },
+      { ok: true, refused: [] },
+    ]);
+    for (const user of [first, good, bad]) expect(await rowsOf(user)).toHaveLength(1);
   });
 
   it("lose nothing when the one who began the statement in flight is gone", async ({ expect }) => {
@@ -59,7 +66,7 @@ describe("users that share a statement", () => {
     await d1.reached();
     for (const user of users.slice(1)) await record(user);
     await scheduler.wait(200);
-    await runInDurableObject(env.D1_WRITER.getByName("DB"), (_, state) => state.abort("dead")).catch(() => {});
+    await runInDurableObject(env.D1_WRITER.getByName("DB#0"), (_, state) => state.abort("dead")).catch(() => {});
     d1.release();
     for (const user of users) {
       await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), soon); // no other call was made

@@ -2,11 +2,12 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, it, vi } from "vitest";
 import { chooseDatabase } from "../../src/d1/databases.ts";
-import type { LogState } from "../../src/user/log-state.ts";
+import { writerOf } from "../../src/d1/writer-of.ts";
+import type { PendingErasure } from "../../src/user/stored-values.ts";
 import { breakD1 } from "../d1-faults.ts";
-import { newUser, rowsOf, tracked, userLog } from "../tracklog.ts";
+import { delivered, newUser, rowsOf, stateOf, tracked, userLog } from "../tracklog.ts";
 
-const TWO_DATABASES: Env = Object.assign({}, env, { DB_1: env.SECOND_DB });
+const TWO_DATABASES = Object.assign({}, env, { DB_1: env.SECOND_DB });
 
 /** A user whom the second of two databases would get. */
 function userForSecond(): string {
@@ -16,12 +17,10 @@ function userForSecond(): string {
   }
 }
 
-/** Lets the object of a user, and the second database's writer, see the second database or not. */
-async function bind(user: string, bound: Env) {
-  for (const stub of [userLog(user), env.D1_WRITER.getByName("DB_1")])
-    await runInDurableObject(stub as DurableObjectStub, (instance) => {
-      Object.assign(instance, { env: bound });
-    });
+/** Binds the second database for all objects, or not: they have the same env as the test. */
+function bindSecond(isBound: boolean) {
+  if (isBound) Object.assign(env, { DB_1: env.SECOND_DB });
+  else delete (env as Partial<typeof TWO_DATABASES>).DB_1;
 }
 
 function record(user: string, timestamp: number) {
@@ -33,6 +32,7 @@ async function countInSecond(user: string): Promise<unknown> {
 }
 
 afterEach(() => {
+  bindSecond(false);
   vi.restoreAllMocks();
 });
 
@@ -42,17 +42,14 @@ describe("with several databases", () => {
   }) => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     const user = userForSecond();
-    await bind(user, TWO_DATABASES);
-    await bind(user, env); // the writer first meets its database when it is gone
-    await runInDurableObject(userLog(user), async (log, { storage }) => {
-      Object.assign(log, { env: TWO_DATABASES });
-      await log.record([tracked({ userId: user })], null);
-      expect(storage.kv.get<LogState>("log")).toMatchObject({ database: "DB_1" });
-    });
+    bindSecond(true);
+    await record(user, 1);
+    bindSecond(false); // before the writer has met it
+    expect(await stateOf(user)).toMatchObject({ database: "DB_1" });
     expect(await Promise.race([runDurableObjectAlarm(userLog(user)), scheduler.wait(3_000)])).toBe(true);
     const alarm = await runInDurableObject(userLog(user), (_, { storage }) => storage.getAlarm());
     expect(alarm).not.toBeNull();
-    await bind(user, TWO_DATABASES);
+    bindSecond(true);
     await runDurableObjectAlarm(userLog(user));
     expect(await countInSecond(user)).toBe(1);
   });
@@ -61,7 +58,7 @@ describe("with several databases", () => {
     const user = userForSecond();
     await record(user, 1);
     await runDurableObjectAlarm(userLog(user));
-    await bind(user, TWO_DATABASES);
+    bindSecond(true);
     const d1 = breakD1(); // the first one only
     await userLog(user).erase();
     await record(user, 2);
@@ -78,18 +75,68 @@ describe("with several databases", () => {
     const user = userForSecond();
     await record(user, 1);
     await runDurableObjectAlarm(userLog(user));
-    await bind(user, TWO_DATABASES);
+    bindSecond(true);
     await userLog(user).erase();
     await record(user, 2);
     await runDurableObjectAlarm(userLog(user));
     expect(await countInSecond(user)).toBe(1);
     const d1 = breakD1();
     await runInDurableObject(userLog(user), async (log, { storage }) => {
-      storage.kv.put("erasure", { DB: { generation: 1 } }); // due, and before that of the second
+      const due: PendingErasure = { userId: user, database: "DB", first: 0, next: 1 };
+      storage.kv.put("erasure:0", due); // before that of the second
+      storage.kv.put("erased:0:0", [[1, 1]]);
       await log.erase();
       await log.alarm();
     });
     expect(await countInSecond(user)).toBe(0);
     d1.restore();
+  });
+});
+
+/** The writers that a user's calls go to. */
+async function lanesOf(users: string[], lanes: string): Promise<string[][]> {
+  const getByName = vi.spyOn(env.D1_WRITER, "getByName");
+  const names = users.map((user) => {
+    for (let i = 0; i < 3; i++) writerOf({ ...env, D1_WRITER_LANES: lanes }, "DB_1", user);
+    return getByName.mock.calls.splice(0).map(([name]) => name);
+  });
+  getByName.mockRestore();
+  return names;
+}
+
+describe("with several lanes to a database", () => {
+  it("a user always has the same one, and all of them have users", async ({ expect }) => {
+    const users = Array.from({ length: 200 }, newUser);
+    const lanes = await lanesOf(users, "4");
+    for (const names of lanes) expect(new Set(names).size).toBe(1);
+    expect([...new Set(lanes.flat())].toSorted()).toEqual(["DB_1#0", "DB_1#1", "DB_1#2", "DB_1#3"]);
+    expect(await lanesOf(users, "4")).toEqual(lanes);
+  });
+
+  it("the lanes fill evenly although the database was chosen by the same id", async ({ expect }) => {
+    const users = Array.from({ length: 400 }, newUser).filter((user) => chooseDatabase(TWO_DATABASES, user) === "DB_1");
+    const names = (await lanesOf(users, "2")).map(([name]) => name);
+    const share = names.filter((name) => name === "DB_1#0").length / names.length;
+    expect(share).toBeGreaterThan(0.3);
+    expect(share).toBeLessThan(0.7);
+  });
+
+  it.for(["", "0", "-3", "many", "1"])("there is one where the variable says %j", async (lanes, { expect }) => {
+    expect(await lanesOf([newUser()], lanes)).toEqual([["DB_1#0", "DB_1#0", "DB_1#0"]]);
+  });
+
+  it("each writes to its database, and near it where that is configured", async ({ expect }) => {
+    const users = Array.from({ length: 6 }, newUser);
+    env.D1_WRITER_LANES = "3";
+    try {
+      for (const user of users) await record(user, 1);
+      for (const user of users) await delivered(user);
+      for (const user of users) expect(await rowsOf(user)).toHaveLength(1);
+    } finally {
+      env.D1_WRITER_LANES = "1";
+    }
+    const getByName = vi.spyOn(env.D1_WRITER, "getByName");
+    writerOf({ ...env, LOCATION: "weur" }, "DB", users[0]!);
+    expect(getByName.mock.lastCall).toEqual(["DB#0", { locationHint: "weur" }]);
   });
 });

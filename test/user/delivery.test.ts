@@ -1,118 +1,216 @@
 import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, it, vi } from "vitest";
-import { MAX_RUN_STATEMENTS, MAX_STATEMENT_EVENTS } from "../../src/limits.ts";
-import type { LogState } from "../../src/user/log-state.ts";
-import { breakD1, holdD1, watchD1 } from "../d1-faults.ts";
-import { newUser, rowsOf, tracked, userLog } from "../tracklog.ts";
+import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../../src/limits.ts";
+import { holdD1, watchD1 } from "../d1-faults.ts";
+import {
+  type Answer,
+  delivered,
+  events,
+  newUser,
+  pendingOf,
+  record,
+  rowsOf,
+  stateOf,
+  tracked,
+  userLog,
+} from "../tracklog.ts";
 
 const soon = { timeout: 5_000 };
 
-function event(number: number, userId: string) {
-  return tracked({ userId, timestamp: 1_700_000_000_000 + number });
-}
-
-function storedState(userId: string): Promise<LogState> {
-  return runInDurableObject(userLog(userId), (_, { storage }) => storage.kv.get<LogState>("log")!);
-}
-
-function alarmOf(userId: string): Promise<number | null> {
-  return runInDurableObject(userLog(userId), (_, { storage }) => storage.getAlarm());
-}
+// More at once than a user may send: it is the delivery that is tested here.
+env.RATE_LIMIT_BURST_EVENTS = "100000";
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe("delivery", () => {
-  it("comes before the alarm, which stays set for what a crash would leave", async ({ expect }) => {
+describe("what is delivered", () => {
+  it("is nothing twice: a log that D1 has whole sends no statement", async ({ expect }) => {
     const user = newUser();
-    await userLog(user).record([event(1, user)], null);
-    const alarm = await alarmOf(user);
-    expect(alarm).not.toBeNull();
-    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), soon);
-    expect(await alarmOf(user)).toBe(alarm);
-    await userLog(user).record([event(2, user)], null);
-    expect(await alarmOf(user)).toBe(alarm); // one alarm for both
+    await record(user, ...events(3));
+    await delivered(user);
+    const d1 = watchD1();
+    await record(user, ...events(3)); // duplicates
+    await runInDurableObject(userLog(user), (log) => log.alarm());
+    expect(d1.parameters).toEqual([]);
   });
 
-  it("writes how far D1 has got along with the next event", async ({ expect }) => {
+  it("is an update of what D1 has: revision, properties and context", async ({ expect }) => {
     const user = newUser();
-    await userLog(user).record([event(1, user)], null);
-    await vi.waitFor(async () => expect((await userLog(user).summary())!.pending).toBe(0), soon);
-    expect((await storedState(user)).shippedSeq).toBe(0);
-    await userLog(user).record([event(2, user)], null);
-    expect((await storedState(user)).shippedSeq).toBe(1);
+    await record(user, ...events(3, 1, { properties: { a: 1 } }));
+    await delivered(user);
+    const [before] = await rowsOf(user);
+    await record(user, ...events(1, 1, { properties: { b: 2 }, context: { c: 3 } }));
+    await delivered(user);
+    const [{ written_at, ...after }] = (await rowsOf(user)) as [Answer];
+    expect(written_at).toBeGreaterThanOrEqual(before!["written_at"] as number);
+    expect({ ...after, written_at: 0 }).toEqual({
+      ...before,
+      written_at: 0,
+      revision: 2,
+      properties: '{"a":1,"b":2}',
+      context: '{"c":3}',
+    });
   });
 
-  it("writes it from the alarm where no event comes", async ({ expect }) => {
+  it("is the same as what the log has, column by column", async ({ expect }) => {
     const user = newUser();
-    await userLog(user).record([event(1, user)], null);
-    await vi.waitFor(async () => expect((await userLog(user).summary())!.pending).toBe(0), soon);
-    expect(await runDurableObjectAlarm(userLog(user))).toBe(true);
-    expect((await storedState(user)).shippedSeq).toBe(1);
-    expect(await alarmOf(user)).toBeNull(); // nothing is left to do
+    const odd = { event: "é'\"\\", messageId: "m😀", properties: { a: "\ud800\0" }, context: { b: [1e21] } };
+    const event = tracked({ userId: user, ...odd, enrichment: '{"b":0,"country":"PT"}' });
+    await userLog(user).record([event], "a key");
+    await delivered(user);
+    const [row] = await rowsOf(user);
+    const { user_id, generation, written_at: _, ...columns } = row!;
+    expect((await userLog(user).timeline({ order: "asc", limit: 1 }))!.events).toEqual([columns]);
+    expect({ user_id, generation }).toEqual({ user_id: user, generation: (await stateOf(user))!.generation });
+    expect(columns).toMatchObject({ source: "a key", message_id: "m😀", properties: event.properties });
+    expect(JSON.parse(columns["context"] as string)).toEqual({ country: "PT", b: [1e21] }); // the client's own wins
+  });
+
+  it("goes in more than one statement past 1,000 events, in the order of the log", async ({ expect }) => {
+    const user = newUser();
+    const d1 = watchD1();
+    await record(user, ...events(2_500));
+    await delivered(user, 15_000);
+    const statements = d1.parameters.map((parameter) => JSON.parse(parameter) as unknown[][]);
+    expect(Math.max(...statements.map((rows) => rows.length))).toBe(MAX_STATEMENT_EVENTS);
+    const seqs = statements.flat().map(([, , , , , seq]) => seq);
+    expect(seqs).toEqual(seqs.map((_, i) => i + 1));
+    expect((await rowsOf(user)).map(({ seq }) => seq as number)).toEqual(
+      Array.from({ length: 2_500 }, (_, i) => i + 1),
+    );
+  });
+
+  it("goes in more than one statement past 1 MB, in bytes of UTF-8", async ({ expect }) => {
+    const user = newUser();
+    const d1 = watchD1();
+    await record(user, ...events(40, 1, { properties: { text: "漢".repeat(20_000) } })); // 60 KB each
+    await delivered(user, 10_000);
+    const sizes = d1.parameters.map((parameter) => new TextEncoder().encode(parameter).length);
+    expect(sizes).toHaveLength(3);
+    for (const size of sizes) expect(size).toBeLessThanOrEqual(MAX_STATEMENT_BYTES + 1);
+    expect(sizes[0]).toBeGreaterThan(MAX_STATEMENT_BYTES - 61_000); // and no more of them than it takes
+    expect(await rowsOf(user)).toHaveLength(40);
+  });
+
+  it("is also an event that is larger than a statement's share", async ({ expect }) => {
+    const user = newUser();
+    await record(user, ...events(3, 1, { properties: { text: '"'.repeat(600_000) } })); // each quote is escaped twice over
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(3), { timeout: 10_000 });
+  });
+
+  it("takes updates and new events that wait together, past a statement's bound", async ({ expect }) => {
+    const user = newUser();
+    await record(user, ...events(1_500));
+    await delivered(user, 10_000);
+    await record(user, ...events(1_500, 1, { properties: { a: 1 } }), ...events(800, 1_501));
+    await delivered(user, 10_000);
+    expect((await rowsOf(user)).map(({ seq, revision }) => [seq, revision])).toEqual(
+      Array.from({ length: 2_300 }, (_, i) => [i + 1, i < 1_500 ? 2 : 1]),
+    );
+  });
+});
+
+describe("while a delivery awaits D1", () => {
+  it.for(["before", "after"] as const)(
+    "an event that is recorded is not taken for sent (%s D1 has the first)",
+    async (moment, { expect }) => {
+      const user = newUser();
+      const d1 = holdD1(moment);
+      await record(user, ...events(1));
+      await d1.reached();
+      await record(user, ...events(50, 2));
+      d1.release();
+      await delivered(user);
+      expect((await rowsOf(user)).map(({ seq }) => seq as number)).toEqual(Array.from({ length: 51 }, (_, i) => i + 1));
+    },
+  );
+
+  it.for(["before", "after"] as const)(
+    "an update of the very event on its way reaches D1, too (%s)",
+    async (moment, { expect }) => {
+      const user = newUser();
+      const d1 = holdD1(moment);
+      await record(user, { properties: { plan: "free" } });
+      await d1.reached();
+      await record(user, { properties: { plan: "pro" } });
+      d1.release();
+      await delivered(user);
+      expect(await rowsOf(user)).toMatchObject([{ seq: 1, revision: 2, properties: '{"plan":"pro"}' }]);
+    },
+  );
+
+  it("an update of an update on its way reaches D1, too", async ({ expect }) => {
+    const user = newUser();
+    await record(user, { properties: { n: 1 } });
+    await delivered(user);
+    const d1 = holdD1("before");
+    await record(user, { properties: { n: 2 } });
+    await d1.reached();
+    await record(user, { properties: { n: 3 } });
+    d1.release();
+    await delivered(user);
+    expect(await rowsOf(user)).toMatchObject([{ revision: 3, properties: '{"n":3}' }]);
+  });
+
+  it("the log answers at once: neither a record nor a read waits for D1", async ({ expect }) => {
+    const user = newUser();
+    const d1 = holdD1("before");
+    await record(user, ...events(1));
+    await d1.reached();
+    expect(await record(user, ...events(1, 2))).toMatchObject([{ status: "created", seq: 2 }]);
+    expect((await userLog(user).timeline({ order: "asc", limit: 10 }))!.events).toHaveLength(2);
+    d1.release(); // only now
+  });
+});
+
+describe("what is known of a delivery", () => {
+  it("is written with the next event", async ({ expect }) => {
+    const user = newUser();
+    await record(user, ...events(1));
+    await delivered(user);
+    expect((await stateOf(user))!.backlog).toHaveLength(1);
+    await record(user, ...events(1, 2));
+    expect((await stateOf(user))!.backlog).toEqual([[1_700_000_000_002, "signed_up", ""]]);
   });
 
   it("is repeated after a crash that lost it, and changes nothing in D1", async ({ expect }) => {
     const user = newUser();
-    await userLog(user).record([event(1, user)], null);
-    await vi.waitFor(async () => expect((await userLog(user).summary())!.pending).toBe(0), soon);
+    await record(user, ...events(1));
+    await delivered(user);
     const before = await rowsOf(user);
+    const feed = env.DB.prepare("SELECT count(*) AS n FROM feed");
+    const told = await feed.first("n");
     await abortAllDurableObjects();
     const d1 = watchD1();
-    expect((await userLog(user).summary())!.pending).toBe(1);
+    expect(await pendingOf(user)).toBe(1);
     await runDurableObjectAlarm(userLog(user));
     expect(d1.parameters).toHaveLength(1);
     expect(await rowsOf(user)).toEqual(before);
-    expect((await userLog(user).summary())!.pending).toBe(0);
+    expect(await feed.first("n")).toBe(told);
+    expect(await pendingOf(user)).toBe(0);
   });
 
-  it("of a long backlog goes on after a crash where it stood", async ({ expect }) => {
-    env.RATE_LIMIT_BURST_EVENTS = "100000";
+  it("loses no update of an event that it lists as delivered", async ({ expect }) => {
     const user = newUser();
-    const events = Array.from({ length: 2_500 }, (_, i) => event(i, user));
-    const d1 = holdD1("before", 2);
-    await userLog(user).record(events, null);
+    await record(user, ...events(2));
+    await delivered(user);
+    await abortAllDurableObjects();
+    await record(user, ...events(1, 2, { properties: { n: 1 } }), ...events(1, 1, { properties: { n: 2 } }));
+    await delivered(user);
+    expect(await rowsOf(user)).toMatchObject([{ revision: 2 }, { revision: 2 }]);
+  });
+
+  it("loses no update that was made while the event was on its way", async ({ expect }) => {
+    const user = newUser();
+    const d1 = holdD1("after");
+    await record(user, ...events(1));
     await d1.reached();
+    await record(user, ...events(1, 1, { properties: { n: 1 } }));
     await abortAllDurableObjects();
     d1.release();
-    expect((await storedState(user)).shippedSeq).toBe(1_000);
-    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(2_500), soon);
+    await runDurableObjectAlarm(userLog(user));
+    await vi.waitFor(async () => expect(await rowsOf(user)).toMatchObject([{ revision: 2 }]), soon);
   });
-
-  it("is armed by a retry whose first try lost its alarm in a crash", async ({ expect }) => {
-    const user = newUser();
-    const d1 = breakD1();
-    await userLog(user).record([event(1, user)], null);
-    await runInDurableObject(userLog(user), (_, { storage }) => storage.deleteAlarm());
-    await abortAllDurableObjects();
-    d1.restore();
-    const { recorded } = (await userLog(user).record([event(1, user)], null)) as { recorded: unknown };
-    expect(recorded).toMatchObject([{ status: "duplicate" }]);
-    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), soon);
-  });
-
-  it("of a very long backlog goes on with another alarm, and ends", async ({ expect }) => {
-    const user = newUser();
-    const backlog = MAX_RUN_STATEMENTS * MAX_STATEMENT_EVENTS + 1;
-    await userLog(user).record([event(0, user)], null);
-    await vi.waitFor(async () => expect((await userLog(user).summary())!.pending).toBe(0), soon);
-    await runDurableObjectAlarm(userLog(user)); // the safeguard, which finds nothing to do
-    const armed = await runInDurableObject(userLog(user), async (log, { storage }) => {
-      storage.sql.exec(
-        `WITH RECURSIVE row(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM row WHERE n <= ?)
-         INSERT INTO events (seq, timestamp, event, message_id, revision, properties, context, received_at)
-         SELECT n, 1700000000000 + n, 'e', '', 1, '{}', '{}', 1700000000000 FROM row`,
-        backlog,
-      );
-      const setAlarm = vi.spyOn(storage, "setAlarm");
-      await log.alarm();
-      return setAlarm.mock.calls.length;
-    });
-    expect(armed).toBe(1);
-    await vi.waitFor(async () => expect((await userLog(user).summary())!.pending).toBe(0), { timeout: 60_000 });
-    const count = await env.DB.prepare("SELECT count(*) AS n FROM events WHERE user_id = ?").bind(user).first("n");
-    expect(count).toBe(backlog + 1);
-  }, 90_000);
 });

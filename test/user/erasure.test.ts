@@ -4,9 +4,22 @@ import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { encodeEventRow } from "../../src/d1/event-row.ts";
 import { eraseEvents } from "../../src/d1/erase-events.ts";
 import { insertEvents } from "../../src/d1/insert-events.ts";
-import { breakD1, holdD1 } from "../d1-faults.ts";
-import { repeatErasure } from "../repeat-erasure.ts";
-import { anEvent, call, get, newUser, rowsOf, timelineOf, track, tracked, userLog } from "../tracklog.ts";
+import { breakD1, holdD1, holdDeletion } from "../d1-faults.ts";
+import {
+  anEvent,
+  call,
+  delivered,
+  events,
+  get,
+  inStorage,
+  newUser,
+  record as recordEvents,
+  rowsOf,
+  stateOf,
+  timelineOf,
+  track,
+  userLog,
+} from "../tracklog.ts";
 
 const soon = { timeout: 5_000 };
 
@@ -20,11 +33,8 @@ afterEach(() => {
 
 /** Records so many events, and waits for D1 to have them if asked to. */
 async function record(count: number, where: "log" | "D1" = "log", from = 1) {
-  const events = Array.from({ length: count }, (_, i) =>
-    tracked({ userId: user, timestamp: 1_700_000_000_000 + from + i }),
-  );
-  await userLog(user).record(events, null);
-  if (where === "D1") await vi.waitFor(async () => assertCount(await rowsOf(user), count), soon);
+  await recordEvents(user, ...events(count, from));
+  if (where === "D1") await delivered(user);
 }
 
 function assertCount(rows: unknown[], count: number) {
@@ -41,33 +51,16 @@ function forgotten() {
   return vi.waitFor(async () => assertCount(await rowsOf(user), 0), soon);
 }
 
-/** The tables that the user's object has, and its alarm. */
-function storageOf() {
-  return runInDurableObject(userLog(user), async (_, { storage }) => ({
-    tables: storage.sql.exec("SELECT name FROM sqlite_master").toArray(),
-    alarm: await storage.getAlarm(),
-  }));
-}
-
-const EMPTY = { tables: [], alarm: null };
-
-/** Holds the next batch to D1, which is the deletion: `before` D1 gets it, or `after`. */
-function holdDeletion(moment: "before" | "after") {
-  const gate = { reached: false, open: false };
-  const batch = env.DB.batch.bind(env.DB);
-  const spy = vi.spyOn(env.DB, "batch").mockImplementation(async (statements) => {
-    const result = moment === "after" ? await batch<never>(statements) : undefined;
-    gate.reached = true;
-    while (!gate.open) await scheduler.wait(5);
-    return result ?? batch<never>(statements);
-  });
-  return {
-    reached: () => vi.waitUntil(() => gate.reached, soon),
-    release: () => {
-      gate.open = true;
-      spy.mockRestore();
-    },
-  };
+/** Waits until the object has given all its storage back, and its alarm with it. */
+function released() {
+  return vi.waitFor(async () => {
+    const left = await inStorage(user, async (storage) => [
+      ...storage.sql.exec("SELECT name FROM sqlite_master").toArray(),
+      ...storage.kv.list(),
+      ...((await storage.getAlarm()) === null ? [] : ["alarm"]),
+    ]);
+    if (left.length > 0) throw new Error(`left: ${JSON.stringify(left)}`);
+  }, soon);
 }
 
 describe("an erasure", () => {
@@ -77,10 +70,9 @@ describe("an erasure", () => {
     expect((await get(`/users/${user}`)).status).toBe(404);
     expect((await get(`/users/${user}/events`)).status).toBe(404);
     await forgotten();
-    expect(await repeatErasure(user)).toBe(true);
-    expect(await storageOf()).toEqual(EMPTY);
+    await released();
     expect(await erase()).toEqual({ status: 200, erased: 0 });
-    expect(await storageOf()).toEqual(EMPTY);
+    await released();
   });
 
   it("of what D1 never got leaves nothing either, and takes no other user's rows", async ({ expect }) => {
@@ -100,9 +92,8 @@ describe("an erasure", () => {
     await forgotten();
     await record(2, "log", 2); // two of the erased ones again: they are new
     expect(await timelineOf(user)).toMatchObject([{ seq: 1 }, { seq: 2 }]);
-    // Soon, although an alarm is set for the repetition in some minutes.
     await vi.waitFor(async () => expect(await rowsOf(user)).toMatchObject([{ seq: 1 }, { seq: 2 }]), soon);
-    await repeatErasure(user);
+    await runDurableObjectAlarm(userLog(user));
     expect(await rowsOf(user)).toHaveLength(2);
     expect(await timelineOf(user)).toHaveLength(2);
   });
@@ -119,8 +110,7 @@ describe("an erasure", () => {
     await vi.waitFor(async () => expect(await rowsOf(user)).toMatchObject([{ seq: 1 }]), soon);
     expect(await erase()).toMatchObject({ erased: 1 });
     await forgotten();
-    await repeatErasure(user);
-    expect(await storageOf()).toEqual(EMPTY);
+    await released();
   });
 });
 
@@ -137,8 +127,7 @@ describe("while D1 is away", () => {
 
     expect(await runDurableObjectAlarm(userLog(user))).toBe(true);
     expect(await rowsOf(user)).toEqual([]);
-    await repeatErasure(user);
-    expect(await storageOf()).toEqual(EMPTY);
+    await released();
   });
 
   it("for a moment, an erasure happens by itself", async ({ expect }) => {
@@ -177,18 +166,18 @@ describe("while D1 is away", () => {
   });
 });
 
-describe("with a flush in flight", () => {
+describe("with a delivery in flight", () => {
   it.for(["before", "after"] as const)(
     "an erasure is answered; nothing old survives, %s D1 has it",
     async (moment, { expect }) => {
-      const flush = holdD1(moment);
+      const d1 = holdD1(moment);
       await record(3);
-      await flush.reached();
+      await d1.reached();
       expect(await erase()).toEqual({ status: 200, erased: 3 });
       await record(1, "log", 9);
-      const next = runInDurableObject(userLog(user), (log) => log.alarm()); // must wait for the flush
+      const next = runInDurableObject(userLog(user), (log) => log.alarm()); // must wait for the delivery
       await scheduler.wait(50);
-      flush.release();
+      d1.release();
       await next;
       await scheduler.wait(50); // for a row that comes too late
       await vi.waitFor(async () => {
@@ -201,30 +190,28 @@ describe("with a flush in flight", () => {
   );
 
   it("of more than one statement, an erasure is answered, too", async ({ expect }) => {
-    const flush = holdD1("before");
+    const d1 = holdD1("before");
     await record(2_500);
-    await flush.reached();
+    await d1.reached();
     expect(await erase()).toEqual({ status: 200, erased: 2_500 });
-    flush.release();
+    d1.release();
     await runDurableObjectAlarm(userLog(user));
     await forgotten();
     expect((await get(`/users/${user}`)).status).toBe(404);
   });
 
-  it("that a crash cut off, rows which come to D1 after the deletion are deleted again", async ({ expect }) => {
-    const flush = holdD1("before");
+  it("that a crash cut off, rows which come to D1 after the deletion stay out", async ({ expect }) => {
+    const d1 = holdD1("before");
     await record(3);
-    await flush.reached();
+    await d1.reached();
     const generation = await generationOf();
     await erase();
     await abortAllDurableObjects();
-    flush.release();
+    d1.release();
     await runDurableObjectAlarm(userLog(user)); // the deletion finds nothing
     await record(1, "D1", 9);
     // Only now the statement arrives that nobody waits for any more.
-    await insertEvents(env.DB, [aRow(generation)]);
-    expect(await rowsOf(user)).toHaveLength(2);
-    expect(await repeatErasure(user)).toBe(true);
+    await insertEvents(env.DB, [aRow(generation)], 0, Date.now());
     expect(await rowsOf(user)).toMatchObject([{ timestamp: 1_700_000_000_009 }]);
   });
 });
@@ -236,9 +223,15 @@ describe("a deletion in D1", () => {
     await erase();
     await forgotten();
     await record(2, "D1");
-    await eraseEvents(env.DB, user, generation);
+    await eraseEvents(
+      env.DB,
+      user,
+      generation,
+      [1, 2, 3].map((seq) => [1_700_000_000_000 + seq, seq]),
+      Date.now(),
+    );
     expect(await rowsOf(user)).toHaveLength(2);
-    expect(await generationOf()).toBeGreaterThan(generation);
+    expect(await generationOf()).not.toBe(generation);
   });
 
   it.for(["before", "after"] as const)(
@@ -261,22 +254,18 @@ describe("a deletion in D1", () => {
     await erase();
     await deletion.reached();
     await record(2);
-    await insertEvents(env.DB, [aRow(await generationOf())]);
+    await insertEvents(env.DB, [aRow(await generationOf())], 0, Date.now());
     expect(await erase()).toMatchObject({ erased: 2 });
     deletion.release();
     await runDurableObjectAlarm(userLog(user));
-    await forgotten();
-    await repeatErasure(user);
-    expect(await storageOf()).toEqual(EMPTY);
+    await vi.waitFor(async () => assertCount(await rowsOf(user), 1), soon); // it was never an event of the log
+    await released();
   });
 });
 
 /** The generation of the user's log, as its rows in D1 will have it. */
 async function generationOf(): Promise<number> {
-  return runInDurableObject(
-    userLog(user),
-    (_, { storage }) => storage.kv.get<{ generation: number }>("log")!.generation,
-  );
+  return (await stateOf(user))!.generation;
 }
 
 /** A row as a statement on its way may bring it to D1. */

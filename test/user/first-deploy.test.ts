@@ -7,12 +7,14 @@ import { anEvent, newUser, rowsOf, timelineOf, track, userLog } from "../tracklo
 
 it("events that came before D1 had its tables arrive once it has them", async ({ expect }) => {
   vi.spyOn(console, "error").mockImplementation(() => {});
-  await env.DB.batch(["events", "feed_floor"].map((table) => env.DB.prepare(`DROP TABLE ${table}`)));
+  await env.DB.batch(["events", "feed", "erased", "incarnation"].map((table) => env.DB.prepare(`DROP TABLE ${table}`)));
   const user = newUser();
   expect((await track(anEvent({ user_id: user }))).body).toMatchObject({ status: "created" });
   for (let alarm = 1; alarm <= 8; alarm++) expect(await runDurableObjectAlarm(userLog(user))).toBe(true);
   expect(await timelineOf(user)).toHaveLength(1);
 
+  const views = await env.DB.prepare("SELECT name FROM sqlite_schema WHERE type = 'view'").all<{ name: string }>();
+  await env.DB.batch(views.results.map(({ name }) => env.DB.prepare(`DROP VIEW ${name}`)));
   const statements = env.MIGRATIONS.flatMap(({ queries }) => queries);
   await env.DB.batch(statements.map((statement) => env.DB.prepare(statement)));
   await runDurableObjectAlarm(userLog(user));

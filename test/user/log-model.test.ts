@@ -17,9 +17,11 @@ interface Stored {
   seq: number;
   revision: number;
   fields: Map<string, unknown>;
+  /** The texts of all that was merged into it. */
+  versions: Set<string>;
 }
 
-/** The log as a plain map from identity to event: what decision 2 says, and nothing of how it is stored. */
+/** The log as a plain map from identity to event: what the README says, and nothing of how it is stored. */
 class LogModel {
   readonly #events = new Map<string, Stored>();
 
@@ -27,23 +29,33 @@ class LogModel {
     const identity = JSON.stringify([timestamp, event, messageId]);
     const stored = this.#events.get(identity);
     const sent = fieldsOf(properties, context);
+    const version = JSON.stringify([properties, context]);
     if (!stored) {
       const late = [...this.#events.values()].some((other) => other.timestamp > timestamp);
       const seq = this.#events.size + 1;
-      this.#events.set(identity, { event, timestamp, seq, revision: 1, fields: sent });
+      this.#events.set(identity, { event, timestamp, seq, revision: 1, fields: sent, versions: new Set([version]) });
       return { status: "created", seq, revision: 1, late };
     }
-    const before = textOf(stored.fields);
-    for (const [key, value] of sent) stored.fields.set(key, value);
-    const status = textOf(stored.fields) === before ? "duplicate" : "updated";
-    if (status === "updated") stored.revision++;
-    return { status, seq: stored.seq, revision: stored.revision };
+    const merged = new Map([...stored.fields, ...sent]);
+    const isNew = textOf(merged) !== textOf(stored.fields) && !stored.versions.has(version);
+    if (isNew) {
+      stored.fields = merged;
+      stored.versions.add(version);
+      stored.revision++;
+    }
+    return { status: isNew ? "updated" : "duplicate", seq: stored.seq, revision: stored.revision };
   }
 
   timeline() {
     return [...this.#events.values()]
       .sort((a, b) => a.timestamp - b.timestamp || a.seq - b.seq)
-      .map((stored) => ({ ...stored, fields: textOf(stored.fields) }));
+      .map(({ event, timestamp, seq, revision, fields }) => ({
+        event,
+        timestamp,
+        seq,
+        revision,
+        fields: textOf(fields),
+      }));
   }
 }
 

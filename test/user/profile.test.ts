@@ -1,9 +1,20 @@
-import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { runDurableObjectAlarm } from "cloudflare:test";
 import * as fc from "fast-check";
 import { afterEach, describe, it, vi } from "vitest";
 import { USER_PROPERTIES } from "../../src/event/contract.ts";
+import { countRows } from "../count-rows.ts";
 import { holdD1 } from "../d1-faults.ts";
-import { anEvent, get, newUser, track, tracked, userLog } from "../tracklog.ts";
+import {
+  anEvent,
+  events as someEvents,
+  get,
+  inStorage,
+  newUser,
+  record,
+  track,
+  tracked,
+  userLog,
+} from "../tracklog.ts";
 
 const T0 = 1_700_000_000_000;
 
@@ -67,33 +78,47 @@ describe("the latest known properties", () => {
     }
   });
 
-  it("are not written again by an event that says the same, or nothing", async ({ expect }) => {
+  it("cost the same for a late event or an update as for any other, however long the log is", async ({ expect }) => {
+    const costs = [];
+    for (const count of [10, 20_000]) {
+      const user = newUser();
+      await record(user, ...someEvents(2, 0, { properties: { email: "a@b.c" } }));
+      await inStorage(user, ({ sql }) =>
+        sql.exec(
+          `INSERT INTO events SELECT ?1 + value, 'e', '', value, 1, '{"email":"b@b.c"}', '{}', 0, NULL, NULL, NULL
+           FROM ${SERIES}`,
+          T0,
+          count,
+        ),
+      );
+      const { read, written } = await countRows(user, async (log) => {
+        const say = (timestamp: number, email: string) =>
+          log.record([tracked({ userId: user, timestamp, properties: { email } })], null);
+        await say(T0 - 5, "late@b.c");
+        await say(T0 - 5, "updated@b.c");
+        await say(T0 + 5 + count, "newer@b.c");
+      });
+      costs.push({ read, written });
+      expect((await userLog(user).summary())!.properties).toEqual({ email: "newer@b.c" });
+    }
+    expect(costs[0]).toEqual(costs[1]);
+    expect(costs[0]!.read).toBeLessThan(10);
+  });
+
+  it("of an erased user are gone", async ({ expect }) => {
     const user = newUser();
-    const record = (from: number, count: number, said: object) =>
-      userLog(user).record(
-        Array.from({ length: count }, (_, i) => tracked({ userId: user, timestamp: T0 + from + i, properties: said })),
-        null,
-      );
-    await record(0, 1, { email: "a@b.c", name: "Ada" });
-    const puts = await runInDurableObject(userLog(user), async (log, { storage }) => {
-      const put = vi.spyOn(storage.kv, "put");
-      const exec = vi.spyOn(storage.sql, "exec");
-      const events = Array.from({ length: 100 }, (_, i) =>
-        tracked({ userId: user, timestamp: T0 + 10 + i, properties: i % 2 ? { email: "a@b.c" } : {} }),
-      );
-      await log.record(events, null);
-      const rows = exec.mock.results.reduce(
-        (sum, { value: cursor }) => sum + (cursor as SqlStorageCursor<never>).rowsWritten,
-        0,
-      );
-      expect(rows).toBe(200); // an event and its identity in the index
-      return put.mock.calls.map(([key]) => key);
-    });
-    expect(puts).toEqual([]);
-    await record(5, 1, { name: "Ada" }); // late, and the same
-    expect(await summaryOf(user)).toMatchObject({ properties: { email: "a@b.c", name: "Ada" }, events: 102 });
+    await record(user, { properties: { email: "a@b.c", name: "Ada" } });
+    await userLog(user).erase();
+    await record(user, { properties: { name: "Grace" } });
+    expect(await summaryOf(user)).toMatchObject({ properties: { name: "Grace" } });
+    expect((await summaryOf(user))["properties"]).not.toHaveProperty("email");
+    expect(await inStorage(user, ({ kv }) => JSON.stringify([...kv.list()]))).not.toContain("a@b.c");
   });
 });
+
+/** Numbers from 10 on, as many as the second parameter says. */
+const SERIES =
+  "(WITH RECURSIVE numbers(value) AS (SELECT 10 UNION ALL SELECT value + 1 FROM numbers WHERE value < 9 + ?2) SELECT value FROM numbers)";
 
 function eventsOf(user: string, count: number) {
   return Array.from({ length: count }, (_, i) => anEvent({ user_id: user, timestamp: T0 + i }));
@@ -103,7 +128,7 @@ describe("pending", () => {
   it("is what D1 has not got: new events, then updates of those it has", async ({ expect }) => {
     const user = newUser();
     await track(eventsOf(user, 3));
-    await track({ ...eventsOf(user, 1)[0]!, properties: { a: 1 } }); // an update before it was shipped is still one
+    await track({ ...eventsOf(user, 1)[0]!, properties: { a: 1 } }); // an update before it was delivered is still one
     expect(await summaryOf(user)).toMatchObject({ events: 3, pending: 3 });
     await runDurableObjectAlarm(userLog(user));
     expect(await summaryOf(user)).toMatchObject({ events: 3, pending: 0 });
@@ -120,14 +145,14 @@ describe("pending", () => {
     "counts what is in flight until its arrival is known, %s it",
     async (moment, { expect }) => {
       const user = newUser();
-      const flush = holdD1(moment);
+      const d1 = holdD1(moment);
       await track(eventsOf(user, 3));
-      await flush.reached();
+      await d1.reached();
       expect(await summaryOf(user)).toMatchObject({ events: 3, pending: 3 });
       await track({ ...eventsOf(user, 1)[0]!, properties: { a: 1 } }); // sent in its old revision
       await track(eventsOf(user, 4));
       expect(await summaryOf(user)).toMatchObject({ events: 4, pending: 4 });
-      flush.release();
+      d1.release();
       await vi.waitFor(async () => expect(await summaryOf(user)).toMatchObject({ events: 4, pending: 0 }), {
         timeout: 5_000,
       });

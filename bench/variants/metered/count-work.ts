@@ -2,15 +2,14 @@ import type { Counts } from "../../counts.ts";
 
 const total: Counts = {
   objectCalls: 0,
-  alarms: 0,
+  writerCalls: 0,
   setAlarms: 0,
-  getAlarms: 0,
   keyValueWrites: 0,
   keyValueReads: 0,
   sqlStatements: 0,
   objectRowsWritten: 0,
   objectRowsRead: 0,
-  d1Statements: 0,
+  d1Calls: 0,
   d1RowsWritten: 0,
   d1RowsRead: 0,
 };
@@ -28,12 +27,12 @@ export function counts(): Counts {
 }
 
 /** Counts every call of a class's methods. */
-export function countCalls(exported: { prototype: object }): void {
+export function countCalls(exported: { prototype: object }, isWriter: boolean): void {
   for (const name of Object.getOwnPropertyNames(exported.prototype))
     if (name !== "constructor")
       wrap(exported.prototype, name, (result) => {
         total.objectCalls++;
-        if (name === "alarm") total.alarms++;
+        if (isWriter) total.writerCalls++;
         return result;
       });
 }
@@ -46,10 +45,6 @@ export function countStorage(storage: DurableObjectStorage): void {
     total.objectRowsWritten++;
     return result;
   });
-  wrap(storageClass, "getAlarm", (result) => {
-    total.getAlarms++;
-    return result;
-  });
   const keyValueClass = Object.getPrototypeOf(storage.kv) as object;
   for (const name of ["put", "delete"])
     wrap(keyValueClass, name, (result) => {
@@ -59,6 +54,7 @@ export function countStorage(storage: DurableObjectStorage): void {
     });
   wrap(keyValueClass, "get", (result) => {
     total.keyValueReads++;
+    total.objectRowsRead++;
     return result;
   });
   wrap(Object.getPrototypeOf(storage.sql) as object, "exec", (cursor) => {
@@ -70,20 +66,20 @@ export function countStorage(storage: DurableObjectStorage): void {
 
 export function countD1(database: D1Database): void {
   wrap(Object.getPrototypeOf(database) as object, "batch", async (results) => {
-    countStatements(await (results as Promise<D1Result[]>));
+    countRoundTrip(await (results as Promise<D1Result[]>));
     return results;
   });
   const statementClass = Object.getPrototypeOf(database.prepare("SELECT 1")) as object;
   for (const name of ["run", "all"])
     wrap(statementClass, name, async (result) => {
-      countStatements([await (result as Promise<D1Result>)]);
+      countRoundTrip([await (result as Promise<D1Result>)]);
       return result;
     });
 }
 
-function countStatements(results: readonly D1Result[]): void {
+function countRoundTrip(results: readonly D1Result[]): void {
+  total.d1Calls++;
   for (const { meta } of results) {
-    total.d1Statements++;
     total.d1RowsWritten += meta.rows_written;
     total.d1RowsRead += meta.rows_read;
   }

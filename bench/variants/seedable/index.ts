@@ -5,14 +5,15 @@ export * from "../../../src/index.ts";
 // Stands before the one that the line above exports.
 export { UserLog } from "./user-log.ts";
 
-/** Tracklog, and a route that fills a user's log: `/bench/seed?user_id=…&events=…`. */
+/** Tracklog, and a route that fills a user's log: `/bench/seed?user_id=…&events=…&first=…&step=…`. */
 export default {
   async fetch(request, env, ctx) {
     const { pathname, searchParams } = new URL(request.url);
     if (pathname !== "/bench/seed") return app.fetch(request, env, ctx);
     const log = env.USER_LOG.getByName(searchParams.get("user_id")!) as unknown as DurableObjectStub<UserLog>;
     try {
-      await log.seed(Number(searchParams.get("events")));
+      const numberOf = (name: string) => Number(searchParams.get(name));
+      await log.seed(numberOf("events"), numberOf("first"), numberOf("step"));
     } catch (error) {
       if (!String(error).includes(SEEDED)) throw error;
     }

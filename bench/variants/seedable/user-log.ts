@@ -1,5 +1,4 @@
-import type { LogState } from "../../../src/user/log-state.ts";
-import { readHead } from "../../../src/user/record-event.ts";
+import { ValueStore } from "../../../src/user/stored-values.ts";
 import { UserLog as RealUserLog } from "../../../src/user/user-log.ts";
 
 /** Rows in one transaction; a million in one would be a write-ahead log of several hundred megabytes. */
@@ -7,30 +6,32 @@ const CHUNK_EVENTS = 100_000;
 
 export const SEEDED = "The log was seeded";
 
-/** A year before the run's own events. */
-const FIRST_TIMESTAMP = Date.now() - 365 * 24 * 60 * 60 * 1000;
-
-/** A user's log that can be given a long history, as if recorded and shipped to D1 before. */
+/** A user's log that can be given a long history, as if recorded and delivered to D1 before. */
 export class UserLog extends RealUserLog {
-  /** @param count how many events to add to a log that has begun */
-  async seed(count: number): Promise<void> {
+  /**
+   * @param count how many events to add to a log that has a table
+   * @param firstTimestamp when the first of them happened, in epoch milliseconds
+   * @param stepMs from one to the next
+   */
+  async seed(count: number, firstTimestamp: number, stepMs: number): Promise<void> {
     const { storage } = this.ctx;
-    const first = readHead(storage.sql).seq + 1;
+    const values = new ValueStore(storage);
+    const state = values.get("log")!;
     for (let done = 0; done < count; done += CHUNK_EVENTS) {
       storage.sql.exec(
         `WITH RECURSIVE row(n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM row WHERE n + 1 < ?2)
-         INSERT INTO events (seq, timestamp, event, message_id, revision, properties, context, received_at, source)
-         SELECT ?3 + n, ?4 + n * 1000, 'page_viewed', '', 1, '{"path":"/pricing","plan":"team","amount":4200}', '{}', ?4 + n * 1000, NULL
+         INSERT INTO events (timestamp, event, message_id, seq, revision, properties, context, received_at)
+         SELECT ?4 + n * ?5, 'page_viewed', '', ?3 + n, 1, '{"path":"/pricing","plan":"team","amount":4200}', '{}', ?4 + n * ?5
          FROM row`,
         done,
         Math.min(done + CHUNK_EVENTS, count),
-        first,
-        FIRST_TIMESTAMP,
+        state.headSeq + 1,
+        firstTimestamp,
+        stepMs,
       );
       await storage.sync();
     }
-    const state = storage.kv.get<LogState>("log")!;
-    storage.kv.put("log", { ...state, shippedSeq: first + count - 1 });
+    values.put("log", { ...state, headSeq: state.headSeq + count });
     await storage.sync();
     // What the object has in memory knows nothing of this: it begins anew. The call ends with this as its error.
     this.ctx.abort(SEEDED);

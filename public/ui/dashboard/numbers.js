@@ -42,6 +42,11 @@ function statsPath(query) {
   return `/stats?${new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined))}`;
 }
 
+/** A range as a query has it. */
+function named({ from, to }) {
+  return { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
+}
+
 /** Minutes come from the events themselves, as exactly as the chart has them. */
 function namesBy({ by }) {
   return by === "minute" ? "minute,event" : "event";
@@ -51,7 +56,6 @@ async function readNumbers(range, event, now) {
   const bounds = boundsOf(range, now);
   const today = now - (now % DAY);
   const activeBounds = { from: today - (ACTIVE_DAYS - 1) * DAY, to: today + DAY };
-  const named = ({ from, to }) => ({ from: new Date(from).toISOString(), to: new Date(to).toISOString() });
   const [byTime, byName, active, verdicts, refusals, properties, databases] = await Promise.all([
     ask(statsPath({ ...named(bounds), by: `${range.by},event`, event })),
     event === undefined ? null : ask(statsPath({ ...named(bounds), by: namesBy(range) })),

@@ -55,7 +55,6 @@ function Numbers({ numbers, event, go }) {
   const total = numbers.total;
   const totalOfAll = names.reduce((sum, { events }) => sum + events, 0);
   const isNew = total === 0 && event === undefined && databases.databases.every(({ users }) => users === 0);
-  const label = (name) => name ?? "(further names)";
   const chooseName = (name) => name !== OTHERS && go({ event: name === event ? "" : name });
   const file = `tracklog-${new Date(bounds.from).toISOString().slice(0, 10)}-${range.name}`;
   return html`
@@ -83,7 +82,7 @@ function Numbers({ numbers, event, go }) {
           ? html`<p class="quiet nothing tall">No event happened in the ${range.title.toLowerCase()}.</p>`
           : html`<${TimeChart}
               times=${chart.times}
-              series=${chart.series.map((one) => ({ ...one, label: label(one.name) }))}
+              series=${chart.series.map((one) => ({ ...one, label: labelOf(one.name) }))}
               by=${range.by}
               total=${range.title}
               onName=${chooseName}
@@ -130,7 +129,7 @@ function Numbers({ numbers, event, go }) {
         />
       </div>
       <${Bars}
-        rows=${names.slice(0, 12).map(({ name, events }) => ({ key: name, label: label(name), events }))}
+        rows=${names.slice(0, 12).map(({ name, events }) => ({ key: name, label: labelOf(name), events }))}
         of=${totalOfAll}
         chosen=${event}
         onChoose=${chooseName}
@@ -147,6 +146,21 @@ function Numbers({ numbers, event, go }) {
   `;
 }
 
+/** A name as it is shown; beyond those that an hour keeps apart there is none. */
+function labelOf(name) {
+  return name ?? "(further names)";
+}
+
+function tileOf(label, value, note, tone = "") {
+  return html`
+    <div class=${`tile ${tone}`}>
+      <dt>${label}</dt>
+      <dd>${value}</dd>
+      <dd class="quiet">${note}</dd>
+    </div>
+  `;
+}
+
 function Tiles({ numbers: { active, verdicts, databases, range }, total, event }) {
   const today = active.at(-1);
   const verdict = (name) => verdicts.find((row) => row.verdict === name)?.events ?? 0;
@@ -154,20 +168,13 @@ function Tiles({ numbers: { active, verdicts, databases, range }, total, event }
   const lags = databases.databases.flatMap(({ lag }) => (lag.median_ms === null ? [] : [lag.median_ms]));
   const waiting = databases.databases.reduce((sum, { waiting: { events } }) => sum + events, 0);
   const rejected = verdict("rejected");
-  const tile = (label, value, note, tone = "") => html`
-    <div class=${`tile ${tone}`}>
-      <dt>${label}</dt>
-      <dd>${value}</dd>
-      <dd class="quiet">${note}</dd>
-    </div>
-  `;
   return html`
     <dl class="tiles">
-      ${tile(event ?? "Events", grouped(total), range.title.toLowerCase())}
-      ${tile("Active today", today.users === null ? "–" : grouped(today.users), "users, since midnight UTC")}
-      ${tile("Rejected", grouped(rejected), answered > 0 ? `${share(rejected / answered)} of what came` : "nothing came", rejected > 0 ? "bad" : "")}
-      ${tile("Lag", lags.length > 0 ? span(Math.max(...lags)) : "–", "from the answer until D1 has it")}
-      ${tile("Waiting", grouped(waiting), databases.away.length > 0 ? `${databases.away.join(", ")} does not answer` : waiting > 0 ? "events that D1 lacks" : "D1 has everything", waiting > 0 || databases.away.length > 0 ? "bad" : "")}
+      ${tileOf(event ?? "Events", grouped(total), range.title.toLowerCase())}
+      ${tileOf("Active today", today.users === null ? "–" : grouped(today.users), "users, since midnight UTC")}
+      ${tileOf("Rejected", grouped(rejected), answered > 0 ? `${share(rejected / answered)} of what came` : "nothing came", rejected > 0 ? "bad" : "")}
+      ${tileOf("Lag", lags.length > 0 ? span(Math.max(...lags)) : "–", "from the answer until D1 has it")}
+      ${tileOf("Waiting", grouped(waiting), databases.away.length > 0 ? `${databases.away.join(", ")} does not answer` : waiting > 0 ? "events that D1 lacks" : "D1 has everything", waiting > 0 || databases.away.length > 0 ? "bad" : "")}
     </dl>
   `;
 }

@@ -1,5 +1,5 @@
 import { html, render, useEffect, useState } from "../vendor/preact.js";
-import { KeyForm, storedKey } from "../key.js";
+import { isKeyMissing, KeyForm } from "../key.js";
 import { Head, isShortcut } from "../shell.js";
 import { useAddress } from "./address.js";
 import { Overview } from "./overview.js";
@@ -9,17 +9,8 @@ import { User } from "./user.js";
 
 /** Everything: what this is for those who have no key, else the numbers, or one user. */
 function Page() {
-  const [needsKey, setNeedsKey] = useState(undefined);
   const [refusal, setRefusal] = useState(undefined);
   const [address, go] = useAddress();
-  useEffect(() => {
-    fetch("/", { headers: { Accept: "application/json" } })
-      .then((response) => response.json())
-      .then(
-        ({ needs_key }) => setNeedsKey(needs_key),
-        () => setNeedsKey(false),
-      );
-  }, []);
   useEffect(() => {
     const onKey = (event) => {
       if (event.key === "Escape") return address.user ? go({ user: "" }) : go({ event: "" });
@@ -34,8 +25,7 @@ function Page() {
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
   });
-  if (needsKey === undefined) return null;
-  if (refusal?.needsKey || (needsKey && storedKey() === null))
+  if (refusal?.needsKey || isKeyMissing())
     return html`<${Welcome} refusal=${refusal} onKey=${() => setRefusal(undefined)} />`;
   return html`
     <${Head}><${UserSearch} onFind=${(user) => go({ user })} /><//>
@@ -68,7 +58,7 @@ function Welcome({ refusal, onKey }) {
         >
       </p>
     </div>
-    <${KeyForm} refusal=${refusal ?? { message: "" }} onKey=${onTry} />
+    <${KeyForm} refusal=${refusal} onKey=${onTry} />
   `;
 }
 

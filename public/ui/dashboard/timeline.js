@@ -50,8 +50,7 @@ function dayOf({ timestamp }) {
 }
 
 function daysBetween(earlier, later) {
-  const midnight = ({ timestamp }) => new Date(timestamp).setHours(0, 0, 0, 0);
-  return Math.round((midnight(later) - midnight(earlier)) / DAY);
+  return Math.round((midnightOf(later) - midnightOf(earlier)) / DAY);
 }
 
 function Happening({ event, later }) {
@@ -90,4 +89,8 @@ function gistOf(properties) {
     .map(([name, value]) => `${name}: ${typeof value === "object" && value !== null ? "…" : String(value)}`)
     .join("  ")
     .slice(0, 160);
+}
+
+function midnightOf({ timestamp }) {
+  return new Date(timestamp).setHours(0, 0, 0, 0);
 }

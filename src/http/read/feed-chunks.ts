@@ -9,6 +9,7 @@ import {
   readFeed,
 } from "../../d1/read-feed.ts";
 import { MAX_PAGE_BYTES, MAX_STREAM_QUERIES, STATEMENT_TIMEOUT_MS } from "../../limits.ts";
+import { logFailure } from "../../log-failure.ts";
 import { orTimeout } from "../../or-timeout.ts";
 
 const wholeNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -35,9 +36,8 @@ type Filter = Pick<FeedQuery, "event" | "user_id" | "order" | "limit">;
  * Reads the feed from a cursor on: one chunk, or, for the whole rest, chunk after chunk as far as the platform lets one
  * invocation query. A database that fails costs the others nothing as long as they have lines.
  *
- * Hands out "gone" where a database cannot go on from the cursor, and ends.
- *
- * Throws what D1 throws where there is nothing to hand out, and after a chunk that lacks a database's lines.
+ * Hands out "gone" where a database cannot go on from the cursor, and ends. Throws what D1 throws when there is nothing
+ * to hand out.
  */
 export async function* readChunks(
   env: Env,
@@ -54,8 +54,8 @@ export async function* readChunks(
       return;
     }
     if (failure && chunk.lines.length === 0) throw failure.reason;
+    if (failure) logFailure("feed_incomplete", failure.reason);
     yield chunk;
-    if (failure) throw failure.reason;
     if (!isWhole || !chunk.more) return;
     ({ cursor } = chunk);
   }

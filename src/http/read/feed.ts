@@ -72,21 +72,18 @@ async function* textsOf(
   onFailure: (error: unknown) => void,
 ): AsyncGenerator<string> {
   let last = first;
-  let isBroken = false;
   yield textOf(first);
   try {
     for await (const chunk of chunks) {
-      // Whoever goes on from the last line is told.
-      isBroken = chunk === "gone";
+      // Whoever goes on from the last line is told then.
       if (chunk === "gone") break;
       last = chunk;
       yield textOf(chunk);
     }
   } catch (error) {
     onFailure(error);
-    isBroken = true;
   }
-  yield `${JSON.stringify({ cursor: encodeCursor(last.cursor), end: !last.more && !isBroken })}\n`;
+  yield `${JSON.stringify({ cursor: encodeCursor(last.cursor), end: !last.more })}\n`;
 }
 
 function textOf({ lines }: FeedChunk): string {

@@ -30,7 +30,7 @@ const dimensions = v.pipe(
   v.array(v.picklist(DIMENSIONS, `must be some of ${DIMENSIONS.join(", ")}, separated by commas`)),
   v.transform((names) => new Set(names)),
 );
-const format = v.optional(v.picklist(["json", "csv"], "must be json or csv"));
+const rowFormat = v.optional(v.picklist(["json", "csv"], "must be json or csv"));
 
 export const statsQuery = v.strictObject({
   from: v.optional(pointInTime),
@@ -38,14 +38,14 @@ export const statsQuery = v.strictObject({
   by: v.optional(dimensions, "hour"),
   event: v.optional(nonEmptyText),
   key: v.optional(v.string()),
-  format,
+  format: rowFormat,
 });
 
 export const propertiesQuery = v.strictObject({
   event: v.optional(nonEmptyText),
   from: v.optional(pointInTime),
   to: v.optional(pointInTime),
-  format,
+  format: rowFormat,
 });
 
 /** Numbers about the events of all users, for dashboards. */

@@ -1,9 +1,11 @@
 import { type Context, Hono } from "hono";
 import * as v from "valibot";
+import { eraseRejections } from "../../d1/rejections/remove-rejections.ts";
 import { userId } from "../../event/contract.ts";
 import { formatTimestamp } from "../../event/timestamp.ts";
 import { logFailure } from "../../log-failure.ts";
-import { callUserLog, type RemoteUserLog } from "../../user/call-user-log.ts";
+import { settingsOf } from "../../settings.ts";
+import { callUserLog, callUserLogOnce, type RemoteUserLog } from "../../user/call-user-log.ts";
 import type { AppEnv } from "../app-env.ts";
 import { cursorTo, encodeCursor } from "./cursor.ts";
 import { presentEvent } from "./present-event.ts";
@@ -67,8 +69,9 @@ export const users = new Hono<AppEnv>()
   .delete("/users/:user_id", (c) =>
     ask(
       c,
-      (log) => log.erase(),
+      (log, userId) => eraseUser(c, log, userId),
       (erased) => c.json({ erased }),
+      callUserLogOnce,
     ),
   )
 
@@ -82,6 +85,13 @@ export const users = new Hono<AppEnv>()
   .put("/users/:user_id/suppression", (c) => suppress(c, true))
   .delete("/users/:user_id/suppression", (c) => suppress(c, false));
 
+/** Erases the log first, which needs no D1. Rejects if rejections of the user may be kept in D1 and it is away. */
+async function eraseUser(c: Context<AppEnv>, log: RemoteUserLog, userId: string): Promise<number> {
+  const erased = await log.erase();
+  if (settingsOf(c.env).keepsRejectedBodies) await eraseRejections(c.env, userId, Date.now());
+  return erased;
+}
+
 function suppress(c: Context<AppEnv>, suppressed: boolean): Promise<Response> {
   return ask(
     c,
@@ -93,18 +103,20 @@ function suppress(c: Context<AppEnv>, suppressed: boolean): Promise<Response> {
 /** For paths without parameters: what was meant by one, such as a period to erase, must not be passed over. */
 async function ask<T>(
   c: Context<AppEnv>,
-  call: (log: RemoteUserLog) => Promise<T>,
+  call: (log: RemoteUserLog, userId: string) => Promise<T>,
   answer: (value: T, userId: string) => Response,
+  reach = callUserLog,
 ): Promise<Response> {
   const parsed = parseQuery(c, v.strictObject({}));
-  return parsed.ok ? askUser(c, call, answer) : problem(c, { reason: "invalid_request", faults: parsed.faults });
+  return parsed.ok ? askUser(c, call, answer, reach) : problem(c, { reason: "invalid_request", faults: parsed.faults });
 }
 
 /** Calls the object of the user in the path, and answers with what it says. */
 async function askUser<T>(
   c: Context<AppEnv>,
-  call: (log: RemoteUserLog) => Promise<T>,
+  call: (log: RemoteUserLog, userId: string) => Promise<T>,
   answer: (value: T, userId: string) => Response,
+  reach = callUserLog,
 ): Promise<Response> {
   // An object that is addressed exists: only ids that an event could have had may get that far.
   const id = v.safeParse(userId, c.req.param("user_id"));
@@ -113,7 +125,7 @@ async function askUser<T>(
       reason: "invalid_request",
       faults: [{ pointer: "/user_id", detail: id.issues[0].message }],
     });
-  const called = await callUserLog(c.env, id.output, call);
+  const called = await reach(c.env, id.output, (log) => call(log, id.output));
   if (called.ok) return answer(called.value, id.output);
   logFailure("user_log_unreachable", called.error, { request_id: c.get("requestId") });
   return problem(c, { reason: "unreachable" });

@@ -64,7 +64,8 @@ function summaryOf(results: EventResult[]): Record<string, unknown> {
   };
 }
 
-function verdictOf(result: EventResult): Record<string, unknown> {
+/** What an answer says of one event besides its status. */
+export function verdictOf(result: EventResult): Record<string, unknown> {
   switch (result.status) {
     case "created":
     case "duplicate":

@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject } from "../../event/json.ts";
 import { type Fault, jsonPointer } from "../../event/fault.ts";
 import { MAX_REPORTED_FAULTS, MAX_REQUEST_EVENTS } from "../../limits.ts";
-import type { Problem } from "../problem.ts";
+import type { Problem } from "../describe-problem.ts";
 import { findJsonFault } from "./json-fault.ts";
 
 /** One element of a body, still unchecked, or why it could not even be read. */

@@ -1,6 +1,6 @@
 import { MAX_REQUEST_BYTES } from "../../limits.ts";
 import { inflate } from "./inflate.ts";
-import type { Problem } from "../problem.ts";
+import type { Problem } from "../describe-problem.ts";
 
 type Refusal = { ok: false; problem: Problem };
 

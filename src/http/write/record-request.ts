@@ -2,14 +2,24 @@ import type { TrackedEvent } from "../../event/contract.ts";
 import type { Fault } from "../../event/fault.ts";
 import type { ParsedEvent } from "../../event/parse-event.ts";
 import { MAX_EVENT_BYTES } from "../../limits.ts";
+import { isWatched } from "../../live/watch.ts";
 import { logFailure } from "../../log-failure.ts";
 import { callUserLog } from "../../user/call-user-log.ts";
+import { inTurns } from "../../user/in-turns.ts";
 import type { Verdict } from "../../user/record-event.ts";
+import type { VerdictDetail } from "../../user/verdict-detail.ts";
 import type { RateLimit } from "../../user/token-bucket.ts";
 
 /** What became of one event of a request. */
 export type EventResult =
-  | { status: "created" | "updated" | "duplicate"; event: TrackedEvent; seq: number; revision: number; late: boolean }
+  | {
+      status: "created" | "updated" | "duplicate";
+      event: TrackedEvent;
+      seq: number;
+      revision: number;
+      late: boolean;
+      detail?: VerdictDetail;
+    }
   | { status: "suppressed"; event: TrackedEvent }
   | { status: "rejected"; faults: Fault[] };
 
@@ -22,7 +32,7 @@ export type RequestOutcome =
   | { outcome: "unavailable" };
 
 /**
- * Records a request's events: one call for each user, all at once; results in the request's order.
+ * Records a request's events: one call for each user, some at a time; results in the request's order.
  *
  * @param source the name of the write key, null if none is needed
  */
@@ -34,9 +44,9 @@ export async function recordRequest(
 ): Promise<RequestOutcome> {
   const results: EventResult[] = parsed.map((item) => ({ status: "rejected", faults: item.ok ? [] : item.faults }));
   let refused: { limit: RateLimit; retryAfterMs: number } | undefined;
-  const calls = [...groupByUser(parsed)].map(async ([userId, group]) => {
+  const answered = await inTurns([...groupByUser(parsed)], async ([userId, group]) => {
     const events = group.map(({ event }) => event);
-    const call = await callUserLog(env, userId, (log) => log.record(events, source));
+    const call = await callUserLog(env, userId, (log) => log.record(events, source, isWatched()));
     if (!call.ok) {
       logFailure("user_log_unreachable", call.error, { request_id: requestId });
       return false;
@@ -48,7 +58,7 @@ export async function recordRequest(
     });
     return true;
   });
-  if (!(await Promise.all(calls)).every(Boolean)) return { outcome: "unavailable" };
+  if (!answered.every(Boolean)) return { outcome: "unavailable" };
   return refused ? { outcome: "rate_limited", results, ...refused } : { outcome: "done", results };
 }
 

@@ -3,13 +3,14 @@ import { isJsonObject } from "../../event/json.ts";
 import type { ParsedEvent } from "../../event/parse-event.ts";
 import type { SegmentCall } from "../../event/segment-call.ts";
 import { messageParser } from "../../event/segment-message.ts";
+import { announceVerdicts, type SentEvents } from "./announce-verdicts.ts";
 import { answer } from "./answer.ts";
 import type { AppEnv } from "../app-env.ts";
 import { enriched } from "./enrich.ts";
 import { checkCount } from "./parse-body.ts";
 import { problem } from "../problem.ts";
 import { readKeyedBody } from "./read-keyed-body.ts";
-import { recordRequest } from "./record-request.ts";
+import { recordRequest, type RequestOutcome } from "./record-request.ts";
 
 // Segment's protocol, so that existing SDKs work when their host option is changed. It only translates.
 
@@ -38,8 +39,12 @@ export const segment = new Hono<AppEnv>()
     const refused = checkCount(batch.length, "/batch");
     if (refused) return problem(c, refused);
     const parse = messageParser({ envelope, ...receipt() });
+    const sent = {
+      event: (index: number): unknown => batch[index],
+      body: (index: number) => ({ ...withoutKey(envelope), batch: [withoutKey(batch[index])] }),
+    };
     // Several SDKs take any other 2xx than 200 for a failure, and some then repeat the request without end.
-    return answer(c, { form: "several", pointer: "/batch", partial: 200 }, await record(c, batch.map(parse)));
+    return answer(c, { form: "several", pointer: "/batch", partial: 200 }, await record(c, sent, batch.map(parse)));
   })
   // The browser SDK's own metrics. They come without a key, and a failure would show in the page's console.
   .post("/v1/m", (c) => c.json({ success: true, status: "ignored" }));
@@ -50,7 +55,11 @@ for (const [call, paths] of Object.entries(CALL_PATHS) as [SegmentCall, string[]
     if (!read.ok) return read.refusal;
     const { body } = read;
     const parse = messageParser({ envelope: isJsonObject(body) ? body : {}, call, ...receipt() });
-    return answer(c, { form: "single" }, await record(c, [parse(body)]));
+    return answer(
+      c,
+      { form: "single" },
+      await record(c, { event: () => body, body: () => withoutKey(body) }, [parse(body)]),
+    );
   });
 
 /** What tells a request from all others. */
@@ -58,6 +67,15 @@ function receipt(): { now: number; nonce: string } {
   return { now: Date.now(), nonce: crypto.randomUUID() };
 }
 
-function record(c: Context<AppEnv>, events: ParsedEvent[]) {
-  return recordRequest(c.env, events.map(enriched(c)), c.get("source"), c.get("requestId"));
+async function record(c: Context<AppEnv>, sent: SentEvents, events: ParsedEvent[]): Promise<RequestOutcome> {
+  const recorded = await recordRequest(c.env, events.map(enriched(c)), c.get("source"), c.get("requestId"));
+  announceVerdicts(c, sent, events, recorded);
+  return recorded;
+}
+
+/** A message or a body without the key that it may hold: what is kept of it must not open anything. */
+function withoutKey(sent: unknown): object | undefined {
+  if (!isJsonObject(sent)) return undefined;
+  const { writeKey: _, ...rest } = sent;
+  return rest;
 }

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { eventParser, type ParsedEvent } from "../../event/parse-event.ts";
+import { announceVerdicts } from "./announce-verdicts.ts";
 import { answer } from "./answer.ts";
 import type { AppEnv } from "../app-env.ts";
 import { enriched } from "./enrich.ts";
@@ -18,8 +19,14 @@ export const track = new Hono<AppEnv>().post("/track", requireKey("write"), asyn
   const parseEvent = eventParser(Date.now());
   const parsed = body.elements.map((element) => parseElement(element, parseEvent));
   const recorded = await recordRequest(c.env, parsed.map(enriched(c)), c.get("source"), c.get("requestId"));
+  const sent = (index: number) => inputOf(body.elements[index]!);
+  announceVerdicts(c, { event: sent, body: sent }, parsed, recorded);
   return answer(c, body.form === "single" ? body : { ...body, partial: 207 }, recorded);
 });
+
+function inputOf(element: Element): unknown {
+  return element.ok ? element.input : undefined;
+}
 
 function parseElement(element: Element, parseEvent: (input: unknown) => ParsedEvent): ParsedEvent {
   return element.ok ? parseEvent(element.input) : { ok: false, faults: [{ pointer: "", detail: element.detail }] };

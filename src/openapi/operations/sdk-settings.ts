@@ -1,7 +1,8 @@
 import type { Operation } from "../operation.ts";
+import { SEGMENT_TAG } from "./segment.ts";
 import { OF_WRITES } from "../shared-problems.ts";
 
-const COMMON = { method: "get", tag: "Segment's protocol" } as const;
+const COMMON = { method: "get", tag: SEGMENT_TAG } as const;
 
 const SOURCE_CONFIG = {
   source: {
@@ -41,15 +42,16 @@ const projectSettings: Operation = {
   problems: ["unknown_write_key", ...OF_WRITES.filter((name) => name !== "no_write_key")],
 };
 
-const sourceConfigs = (["/sourceConfig", "/sourceConfig/"] as const).map((path): Operation => ({
+const sourceConfig: Operation = {
   ...COMMON,
-  path,
-  operationId: path === "/sourceConfig/" ? "sourceConfigSlash" : "sourceConfig",
+  path: "/sourceConfig",
+  aliases: ["/sourceConfig/"],
+  operationId: "sourceConfig",
   summary: "What RudderStack's browser SDK fetches to start",
   key: "write",
   answers: { 200: { description: "The configuration.", content: { "application/json": { type: "object" } } } },
   examples: { config: { summary: "Configuration", status: 200, answer: SOURCE_CONFIG } },
   problems: [...OF_WRITES],
-}));
+};
 
-export const sdkSettingsOperations = [projectSettings, ...sourceConfigs];
+export const sdkSettingsOperations = [projectSettings, sourceConfig];

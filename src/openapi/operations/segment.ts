@@ -1,5 +1,6 @@
 import { BATCH_PATHS, CALL_PATHS } from "../../http/write/segment.ts";
-import type { Operation } from "../operation.ts";
+import type { SegmentCall } from "../../event/segment-call.ts";
+import type { JsonSchema, Operation } from "../operation.ts";
 import { schemaRef } from "../schemas.ts";
 import { OF_BODIES, OF_WRITES, problemExample } from "../shared-problems.ts";
 
@@ -17,26 +18,19 @@ const NAME_MISSING = [{ pointer: "/event", detail: "is required" }];
 const IGNORED = { success: true, status: "ignored" };
 const CREATED = { index: 0, status: "created", seq: 1, revision: 1 };
 
-const COMMON = { method: "post", tag: "Segment's protocol", key: "write" } as const;
+export const SEGMENT_TAG = "Segment's protocol";
 
-const notJson = problemExample(
-  "A body that is not JSON",
-  {
-    reason: "malformed_body",
-    detail: "is not valid JSON: see line 1, character 18 (a comma too many before it, or a value missing)",
-  },
-  { body: '{"type": "track",}' },
-);
+const COMMON = { method: "post", tag: SEGMENT_TAG, key: "write" } as const;
 
-/** The same path in other SDKs' spelling is the same operation under another id. */
-function alias(operationId: string, path: string): string {
-  return `${operationId}${path.replaceAll(/\/(.)/g, (__, letter: string) => letter.toUpperCase())}`;
+/** The first of a family's paths stands for all of them. */
+function family([path, ...aliases]: string[]): { path: string; aliases: string[] } {
+  return { path: path!, aliases };
 }
 
-const tracks = CALL_PATHS.track.map((path): Operation => ({
+const track: Operation = {
   ...COMMON,
-  path,
-  operationId: alias("message", path),
+  ...family(CALL_PATHS.track),
+  operationId: "message",
   summary: "Record one track message",
   body: { "application/json": schemaRef("Message") },
   answers: { 200: { description: "The event is safe.", content: { "application/json": schemaRef("Verdict") } } },
@@ -60,15 +54,14 @@ const tracks = CALL_PATHS.track.map((path): Operation => ({
       { reason: "invalid_request", faults: NAME_MISSING },
       { body: NAMELESS },
     ),
-    not_json: notJson,
   },
-  problems: [...OF_BODIES, ...OF_WRITES, "user_rate_limited", "unavailable"],
-}));
+  problems: [...OF_BODIES, ...OF_WRITES, "not_json", "user_rate_limited", "unavailable"],
+};
 
-const batches = BATCH_PATHS.map((path): Operation => ({
+const batch: Operation = {
   ...COMMON,
-  path,
-  operationId: alias("messages", path),
+  ...family(BATCH_PATHS),
+  operationId: "messages",
   summary: "Record a batch of messages",
   description: "Every call becomes an event of its user. One bad message costs no other its place.",
   body: { "application/json": schemaRef("MessageBatch") },
@@ -125,42 +118,61 @@ const batches = BATCH_PATHS.map((path): Operation => ({
       },
       { body: MESSAGE },
     ),
-    not_json: notJson,
     user_rate_limited: userRateLimited(),
   },
-  problems: [...OF_BODIES, ...OF_WRITES, "unavailable"],
-}));
+  problems: [...OF_BODIES, ...OF_WRITES, "not_json", "unavailable"],
+};
 
-const { track: _track, ...OTHER_CALLS } = CALL_PATHS;
+/** What each of the other calls carries, and what it becomes. */
+const OTHER_CALLS: Record<Exclude<SegmentCall, "track">, { description: string; sample: JsonSchema }> = {
+  identify: {
+    description: "Its `traits` are the event's properties; `email` and the names among them enter the user's profile.",
+    sample: { traits: { plan: "pro" } },
+  },
+  page: {
+    description: "`name` and `category` join the event's properties.",
+    sample: { name: "Pricing", properties: { path: "/pricing" } },
+  },
+  screen: {
+    description: "`name` and `category` join the event's properties.",
+    sample: { name: "Settings", properties: { tab: "account" } },
+  },
+  group: {
+    description: "Its `traits` and, as `group_id`, its `groupId` are the event's properties.",
+    sample: { groupId: "acme", traits: { seats: 3 } },
+  },
+  alias: {
+    description: "Its `previousId` is the event's property `previous_id`. Timelines are not joined.",
+    sample: { previousId: "visitor-1" },
+  },
+};
 
-const others = Object.entries(OTHER_CALLS).flatMap(([call, paths]) =>
-  paths.map((path): Operation => ({
-    ...COMMON,
-    path,
-    operationId: alias("call", path),
-    summary: `Record one ${call} message as an event`,
-    body: { "application/json": schemaRef("Message") },
-    answers: { 200: { description: "The event is safe.", content: { "application/json": schemaRef("Verdict") } } },
-    examples: {
-      message: {
-        summary: "A message",
-        request: { body: { userId: "user123", timestamp: MESSAGE.timestamp, messageId: "m-1" } },
-        status: 200,
-        answer: {
-          success: true,
-          status: "created",
-          event: call,
-          user_id: "user123",
-          timestamp: MESSAGE.timestamp,
-          seq: 1,
-          revision: 1,
-        },
+const others = Object.entries(OTHER_CALLS).map(([call, { description, sample }]): Operation => ({
+  ...COMMON,
+  ...family(CALL_PATHS[call as SegmentCall]),
+  operationId: `${call}Message`,
+  summary: `Record one ${call} message as the event \`${call}\``,
+  description,
+  body: { "application/json": schemaRef("Message") },
+  answers: { 200: { description: "The event is safe.", content: { "application/json": schemaRef("Verdict") } } },
+  examples: {
+    message: {
+      summary: "A message",
+      request: { body: { userId: "user123", ...sample, timestamp: MESSAGE.timestamp, messageId: "m-1" } },
+      status: 200,
+      answer: {
+        success: true,
+        status: "created",
+        event: call,
+        user_id: "user123",
+        timestamp: MESSAGE.timestamp,
+        seq: 1,
+        revision: 1,
       },
-      not_json: notJson,
     },
-    problems: [...OF_BODIES, ...OF_WRITES, "user_rate_limited", "unavailable"],
-  })),
-);
+  },
+  problems: [...OF_BODIES, ...OF_WRITES, "not_json", "user_rate_limited", "unavailable"],
+}));
 
 const metrics: Operation = {
   ...COMMON,
@@ -173,7 +185,7 @@ const metrics: Operation = {
   problems: [],
 };
 
-export const segmentOperations = [...tracks, ...batches, ...others, metrics];
+export const segmentOperations = [track, batch, ...others, metrics];
 
 function userRateLimited() {
   const detail = "is rejected with this user's other events in the request: at most 100 events a second, 1000 at once";

@@ -22,7 +22,10 @@ async function page(after: FeedCursor, changes: Partial<Filter> = {}, of: Env = 
 
 async function follow(after: FeedCursor, changes: Partial<Filter> = {}, of: Env = BOTH) {
   const pages = [await page(after, changes, of)];
-  while (pages.at(-1)!.more) pages.push(await page(pages.at(-1)!.cursor, changes, of));
+  while (pages.at(-1)!.more) {
+    if (pages.length > 1_000) throw new Error("The feed has no end");
+    pages.push(await page(pages.at(-1)!.cursor, changes, of));
+  }
   return { pages, lines: pages.flatMap(({ lines }) => lines.map(({ line }) => line)), cursor: pages.at(-1)!.cursor };
 }
 
@@ -30,8 +33,8 @@ const seqsOf = (lines: FeedLine[]) => lines.map((line) => (line.kind === "event"
 
 /** A database of which every statement fails. */
 function away(): D1Database {
-  const fail = () => Promise.reject(new Error("D1_ERROR: D1 is away"));
-  return { prepare: () => ({ bind: () => ({ all: fail }) }) } as unknown as D1Database;
+  const bound = { all: () => Promise.reject(new Error("D1_ERROR: D1 is away")) };
+  return { prepare: () => ({ bind: () => bound }) } as unknown as D1Database;
 }
 
 describe("the feed of several databases", () => {
@@ -67,10 +70,13 @@ describe("the feed of several databases", () => {
   it("hands out what it has while one is away, and fails when it has nothing", async ({ expect }) => {
     await insertInto(env.DB, { seq: 1 });
     await insertInto(env.SECOND_DB, { seq: 2 });
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
     const half = { ...BOTH, DB: away() };
     const { lines, more, cursor } = await page({}, {}, half);
     expect(seqsOf(lines.map(({ line }) => line))).toEqual([2]);
     expect(more).toBe(true);
+    expect(log).toHaveBeenCalledWith(expect.stringContaining("feed_incomplete"));
+    log.mockRestore();
     await expect(page(cursor, {}, half)).rejects.toThrow("D1 is away");
     expect(seqsOf((await follow(cursor)).lines)).toEqual([1]);
   });

@@ -126,8 +126,8 @@ describe("GET /events as lines", () => {
   }) => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     await seedD1(7, newUser());
-    const fail = () => Promise.reject(new Error("D1_ERROR: D1 is away"));
-    const DB_1 = { prepare: () => ({ bind: () => ({ all: fail }) }) };
+    const bound = { all: () => Promise.reject(new Error("D1_ERROR: D1 is away")) };
+    const DB_1 = { prepare: () => ({ bind: () => bound }) };
     const { app } = await import("../../../src/app.ts");
     const response = await app.request("/events", LINES, { ...env, DB_1 });
     const { lines, last } = parsed(await textOf(response));

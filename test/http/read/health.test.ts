@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { version } from "../../../package.json";
 import { HEALTH_MEMORY_MS, HEALTH_TIMEOUT_MS } from "../../../src/limits.ts";
 import { breakD1 } from "../../d1-faults.ts";
-import { app } from "../../../src/app.ts";
 import { requestWith } from "../../tracklog.ts";
 
 const KEYS = { READ_KEYS: "analyst:r1", WRITE_KEYS: "site:w1" };
@@ -83,38 +82,6 @@ describe("GET /health", () => {
     expect((await answer).body).toMatchObject({ status: 503, databases: { DB_1: "timeout" } });
   });
 
-  it("asks D1 once for many requests at a time", async ({ expect }) => {
-    let questions = 0;
-    const slow = databaseThat(async () => {
-      questions++;
-      await scheduler.wait(60);
-    });
-    const bindings = { ...env, ...KEYS, DB: slow };
-    const answers = await Promise.all(Array.from({ length: 100 }, async () => app.request("/health", {}, bindings)));
-    expect(answers.map(({ status }) => status)).toEqual(Array(100).fill(200));
-    expect(questions).toBe(1);
-  });
-
-  it("asks again in the place of a request that was cut off", async ({ expect }) => {
-    vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout"] });
-    let questions = 0;
-    const bindings = {
-      ...env,
-      ...KEYS,
-      DB: databaseThat(() => (++questions === 1 ? new Promise(() => {}) : scheduler.wait(1))),
-    };
-    // Its timer is never run, as that of a request which the platform has ended.
-    void app.request("/health", {}, bindings);
-    await vi.waitUntil(() => questions === 1);
-    const others = Promise.all([1, 2, 3].map(async () => app.request("/health", {}, bindings)));
-    await scheduler.wait(50);
-    expect(questions).toBe(1);
-
-    vi.setSystemTime(Date.now() + 2 * HEALTH_TIMEOUT_MS);
-    expect((await others).map(({ status }) => status)).toEqual([200, 200, 200]);
-    expect(questions).toBe(2);
-  });
-
   it("asks D1 no more than once in a while, however often it is asked", async ({ expect }) => {
     vi.useFakeTimers({ toFake: ["Date"] });
     expect(await ask()).toBe(200);
@@ -125,59 +92,5 @@ describe("GET /health", () => {
     vi.setSystemTime(Date.now() + HEALTH_MEMORY_MS);
     expect([await ask(), await ask()]).toEqual([503, 503]);
     expect(d1.tries()).toBe(1);
-  });
-});
-
-describe("GET /health of a deployment that is not set up", () => {
-  it.for([
-    ["WRITE_KEYS", "", "missing"],
-    ["WRITE_KEYS", "site:hush1,hush2", "malformed"],
-    ["WRITE_KEYS", undefined, "missing"],
-  ] as [string, string | undefined, string][])(
-    "is 503 while %s is %j, and tells only a read key which: %s",
-    async ([secret, text, found], { expect }) => {
-      const settings = { ...KEYS, OPEN: "false", [secret]: text } as Partial<Env>;
-      const told = await requestWith(settings, "/health", WITH_READ_KEY);
-      expect(told.status).toBe(503);
-      expect(told.body).toMatchObject({ code: "not_ready", databases: { DB: "ok" }, secrets: { [secret]: found } });
-      const stranger = await requestWith(settings, "/health");
-      expect(stranger.status).toBe(503);
-      expect(stranger.headers.get("Retry-After")).toBe("60");
-      for (const { body } of [told, stranger]) expect(JSON.stringify(body)).not.toContain("hush");
-      expect(JSON.stringify(stranger.body)).not.toMatch(/WRITE|READ|malformed"|databases|secrets/);
-    },
-  );
-
-  it.for(["", "team hush"])(
-    "is 503 for everybody while READ_KEYS is %j: no read key is left to tell",
-    async (text, { expect }) => {
-      const settings = { ...KEYS, OPEN: "false", READ_KEYS: text };
-      const { status, body } = await requestWith(settings, "/health", WITH_READ_KEY);
-      expect(status).toBe(503);
-      expect(JSON.stringify(body)).not.toMatch(/WRITE|READ|hush|databases|secrets/);
-    },
-  );
-
-  it("is 200 without any key where everybody is let in", async ({ expect }) => {
-    expect((await requestWith({ OPEN: "true", WRITE_KEYS: "", READ_KEYS: "" }, "/health")).status).toBe(200);
-  });
-
-  it("names each variable that cannot be read to a read key, and is 200: events come in", async ({ expect }) => {
-    const settings = {
-      ...KEYS,
-      RETENTION_DAYS: "30d",
-      RATE_LIMIT_BURST_EVENTS: "many",
-      ALLOWED_ORIGINS: "shop.example",
-      ENRICH: "geo,ip",
-    };
-    const { status, body } = await requestWith(settings, "/health", WITH_READ_KEY);
-    expect(status).toBe(200);
-    expect(body["settings"]).toEqual({
-      RETENTION_DAYS: expect.stringContaining('"30d"'),
-      RATE_LIMIT_BURST_EVENTS: expect.stringContaining('"many"'),
-      ALLOWED_ORIGINS: expect.stringContaining('"shop.example"'),
-      ENRICH: expect.stringContaining('"ip"'),
-    });
-    expect((await requestWith(settings, "/health")).body).toEqual({ success: true, status: "ok", version });
   });
 });

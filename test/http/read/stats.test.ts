@@ -16,9 +16,8 @@ beforeEach(async () => {
   await emptyCounters(env.DB);
 });
 
-/** Two users on one day and one of them on the next, of two names and two keys. */
-async function someEvents(): Promise<void> {
-  const row = (seq: number, hours: number, user_id: string, event: string, source: string | null) => ({
+function rowOf(seq: number, hours: number, user_id: string, event: string, source: string | null) {
+  return {
     seq,
     user_id,
     generation: user_id.length,
@@ -26,14 +25,18 @@ async function someEvents(): Promise<void> {
     source,
     timestamp: START + hours * HOUR,
     properties: JSON.stringify({ plan: seq % 2 ? "pro" : "free", paid: true, tags: ["a"], none: null }),
-  });
+  };
+}
+
+/** Two users on one day and one of them on the next, of two names and two keys. */
+async function someEvents(): Promise<void> {
   await insertInto(
     env.DB,
-    row(1, 0, "ann", "signed_up", "site"),
-    row(2, 0.5, "ann", "clicked", "site"),
-    row(3, 0.5, "ann", "clicked", "site"),
-    row(1, 0.25, "robert", "clicked", null),
-    row(4, 25, "ann", "clicked", "site"),
+    rowOf(1, 0, "ann", "signed_up", "site"),
+    rowOf(2, 0.5, "ann", "clicked", "site"),
+    rowOf(3, 0.5, "ann", "clicked", "site"),
+    rowOf(1, 0.25, "robert", "clicked", null),
+    rowOf(4, 25, "ann", "clicked", "site"),
   );
 }
 

@@ -1,0 +1,26 @@
+import { readdir, readFile, readlink, writeFile } from "node:fs/promises";
+
+/** The workerd that has files below a folder open, by its process id. Throws where there is no /proc to look at. */
+export async function findWorkerd(folder: string): Promise<number> {
+  const threads = await readdir("/proc/self/task");
+  const children = await Promise.all(threads.map((thread) => readFile(`/proc/self/task/${thread}/children`, "utf8")));
+  for (const child of children.join(" ").split(/\s+/).filter(Boolean)) {
+    const files = await readdir(`/proc/${child}/fd`).catch(() => []);
+    // A file may be closed meanwhile.
+    const open = await Promise.all(files.map((file) => readlink(`/proc/${child}/fd/${file}`).catch(() => "")));
+    if (open.some((path) => path.startsWith(folder))) return Number(child);
+  }
+  throw new Error(`No workerd has files below ${folder} open`);
+}
+
+/** What a process takes of memory, in megabytes: now, and at most since `forgetPeak`. */
+export async function memoryOf(pid: number): Promise<{ nowMb: number; peakMb: number }> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  const megabytes = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)![1]) / 1000;
+  return { nowMb: megabytes("VmRSS"), peakMb: megabytes("VmHWM") };
+}
+
+export async function forgetPeak(pid: number): Promise<void> {
+  // man 5 proc: "5" resets the peak resident set size.
+  await writeFile(`/proc/${pid}/clear_refs`, "5");
+}

@@ -1,0 +1,72 @@
+import { MAX_TALLIED_CHARACTERS, MAX_TALLIED_KINDS, MAX_TALLIED_REJECTIONS } from "../../limits.ts";
+import type { Rejection } from "./rejection.ts";
+
+/** How many were refused in one way, within an hour. */
+export interface RejectionCount {
+  /** Its beginning, in epoch milliseconds. */
+  hour: number;
+  reason: string;
+  event: string;
+  source: string;
+  rejections: number;
+}
+
+type Kind = Pick<Rejection, "receivedAt" | "reason" | "event" | "source">;
+
+const HOUR_MS = 60 * 60 * 1000;
+
+/** The hour that a time is in, by its beginning; both in epoch milliseconds. */
+export function hourOf(time: number): number {
+  return time - (time % HOUR_MS);
+}
+
+/** What an isolate has refused and not stored yet. Counts all, and keeps as many to look at as there is room for. */
+export class Tally {
+  readonly #counts = new Map<string, RejectionCount>();
+  readonly rejections: Rejection[] = [];
+  /** How many of each reason. */
+  readonly #kept = new Map<string, number>();
+  #characters = 0;
+
+  get isEmpty(): boolean {
+    return this.#counts.size === 0;
+  }
+
+  get counts(): RejectionCount[] {
+    return [...this.#counts.values()];
+  }
+
+  /** Beyond the bound on kinds, such as when a client invents names, the event's name no longer makes one. */
+  count({ receivedAt, reason, event, source }: Kind, rejections = 1): void {
+    const hour = hourOf(receivedAt);
+    const kindOf = (name: string) => JSON.stringify([hour, reason, name, source]);
+    const isFull = this.#counts.size >= MAX_TALLIED_KINDS && !this.#counts.has(kindOf(event ?? ""));
+    const name = isFull ? "" : (event ?? "");
+    const known = this.#counts.get(kindOf(name));
+    if (known) known.rejections += rejections;
+    else if (!isFull || this.#counts.size < 2 * MAX_TALLIED_KINDS)
+      this.#counts.set(kindOf(name), { hour, reason, event: name, source: source ?? "", rejections });
+  }
+
+  /**
+   * Keeps a rejection to look at. It is counted on its own.
+   *
+   * @param limit how many of one reason are kept
+   */
+  keep(rejection: Rejection, limit: number): void {
+    const ofReason = this.#kept.get(rejection.reason) ?? 0;
+    if (ofReason >= limit) return;
+    const characters = (rejection.body?.length ?? 0) + JSON.stringify(rejection.faults).length;
+    const isFull = this.rejections.length >= MAX_TALLIED_REJECTIONS;
+    if (isFull || this.#characters + characters > MAX_TALLIED_CHARACTERS) return;
+    this.#characters += characters;
+    this.#kept.set(rejection.reason, ofReason + 1);
+    this.rejections.push(rejection);
+  }
+
+  /** Takes back what could not be stored. */
+  takeBack(tally: Tally): void {
+    for (const { hour, rejections, ...kind } of tally.counts) this.count({ ...kind, receivedAt: hour }, rejections);
+    for (const rejection of tally.rejections) this.keep(rejection, MAX_TALLIED_REJECTIONS);
+  }
+}

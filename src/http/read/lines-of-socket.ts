@@ -1,0 +1,40 @@
+import { LIVE_HEARTBEAT_MS, MAX_LIVE_UNREAD_CHARACTERS } from "../../limits.ts";
+
+/**
+ * The messages of a WebSocket as lines, for a client that reads a stream. The socket is the one that the Worker holds to
+ * the live view, which so can sleep between two events. Ends with the socket, or when the client reads too slowly.
+ */
+export function linesOfSocket(socket: WebSocket): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let heartbeat: ReturnType<typeof setInterval> | undefined;
+  const end = () => {
+    clearInterval(heartbeat);
+    socket.close();
+  };
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        const send = (text: string) => {
+          if ((controller.desiredSize ?? 0) <= 0) {
+            controller.close();
+            return end();
+          }
+          controller.enqueue(encoder.encode(text));
+        };
+        socket.addEventListener("message", ({ data }) => {
+          if (typeof data === "string") send(`${data}\n`);
+        });
+        socket.addEventListener("close", () => {
+          clearInterval(heartbeat);
+          controller.close();
+        });
+        socket.accept();
+        // An empty line is no event and shows both sides that the other one is there.
+        heartbeat = setInterval(() => send("\n"), LIVE_HEARTBEAT_MS);
+        send("\n");
+      },
+      cancel: end,
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: MAX_LIVE_UNREAD_CHARACTERS }),
+  );
+}

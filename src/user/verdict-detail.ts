@@ -1,0 +1,39 @@
+import { isJsonObject, isSameJson, type JsonObject } from "../event/json.ts";
+import type { LogRow } from "./event-table.ts";
+
+/** What a verdict says besides, for those who watch events arrive. */
+export interface VerdictDetail {
+  /** Which log of the user the event is in. */
+  generation: number;
+  /**
+   * Of an update: JSON text, `{properties: {key: {before, after}}, context: {…}}` with the keys that changed. A key that
+   * is new has no `before`.
+   */
+  change?: string;
+}
+
+/** @param before the row as it was, if it was updated */
+export function verdictDetail(generation: number, changed: LogRow | null, before: LogRow | undefined): VerdictDetail {
+  if (!before || !changed) return { generation };
+  const change = {
+    properties: changeOf(before.properties, changed.properties),
+    context: changeOf(before.context, changed.context),
+  };
+  return { generation, change: JSON.stringify(change) };
+}
+
+function changeOf(before: string, after: string): Record<string, unknown> {
+  if (before === after) return {};
+  const [old, now] = [objectOf(before), objectOf(after)];
+  const changes = Object.keys(now).flatMap((key) => {
+    if (!Object.hasOwn(old, key)) return [[key, { after: now[key] }]];
+    return isSameJson(old[key], now[key]) ? [] : [[key, { before: old[key], after: now[key] }]];
+  });
+  // fromEntries makes a key named __proto__ a key.
+  return Object.fromEntries(changes) as Record<string, unknown>;
+}
+
+function objectOf(text: string): JsonObject {
+  const parsed: unknown = JSON.parse(text);
+  return isJsonObject(parsed) ? parsed : {};
+}

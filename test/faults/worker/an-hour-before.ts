@@ -1,0 +1,3 @@
+import "./set-clock-back.ts";
+
+export { default, D1Writer, UserLog } from "../../../src/index.ts";

@@ -1,0 +1,209 @@
+import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, describe, it, vi } from "vitest";
+import { MAX_BACKLOG_ROW_BYTES, MAX_RETRY_ROWS, MAX_STATEMENT_EVENTS } from "../../src/limits.ts";
+import { Backlog } from "../../src/user/backlog.ts";
+import type { EventKey } from "../../src/user/event-table.ts";
+import { type LogState, ValueStore } from "../../src/user/stored-values.ts";
+import { breakD1, holdD1, interceptInsertions, watchD1 } from "../d1-faults.ts";
+import { delivered, events, inStorage, newUser, pendingOf, record, rowsOf, stateOf, userLog } from "../tracklog.ts";
+
+env.RATE_LIMIT_BURST_EVENTS = "100000";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** Events whose keys fill the log's state soon. */
+function longNamed(count: number, from: number) {
+  return events(count, from, { event: "e".repeat(200) });
+}
+
+function packsOf(user: string): Promise<string[]> {
+  return inStorage(user, ({ kv }) => [...kv.list({ prefix: "backlog:" })].map(([name]) => name));
+}
+
+/** Records so much that there are packs. */
+async function spill(user: string, requests: number) {
+  for (let i = 0; i < requests; i++) await record(user, ...longNamed(100, 1 + i * 100));
+}
+
+function hasFailed(user: string) {
+  return vi.waitUntil(() => inStorage(user, ({ kv }) => kv.get("failures") !== undefined), { timeout: 5_000 });
+}
+
+function rowsIn(parameter: string): unknown[][] {
+  return JSON.parse(parameter) as unknown[][];
+}
+
+describe("while D1 is away for long", () => {
+  it("keys spill into packs, each written once, and drain in the order of the log", async ({ expect }) => {
+    const user = newUser();
+    const d1 = breakD1();
+    await spill(user, 10);
+    expect((await packsOf(user)).length).toBeGreaterThan(3);
+    expect(JSON.stringify(await stateOf(user)).length).toBeLessThan(70_000);
+    expect(await pendingOf(user)).toBe(1_000);
+    await record(user, ...longNamed(1, 500).map((event) => ({ ...event, properties: { a: 1 } }))); // is in a pack already
+    await hasFailed(user);
+    d1.restore();
+    const watched = watchD1();
+    await delivered(user, 15_000);
+    const sent = watched.parameters.flatMap(rowsIn);
+    const seqs = sent.map((row) => row[5] as number);
+    expect(seqs.slice(0, -1)).toEqual(seqs.slice(0, -1).toSorted((a, b) => a - b));
+    expect(new Set(seqs).size).toBe(1_000);
+    expect((await rowsOf(user)).filter(({ revision }) => revision === 2)).toMatchObject([{ seq: 500 }]);
+    expect(await packsOf(user)).toEqual([]);
+    expect(await stateOf(user)).toMatchObject({ packs: { keys: 0 } });
+  });
+
+  it.for([1, 2, 3, 5, 8, 11])(
+    "a crash at statement %i of the draining loses nothing, nor begins anew",
+    { timeout: 30_000 },
+    async (fatal, { expect }) => {
+      const user = newUser();
+      const d1 = breakD1();
+      await spill(user, 12);
+      await hasFailed(user);
+      await evictDurableObject(userLog(user));
+      expect(await pendingOf(user)).toBe(1_200);
+      d1.restore();
+      const held = holdD1(fatal % 2 ? "before" : "after", fatal);
+      const run = runDurableObjectAlarm(userLog(user)).catch(() => {});
+      await held.reached();
+      await abortAllDurableObjects();
+      held.release();
+      await run;
+      const again = watchD1();
+      await runInDurableObject(userLog(user), (log) => log.alarm());
+      await delivered(user, 15_000);
+      const sent = [...held.parameters, ...again.parameters].reduce((sum, text) => sum + rowsIn(text).length, 0);
+      expect((await rowsOf(user)).map(({ seq }) => seq as number)).toEqual(
+        Array.from({ length: 1_200 }, (_, i) => i + 1),
+      );
+      expect(sent).toBeLessThanOrEqual(1_200 + 3 * MAX_RETRY_ROWS); // no more than a pack and a statement twice
+      expect(await packsOf(user)).toEqual([]);
+    },
+  );
+
+  it("an erasure takes the packs, and the old log's last answer does not take the new log's", async ({ expect }) => {
+    const user = newUser();
+    const d1 = breakD1();
+    await spill(user, 3);
+    await hasFailed(user);
+    d1.restore();
+    let insertions = 0;
+    interceptInsertions(async (run) => {
+      if (++insertions !== 2) return run(); // with the second, the first pack is done
+      await userLog(user).erase();
+      await spill(user, 3); // of the new log, under the same names
+      expect(await packsOf(user)).not.toEqual([]);
+      return run();
+    });
+    await runDurableObjectAlarm(userLog(user));
+    await delivered(user, 15_000);
+    await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(300), { timeout: 10_000 });
+    const { generation } = (await stateOf(user))!;
+    expect(new Set((await rowsOf(user)).map((row) => row["generation"] as number))).toEqual(new Set([generation]));
+  });
+
+  it("what comes after a failure goes in small shipments at first, and in large ones once D1 is back", async ({
+    expect,
+  }) => {
+    const user = newUser();
+    const d1 = breakD1();
+    await record(user, ...events(250));
+    await hasFailed(user);
+    d1.restore();
+    const watched = watchD1();
+    await delivered(user);
+    const sizes = () => watched.parameters.map((parameter) => rowsIn(parameter).length);
+    expect(sizes()).toEqual([MAX_RETRY_ROWS, MAX_RETRY_ROWS, 50]);
+    await record(user, ...events(MAX_STATEMENT_EVENTS, 1_000));
+    await delivered(user);
+    expect(sizes().at(-1)).toBe(MAX_STATEMENT_EVENTS);
+  });
+});
+
+/** A backlog with some events noted, whose reads from storage are counted. */
+function withBacklog<T>(run: (backlog: Backlog, read: (key: EventKey) => string) => T) {
+  const reads = vi.fn<(key: EventKey) => string>(([timestamp]) => `[${timestamp}]`);
+  return runInDurableObject(userLog(newUser()), (_, { storage }) =>
+    run(new Backlog(new ValueStore(storage)), reads),
+  ).then((value) => ({ value, reads: reads.mock.calls.length }));
+}
+
+/** Keys that fill a pack. */
+function keys(from: number): EventKey[] {
+  return Array.from({ length: 200 }, (_, i) => [from + i, "e".repeat(200), ""]);
+}
+
+describe("a backlog in memory", () => {
+  it("reads storage for none of the rows that it was given", async ({ expect }) => {
+    const { value, reads } = await withBacklog((backlog, read) => {
+      for (let i = 0; i < 10; i++) backlog.note([i, "e", ""], `[${i}]`);
+      return backlog.next(read, false)!.rows;
+    });
+    expect(value).toHaveLength(10);
+    expect(reads).toBe(0);
+  });
+
+  it("lets go of its rows when D1 is away, takes none until it is back, and then some again", async ({ expect }) => {
+    const { reads } = await withBacklog((backlog, read) => {
+      backlog.note([1, "e", ""], "[1]");
+      backlog.releaseRows();
+      backlog.note([2, "e", ""], "[2]");
+      const shipment = backlog.next(read, false)!;
+      expect(shipment.rows).toEqual(["[1]", "[2]"]);
+      backlog.settle(shipment, []);
+      backlog.note([3, "e", ""], "[3]");
+      backlog.next(read, false);
+    });
+    expect(reads).toBe(2);
+  });
+
+  it("keeps no more rows than its bound", async ({ expect }) => {
+    const { reads } = await withBacklog((backlog, read) => {
+      const row = "x".repeat(MAX_BACKLOG_ROW_BYTES / 4);
+      for (let i = 0; i < 6; i++) backlog.note([i, "e", ""], row);
+      for (let shipment = backlog.next(read, false); shipment; shipment = backlog.next(read, false))
+        backlog.settle(shipment, []);
+      expect(backlog.size).toBe(0);
+    });
+    expect(reads).toBe(2);
+  });
+
+  it("gets past a pack whose events have all been updated since, to the packs behind it", async ({ expect }) => {
+    const { value } = await withBacklog((backlog, read) => {
+      for (const key of keys(0)) backlog.note(key, "[]");
+      backlog.stored();
+      for (const key of keys(1_000)) backlog.note(key, "[]");
+      backlog.stored();
+      for (const key of keys(0)) backlog.note(key, "[]");
+      expect(backlog.stored()).toMatchObject({ packs: { first: 0, next: 3 } as LogState["packs"] });
+      for (const key of keys(0)) backlog.note(key, "[]"); // the first pack and the third come to nothing
+      let sent = 0;
+      for (let shipment = backlog.next(read, false); shipment; shipment = backlog.next(read, false)) {
+        sent += shipment.rows.length;
+        backlog.settle(shipment, []);
+      }
+      expect(backlog.size).toBe(0);
+      return sent;
+    });
+    expect(value).toBe(400);
+  });
+
+  it("sends an event once that was updated while its pack is being delivered", async ({ expect }) => {
+    const { value } = await withBacklog((backlog, read) => {
+      for (const key of keys(0)) backlog.note(key, "[]");
+      backlog.stored();
+      backlog.settle(backlog.next(read, true)!, []); // half of the pack
+      backlog.note(keys(150)[0]!, "[1]");
+      expect(backlog.size).toBe(100);
+      return backlog.next(read, false)!.rows;
+    });
+    expect(value).toHaveLength(100);
+    expect(value.at(-1)).toBe("[1]");
+  });
+});
