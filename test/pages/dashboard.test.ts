@@ -145,7 +145,11 @@ describe.skipIf(!CHROMIUM)("/ in Chromium", { timeout: 60_000 }, () => {
       "ordered",
     ]);
     expect(await page.locator(".gap").textContent()).toMatch(/^[34] days without an event$/);
-    expect(await page.locator(".facts").textContent()).toContain("D1 has everything");
+    await until(async () => {
+      await page.reload();
+      await page.locator(".facts").waitFor();
+      return (await page.locator(".facts").textContent())!.includes("D1 has everything");
+    });
     await page.locator(".links button", { hasText: "device-1" }).click();
     await page.locator("[role=alert]", { hasText: "Nothing is stored" }).waitFor();
     expect(complaints.filter((line) => !line.includes("404"))).toEqual([]);

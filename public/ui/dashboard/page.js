@@ -10,6 +10,11 @@ import { User } from "./user.js";
 /** Everything: what this is for those who have no key, else the numbers, or one user. */
 function Page() {
   const [refusal, setRefusal] = useState(undefined);
+  const [, setTries] = useState(0);
+  const tryKey = () => {
+    setRefusal(undefined);
+    setTries((tries) => tries + 1);
+  };
   const [address, go] = useAddress();
   useEffect(() => {
     const onKey = (event) => {
@@ -25,8 +30,7 @@ function Page() {
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
   });
-  if (refusal?.needsKey || isKeyMissing())
-    return html`<${Welcome} refusal=${refusal} onKey=${() => setRefusal(undefined)} />`;
+  if (refusal?.needsKey || isKeyMissing()) return html`<${Welcome} refusal=${refusal} onKey=${tryKey} />`;
   return html`
     <${Head}><${UserSearch} onFind=${(user) => go({ user })} /><//>
     ${
@@ -39,11 +43,6 @@ function Page() {
 
 /** For whoever followed a bare address. */
 function Welcome({ refusal, onKey }) {
-  const [, setTried] = useState(0);
-  const onTry = () => {
-    setTried((count) => count + 1);
-    onKey();
-  };
   return html`
     <div class="welcome">
       <h1>Tracklog</h1>
@@ -58,7 +57,7 @@ function Welcome({ refusal, onKey }) {
         >
       </p>
     </div>
-    <${KeyForm} refusal=${refusal} onKey=${onTry} />
+    <${KeyForm} refusal=${refusal} onKey=${onKey} />
   `;
 }
 
