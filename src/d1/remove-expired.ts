@@ -48,6 +48,7 @@ export async function removeExpired(
   if (oldestEvent === 0) return;
   // An event may be dated ahead, so a row of the feed names expired events only when it is older by that much.
   await remove(REMOVE_FEED, oldestEvent - MAX_FUTURE_MS);
-  await sealHours(database, oldestEvent - 1).run();
+  const seal = sealHours(database, oldestEvent - 1).run();
+  await orTimeout(seal, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
   await remove(REMOVE_EVENTS, oldestEvent);
 }

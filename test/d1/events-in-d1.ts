@@ -33,8 +33,8 @@ export async function seedD1(count: number, userId: string, keysPerStatement = 5
   const numbers = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)";
   await env.DB.batch([
     env.DB.prepare(
-      `INSERT INTO events (timestamp, generation, seq, user_id, revision, event, properties, context, received_at)
-       ${numbers} SELECT n, 1, n, ?2, 1, 'e' || (n % 2), '{"n":' || n || '}', '{}', n FROM numbers`,
+      `INSERT INTO events (timestamp, generation, seq, user_id, revision, event, properties, context, received_at, written_at)
+       ${numbers} SELECT n, 1, n, ?2, 1, 'e' || (n % 2), '{"n":' || n || '}', '{}', n, n FROM numbers`,
     ).bind(count, userId),
     env.DB.prepare(
       `INSERT INTO feed (written_at, events, keys)
@@ -42,6 +42,11 @@ export async function seedD1(count: number, userId: string, keysPerStatement = 5
        FROM numbers GROUP BY (n - 1) / CAST(?2 AS INTEGER) ORDER BY 1`,
     ).bind(count, keysPerStatement),
   ]);
+}
+
+/** Which life of its database a cursor of the feed must name. */
+export async function lifeOf(database: D1Database): Promise<string> {
+  return (await database.prepare("SELECT name FROM incarnation").first<string>("name"))!;
 }
 
 export async function emptyD1(...databases: D1Database[]): Promise<void> {
@@ -58,6 +63,7 @@ export function watched(database: D1Database) {
   const seen = Object.assign(Object.create(database) as D1Database, {
     prepare: (sql: string) => {
       const statement = database.prepare(sql);
+      sqlOf.set(statement, sql);
       const bind = statement.bind.bind(statement);
       return Object.assign(statement, {
         bind: (...values: unknown[]) => {

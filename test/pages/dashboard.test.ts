@@ -54,17 +54,17 @@ async function statsOf(query: string): Promise<unknown[]> {
   return ((await response.json()) as { rows: unknown[] }).rows;
 }
 
+async function open(query = "", options: Parameters<typeof openPage>[3] = {}) {
+  const opened = await openPage(browser, worker.url, `/${query}`, options);
+  await opened.page
+    .locator(query.includes("user=") ? ".facts, .error, .quiet" : ".tiles")
+    .first()
+    .waitFor();
+  return opened;
+}
+
 // Generous, since a browser on a busy machine is slow.
 describe.skipIf(!CHROMIUM)("/ in Chromium", { timeout: 60_000 }, () => {
-  async function open(query = "", options: Parameters<typeof openPage>[3] = {}) {
-    const opened = await openPage(browser, worker.url, `/${query}`, options);
-    await opened.page
-      .locator(query.includes("user=") ? ".facts, .error, .quiet" : ".tiles")
-      .first()
-      .waitFor();
-    return opened;
-  }
-
   it("says what this is before a key was entered, and asks for nothing", async ({ expect }) => {
     const page = await browser.newPage();
     const asked: string[] = [];
@@ -218,8 +218,8 @@ async function barsOf(page: Page, card: string): Promise<string[]> {
   const rows = page.locator(`[aria-label='${card}'] .bars .row`);
   const texts = await rows.evaluateAll((all) =>
     all.map((row) => {
-      const text = (name: string) => row.querySelector(name)!.textContent!.replace(/^[^\w/]/, "");
-      return `${text(".label")} ${text(".number")}`;
+      const [label, number] = [".label", ".number"].map((name) => row.querySelector(name)?.textContent ?? "");
+      return `${label!.replace(/^[^\w/]/, "")} ${number}`;
     }),
   );
   return texts;

@@ -120,7 +120,7 @@ function optionsOf(element, series, by, height, onPlace) {
     height,
     ...(by === "day" && { tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), "UTC") }),
     legend: { show: false },
-    padding: [8, 4, 0, 0],
+    padding: [8, 14, 0, 0],
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     // Half a step of room, so that the first and the last bar are whole.
     scales: {

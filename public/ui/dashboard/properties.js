@@ -44,7 +44,7 @@ export function Properties({ properties: { event, events, complete, properties }
               <p class="quiet small-print">
                 ${shown.distinct > shown.values.length ? `The ${shown.values.length} most frequent of ${counted(shown.distinct, "value")}. ` : ""}
                 ${complete ? `All ${counted(events, "event")} of the ${range.title.toLowerCase()}.` : `The newest ${grouped(events)} events.`}
-                ${shown.events < events ? ` ${grouped(events - shown.events)} have no ${shown.property}.` : ""}
+                ${shown.events < events ? ` ${counted(events - shown.events, "event")} without ${shown.property}.` : ""}
               </p>
             `
           : html`<p class="quiet nothing">

@@ -13,34 +13,28 @@ export function User({ userId, go, onRefusal }) {
   const [user, setUser] = useState({ events: [], cursor: undefined });
   const [isBusy, setBusy] = useState(true);
   const path = `/users/${encodeURIComponent(userId)}`;
-  const fail = (refusal) => {
-    if (refusal.needsKey) onRefusal(refusal);
-    setUser((before) => ({ ...before, refusal }));
-    setBusy(false);
-  };
   const readPage = (cursor) =>
     ask(`${path}/events?order=desc&limit=${PAGE_EVENTS}${cursor ? `&cursor=${cursor}` : ""}`);
+  const read = async (cursor, isCurrent) => {
+    setBusy(true);
+    try {
+      const [summary, { events, next_cursor }] = await Promise.all([user.summary ?? ask(path), readPage(cursor)]);
+      if (!isCurrent()) return;
+      setUser((before) => ({ summary, events: [...before.events, ...events], cursor: next_cursor }));
+    } catch (refusal) {
+      if (!isCurrent()) return;
+      if (refusal.needsKey) onRefusal(refusal);
+      setUser((before) => ({ ...before, refusal }));
+    }
+    setBusy(false);
+  };
   useEffect(() => {
-    let isCurrent = true;
-    Promise.all([ask(path), readPage()]).then(
-      ([summary, { events, next_cursor }]) => {
-        if (!isCurrent) return;
-        setUser({ summary, events, cursor: next_cursor });
-        setBusy(false);
-      },
-      (refusal) => isCurrent && fail(refusal),
-    );
+    let isShown = true;
+    void read(undefined, () => isShown);
     return () => {
-      isCurrent = false;
+      isShown = false;
     };
   }, [userId]);
-  const readMore = () => {
-    setBusy(true);
-    readPage(user.cursor).then(({ events, next_cursor }) => {
-      setUser((before) => ({ ...before, events: [...before.events, ...events], cursor: next_cursor }));
-      setBusy(false);
-    }, fail);
-  };
   const { summary, events, cursor, refusal } = user;
   return html`
     <main class="user-page" aria-busy=${isBusy}>
@@ -94,7 +88,7 @@ export function User({ userId, go, onRefusal }) {
           </div>
           <${Timeline} events=${events} />
           ${!summary && !refusal && html`<p class="quiet nothing">Loading …</p>`}
-          ${cursor && html`<p class="more"><button onClick=${readMore} disabled=${isBusy}>Earlier events</button></p>`}
+          ${cursor && html`<p class="more"><button onClick=${() => read(cursor, () => true)} disabled=${isBusy}>Earlier events</button></p>`}
           ${summary && !cursor && html`<p class="quiet beginning">The first event of this user.</p>`}
         </section>
       </div>
