@@ -10,6 +10,8 @@ const FILES = {
   "swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt": "docs/swagger-ui-bundle.js.LICENSE.txt",
   // Preact and htm in one module: components and templates without a build.
   "htm/preact/standalone": "ui/vendor/preact.js",
+  "uplot/dist/uPlot.esm.js": "ui/vendor/uplot.js",
+  "uplot/dist/uPlot.min.css": "ui/vendor/uplot.css",
 };
 
 mkdirSync(new URL("../public/ui/vendor", import.meta.url), { recursive: true });

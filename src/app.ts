@@ -15,6 +15,8 @@ import { live } from "./http/read/live.ts";
 import { noStore } from "./http/no-store.ts";
 import { openapi } from "./openapi/openapi.ts";
 import { problem } from "./http/problem.ts";
+import { countStatus } from "./http/count-status.ts";
+import { stats } from "./http/read/stats.ts";
 import { startPage } from "./http/start-page.ts";
 import { rejections } from "./http/read/rejections.ts";
 import { replay } from "./http/write/replay.ts";
@@ -46,6 +48,7 @@ app.use(
   }),
 );
 app.use(noStore);
+app.use(countStatus);
 app.use(refusalAccess(app));
 app.use("/track/*", announceRefusals, browserAccess);
 app.use("/v1/*", announceRefusals, browserAccess);
@@ -67,6 +70,7 @@ app.route("/", rejections);
 app.route("/", replay);
 app.route("/", archive);
 app.route("/", rebuild);
+app.route("/", stats);
 app.route("/", health);
 app.route("/", metrics);
 app.route("/", startPage);

@@ -1,4 +1,5 @@
 import { enforceRetention } from "./d1/enforce-retention.ts";
+import { rollUp } from "./stats/roll-up.ts";
 import { removeOldRejections } from "./d1/rejections/remove-rejections.ts";
 import { callUponWaiting } from "./user/call-upon-waiting.ts";
 import { app } from "./app.ts";
@@ -12,6 +13,8 @@ export default {
   fetch: app.fetch,
   scheduled: async (_, env) => {
     await callUponWaiting(env, Date.now());
+    // Before events leave: what was not counted until then is not counted any more.
+    await rollUp(env, Date.now);
     await enforceRetention(env, Date.now);
     await removeOldRejections(env, Date.now());
   },

@@ -1,4 +1,5 @@
 import { EVENT_ROW_COLUMNS, type EventRow, type RowKey } from "../d1/event-row.ts";
+import { sealHours } from "../d1/stale-hours.ts";
 import {
   ARCHIVE_CHUNK_BYTES,
   ARCHIVE_CHUNK_ROWS,
@@ -58,16 +59,17 @@ export async function removeHotRows(
     const keys = rows
       .slice(start, start + MAX_ERASED_KEYS)
       .map((row) => [row.timestamp, row.generation, row.seq, row.user_id, row.revision]);
-    const { meta } = await database
+    const remove = database
       .prepare(
         `DELETE FROM events WHERE (${KEY}) IN (
            SELECT hot.timestamp, hot.generation, hot.seq, hot.user_id FROM json_each(?1) AS sent
            JOIN events AS hot ON hot.timestamp = sent.value ->> 0 AND hot.generation = sent.value ->> 1
              AND hot.seq = sent.value ->> 2 AND hot.user_id = sent.value ->> 3 AND hot.revision = sent.value ->> 4)`,
       )
-      .bind(JSON.stringify(keys))
-      .run();
-    removed += meta.changes;
+      .bind(JSON.stringify(keys));
+    const last = keys.reduce((latest, [timestamp]) => Math.max(latest, timestamp as number), 0);
+    const [removal] = await database.batch([remove, sealHours(database, last)]);
+    removed += removal!.meta.changes;
   }
   return removed;
 }

@@ -1,3 +1,5 @@
+import { recountHours } from "./stale-hours.ts";
+
 /** One event of an erased log, as D1 knows it: its time in epoch milliseconds, and its number in the log. */
 export type ErasedKey = [timestamp: number, seq: number];
 
@@ -15,6 +17,7 @@ export async function eraseEvents(
   keys: readonly ErasedKey[],
   now: number,
 ): Promise<void> {
+  const sent = JSON.stringify(keys);
   await database.batch([
     database
       .prepare(
@@ -30,6 +33,7 @@ export async function eraseEvents(
         `DELETE FROM events WHERE (timestamp, generation, seq, user_id) IN
            (SELECT value ->> 0, ?1, value ->> 1, ?2 FROM json_each(?3))`,
       )
-      .bind(generation, userId, JSON.stringify(keys)),
+      .bind(generation, userId, sent),
+    ...recountHours(database, sent),
   ]);
 }

@@ -1,5 +1,6 @@
 import { MAX_FUTURE_MS, RETENTION_CHUNK_ROWS, STATEMENT_TIMEOUT_MS } from "../limits.ts";
 import { orTimeout } from "../or-timeout.ts";
+import { sealHours } from "./stale-hours.ts";
 
 const REMOVE_TOMBSTONES = `DELETE FROM erased WHERE (generation, user_id) IN
   (SELECT generation, user_id FROM erased WHERE erased_at < ?1 ORDER BY erased_at LIMIT ${RETENTION_CHUNK_ROWS})`;
@@ -47,5 +48,7 @@ export async function removeExpired(
   if (oldestEvent === 0) return;
   // An event may be dated ahead, so a row of the feed names expired events only when it is older by that much.
   await remove(REMOVE_FEED, oldestEvent - MAX_FUTURE_MS);
+  const seal = sealHours(database, oldestEvent - 1).run();
+  await orTimeout(seal, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
   await remove(REMOVE_EVENTS, oldestEvent);
 }

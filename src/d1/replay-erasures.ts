@@ -46,6 +46,18 @@ export async function sweepErased(database: D1Database, after: RowKey | null): P
     database
       .prepare(`SELECT * FROM (${part}) ORDER BY timestamp DESC, generation DESC, seq DESC, user_id DESC LIMIT 1`)
       .bind(...from),
+    ...[
+      ["stale_hours", 60 * 60 * 1000],
+      ["stale_days", 24 * 60 * 60 * 1000],
+    ].map(([table, length]) =>
+      database
+        .prepare(
+          `INSERT OR IGNORE INTO ${table} SELECT DISTINCT part.timestamp - part.timestamp % ${length}
+           FROM (${part}) AS part
+           JOIN erased ON erased.generation = part.generation AND erased.user_id = part.user_id`,
+        )
+        .bind(...from),
+    ),
     database
       .prepare(
         `DELETE FROM events WHERE (timestamp, generation, seq, user_id) IN

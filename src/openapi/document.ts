@@ -1,6 +1,7 @@
 import { version } from "../../package.json";
 import { archiveOperations } from "./operations/archive.ts";
 import { exportOperation } from "./operations/export.ts";
+import { databasesOperation } from "./operations/databases.ts";
 import { feedOperation } from "./operations/feed.ts";
 import { healthOperation } from "./operations/health.ts";
 import { liveOperations } from "./operations/live.ts";
@@ -15,6 +16,7 @@ import { schemas } from "./schemas.ts";
 import { sdkSettingsOperations } from "./operations/sdk-settings.ts";
 import { SEGMENT_TAG, segmentOperations } from "./operations/segment.ts";
 import { problemExample, SHARED_PROBLEMS } from "./shared-problems.ts";
+import { statsOperations } from "./operations/stats.ts";
 import { startPageOperation } from "./operations/start-page.ts";
 import { trackOperation } from "./operations/track.ts";
 import { userOperations } from "./operations/users.ts";
@@ -44,6 +46,8 @@ export function openapiDocument() {
     ...rejectionOperations,
     ...archiveOperations,
     rebuildOperation,
+    ...statsOperations,
+    databasesOperation,
     healthOperation,
     metricsOperation,
     openapiOperation,

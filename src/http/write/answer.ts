@@ -1,6 +1,8 @@
 import type { Context } from "hono";
 import { formatTimestamp } from "../../event/timestamp.ts";
 import { MAX_REPORTED_FAULTS } from "../../limits.ts";
+import { countAnswers } from "../../stats/tally.ts";
+import type { AppEnv } from "../app-env.ts";
 import { problem } from "../problem.ts";
 import type { EventResult, RequestOutcome } from "./record-request.ts";
 
@@ -16,9 +18,10 @@ type Form =
  * If a user's rate was passed it is 429 even if other users' events were recorded: clients take a 2xx for
  * delivered and would lose what was refused, while what was recorded is found again as a duplicate.
  */
-export function answer(c: Context, form: Form, recorded: RequestOutcome): Response {
+export function answer(c: Context<AppEnv>, form: Form, recorded: RequestOutcome): Response {
   if (recorded.outcome === "unavailable") return problem(c, { reason: "unavailable" });
   const { results } = recorded;
+  countVerdicts(c, results);
   const body = form.form === "several" ? summaryOf(results) : {};
   if (recorded.outcome === "rate_limited") return problem(c, { ...recorded, reason: "user_rate_limited" }, body);
   if (form.form === "single") return answerOne(c, results[0]!);
@@ -73,4 +76,12 @@ export function verdictOf(result: EventResult): Record<string, unknown> {
     case "rejected":
       return { errors: result.faults };
   }
+}
+
+/** For the numbers of the dashboard. */
+function countVerdicts(c: Context<AppEnv>, results: EventResult[]): void {
+  const counts = new Map<string, number>();
+  for (const { status } of results) counts.set(status, (counts.get(status) ?? 0) + 1);
+  for (const [name, count] of counts)
+    countAnswers(c.env, { kind: "verdict", name, source: c.get("source"), count }, Date.now());
 }

@@ -1,0 +1,11 @@
+export const HOUR_MS = 60 * 60 * 1000;
+
+/** The beginning of a span of this length that a time is in; all in milliseconds. */
+export function floorTo(length: number, time: number): number {
+  return time - (time % length);
+}
+
+/** The time itself where a span begins with it, else the beginning of the next one. */
+export function ceilTo(length: number, time: number): number {
+  return floorTo(length, time + length - 1);
+}

@@ -1,0 +1,57 @@
+import { ROLLUP_WINDOW_KEYS } from "../limits.ts";
+import { DAY_MS } from "../d1/retention.ts";
+import { HOUR_MS } from "./hour.ts";
+
+/**
+ * The statement of the feed that is the last one of a look: as many as have the given number of keys. Null at the end.
+ *
+ * @param keys a number, for SQL
+ */
+export function endOfLook(keys: number): string {
+  return `(SELECT max(position) FROM (
+    SELECT position, sum(events) OVER (ORDER BY position) - events AS before
+    FROM (SELECT position, events FROM feed WHERE position > (SELECT position FROM rollup)
+          ORDER BY position LIMIT ${keys}))
+  WHERE before < ${keys})`;
+}
+
+/** The keys of the feed from the roll-up's position up to an end, as `sent`: json_each of the statement's keys. */
+export function keysUpTo(end: string): string {
+  return `rollup CROSS JOIN feed ON feed.position > rollup.position AND feed.position <= ${end}
+    CROSS JOIN json_each(feed.keys) AS sent`;
+}
+
+const FIX_END = `UPDATE rollup SET next = end_of_look.position
+  FROM (SELECT ${endOfLook(ROLLUP_WINDOW_KEYS)} AS position) AS end_of_look WHERE end_of_look.position IS NOT NULL`;
+
+/**
+ * An hour whose events have begun to leave D1 cannot be counted again, so an event is added when its first revision
+ * comes. Later ones are those of an event that was counted. Distinct users cannot be added up: the greater number holds.
+ */
+const ADD_TO_SEALED_HOURS = `
+INSERT INTO hourly (hour, event, source, events, users)
+SELECT events.timestamp - events.timestamp % ${HOUR_MS}, events.event, coalesce(events.source, ''), count(*),
+  count(DISTINCT events.user_id)
+FROM ${keysUpTo("rollup.next")} CROSS JOIN events
+  ON events.timestamp = sent.value ->> 0 AND events.generation = sent.value ->> 1 AND events.seq = sent.value ->> 2
+WHERE sent.value ->> 0 < rollup.sealed_before AND sent.value ->> 3 = 1
+GROUP BY 1, 2, 3
+ON CONFLICT DO UPDATE SET events = hourly.events + excluded.events, users = max(hourly.users, excluded.users)`;
+
+function markStale(table: string, length: number): string {
+  return `INSERT OR IGNORE INTO ${table}
+    SELECT DISTINCT (sent.value ->> 0) - (sent.value ->> 0) % ${length} FROM ${keysUpTo("rollup.next")}
+    WHERE sent.value ->> 0 >= rollup.sealed_before`;
+}
+
+const GO_ON = "UPDATE rollup SET position = next WHERE position < next";
+
+/**
+ * Looks at the next statements of the feed and marks what they touch. All that moves moves in one transaction, and each
+ * statement takes the position from the table: neither a crash nor a second run counts anything twice.
+ */
+export function markTouched(database: D1Database): D1PreparedStatement[] {
+  return [FIX_END, ADD_TO_SEALED_HOURS, markStale("stale_hours", HOUR_MS), markStale("stale_days", DAY_MS), GO_ON].map(
+    (sql) => database.prepare(sql),
+  );
+}
