@@ -9,7 +9,7 @@ const MAX_TRIES = 10;
 const BAR_CHARACTERS = 30;
 
 interface Progress {
-  stage: "erasures" | "sweep" | "users" | "done";
+  stage: "erasures" | "sweep" | "users" | "archive" | "done";
   erasures: number;
   users: number;
   total_users: number;

@@ -1,3 +1,4 @@
+import { archiveAll } from "./archive/archive-all.ts";
 import { enforceRetention } from "./d1/enforce-retention.ts";
 import { rollUp } from "./stats/roll-up.ts";
 import { removeOldRejections } from "./d1/rejections/remove-rejections.ts";
@@ -15,6 +16,7 @@ export default {
     await callUponWaiting(env, Date.now());
     // Before events leave: what was not counted until then is not counted any more.
     await rollUp(env, Date.now);
+    await archiveAll(env);
     await enforceRetention(env, Date.now);
     await removeOldRejections(env, Date.now());
   },

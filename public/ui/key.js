@@ -17,12 +17,7 @@ export function forgetKey() {
   sessionStorage.removeItem(NAME);
 }
 
-/**
- * Asks the API. Throws a Refusal for every answer that is none of 2xx.
- *
- * @param {string} path
- * @param {RequestInit} init
- */
+/** Asks the API. Throws a Refusal for every answer that is none of 2xx. `init` is that of fetch, with headers as an object. */
 export async function ask(path, init = {}) {
   const key = storedKey();
   const headers = { Accept: "application/json", ...init.headers, ...(key && { Authorization: `Bearer ${key}` }) };

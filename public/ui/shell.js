@@ -9,12 +9,13 @@ const PAGES = [
   ["/docs", "API"],
 ];
 
+function leave() {
+  forgetKey();
+  location.reload();
+}
+
 /** The head of a page. Its children stand at the right. */
 export function Head({ children }) {
-  const leave = () => {
-    forgetKey();
-    location.reload();
-  };
   return html`
     <header class="head">
       <a class="brand" href="/"><${Mark} />Tracklog</a>

@@ -5,7 +5,7 @@ export interface Rebuild {
   /** Epoch milliseconds. */
   startedAt: number;
   /** What is done next; "done" is the end. */
-  stage: "erasures" | "sweep" | "users" | "done";
+  stage: "erasures" | "sweep" | "users" | "archive" | "done";
   /** The lane whose directory is read. */
   lane: number;
   /** The erasure of this lane that was told last. */

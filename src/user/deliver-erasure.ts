@@ -1,8 +1,8 @@
+import { archiverOf } from "../archive/archiver-of.ts";
 import { archiveBucket } from "../archive/bucket.ts";
 import type { D1Failure } from "../d1/d1-failure.ts";
 import { EVENT_ROW_VERSION } from "../d1/event-row.ts";
 import { WRITER_CALL_TIMEOUT_MS } from "../limits.ts";
-import { objectOf } from "../object-of.ts";
 import { orTimeout } from "../or-timeout.ts";
 import { callWriter } from "./call-writer.ts";
 import type { Erasure, ValueStore } from "./stored-values.ts";
@@ -63,9 +63,9 @@ export async function deliverErasure(
 
 async function eraseArchived(env: Env, { userId, database, days }: Erasure, generation: number) {
   try {
-    const answer = objectOf(env, env.ARCHIVER, database).erase(userId, generation, days);
+    const answer = archiverOf(env, database).erase(userId, generation, days);
     const { files, isWhole } = await orTimeout(
-      Promise.resolve(answer),
+      answer,
       WRITER_CALL_TIMEOUT_MS,
       () => new Error("The archiver did not answer"),
     );

@@ -1,3 +1,4 @@
+import { archiverOf } from "../archive/archiver-of.ts";
 import { databaseNamed } from "../d1/databases.ts";
 import { newIncarnation } from "../d1/incarnation.ts";
 import { newRebuild, type Rebuild } from "../d1/rebuild.ts";
@@ -62,8 +63,13 @@ async function nextStep(
     const next = await sweepErased(databaseNamed(env, database), afterRow);
     return next ? { ...rebuild, afterRow: next } : { ...rebuild, stage: "users", lane: 0 };
   }
+  if (stage === "archive") {
+    // What the logs have sent of archived days leaves again, in exactly the revisions that the archive has.
+    await archiverOf(env, database).removeArchivedFromD1();
+    return { ...rebuild, stage: "done" };
+  }
   if (!lane)
-    return { ...rebuild, stage: stage === "users" ? "done" : rebuild.erasures > 0 ? "sweep" : "users", lane: 0 };
+    return { ...rebuild, stage: stage === "users" ? "archive" : rebuild.erasures > 0 ? "sweep" : "users", lane: 0 };
   if (stage === "erasures") {
     const told = await lane.replayErasures(afterErasure, MAX_ERASED_KEYS);
     if (!told.next) return { ...rebuild, lane: rebuild.lane + 1, afterErasure: ["", 0] };

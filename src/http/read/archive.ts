@@ -1,11 +1,11 @@
 import { Hono } from "hono";
 import * as v from "valibot";
+import { archiverOf } from "../../archive/archiver-of.ts";
 import { archiveBucket } from "../../archive/bucket.ts";
 import { readManifest } from "../../archive/manifest.ts";
 import { isObjectName } from "../../archive/object-name.ts";
 import { databaseNames } from "../../d1/databases.ts";
 import { logFailure } from "../../log-failure.ts";
-import { objectOf } from "../../object-of.ts";
 import type { AppEnv } from "../app-env.ts";
 import { problem } from "../problem.ts";
 import { requireKey } from "../require-key.ts";
@@ -69,7 +69,7 @@ export const archive = new Hono<AppEnv>()
       const detail = `is not a bound database: ${databaseNames(c.env).join(", ")}`;
       return problem(c, { reason: "invalid_request", faults: [{ pointer: "/database", detail }] });
     }
-    const run = await objectOf(c.env, c.env.ARCHIVER, database).run();
+    const run = await archiverOf(c.env, database).run();
     if (!run) return problem(c, { reason: "not_found", detail: NO_ARCHIVE });
     return run.ok ? c.json({ database, ...run.report }) : problem(c, { reason: "unreachable" });
   });

@@ -8,7 +8,7 @@ const count = { type: "integer", minimum: 0 };
 const FIELDS = {
   database: { type: "string" },
   stage: {
-    enum: ["erasures", "sweep", "users", "done"],
+    enum: ["erasures", "sweep", "users", "archive", "done"],
     description:
       "First D1 is told of erasures, then rows of erased logs are swept out, then each user's log is sent again.",
   },
