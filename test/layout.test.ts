@@ -37,7 +37,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "/src/http": ["/src/live", "/src/user", "/src/stats", "/src/archive", "/src/d1", "/src/event"],
   "/src/live": ["/src/d1", "/src/event"],
   "/src/stats": ["/src/d1", "/src/event"],
-  "/src/user": ["/src/archive", "/src/d1", "/src/event"],
+  "/src/user": ["/src/stats", "/src/archive", "/src/d1", "/src/event"],
   "/src/archive": ["/src/d1", "/src/event"],
   "/src/d1": ["/src/event"],
   "/src/event": [],

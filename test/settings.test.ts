@@ -32,7 +32,7 @@ describe("the settings", () => {
   it("are without a fault as wrangler.toml has them", ({ expect }) => {
     const [, vars] = /^\[vars\]$(.*?)^\[/ms.exec(wrangler)!;
     const set = Object.fromEntries([...vars!.matchAll(/^(\w+) = "(.*)"$/gm)].map(([, name, value]) => [name, value]));
-    expect(Object.keys(set)).toHaveLength(10);
+    expect(Object.keys(set)).toHaveLength(11);
     expect(settingsOf(set).faults).toEqual({});
   });
 

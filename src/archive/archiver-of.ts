@@ -7,5 +7,5 @@ type RemoteArchiver = RemoteObject<Archiver, "run" | "erase" | "removeArchivedFr
 
 /** The archiver of a database, by the database's binding. */
 export function archiverOf(env: Env, database: string): RemoteArchiver {
-  return objectOf(env, env.ARCHIVER, database) as unknown as RemoteArchiver;
+  return objectOf(env, env.ARCHIVER, database);
 }

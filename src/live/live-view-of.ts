@@ -1,5 +1,5 @@
+import { objectOf } from "../object-of.ts";
 import type { RemoteObject } from "../remote-object.ts";
-import { settingsOf } from "../settings.ts";
 import type { LiveView } from "./live-view.ts";
 
 /** The one object that all viewers are connected to, called over RPC. */
@@ -8,6 +8,5 @@ type RemoteLiveView = RemoteObject<LiveView, "watching" | "announce" | "issueTic
 };
 
 export function liveViewOf(env: Env): RemoteLiveView {
-  const { location } = settingsOf(env);
-  return env.LIVE_VIEW.getByName("live", location ? { locationHint: location } : {});
+  return objectOf(env, env.LIVE_VIEW, "live");
 }

@@ -1,10 +1,13 @@
 import { archiverOf } from "../archive/archiver-of.ts";
+import { archiveBucket } from "../archive/bucket.ts";
 import { databaseNamed } from "../d1/databases.ts";
 import { newIncarnation } from "../d1/incarnation.ts";
 import { newRebuild, type Rebuild } from "../d1/rebuild.ts";
 import { sweepErased } from "../d1/replay-erasures.ts";
 import { type RemoteWriter, writerLanes, writerOfLane } from "../d1/writer-of.ts";
-import { MAX_ERASED_KEYS, REBUILD_PAGE_USERS } from "../limits.ts";
+import { MAX_ERASED_KEYS, MAX_ROLLUP_STATEMENTS, REBUILD_PAGE_USERS, REBUILD_SLICE_MS } from "../limits.ts";
+import { rollUpDatabase } from "../stats/roll-up.ts";
+import { hasStaleHours } from "../stats/stale-hours.ts";
 import { type CallOutcome, callUserLog } from "./call-user-log.ts";
 import type { Redelivered } from "./redelivery.ts";
 import type { EventKey } from "./event-table.ts";
@@ -42,7 +45,7 @@ export async function rebuildDatabase(
       await keeper!.saveRebuild(rebuild);
     }
     while (rebuild.stage !== "done" && clock() < until) {
-      rebuild = await nextStep(env, database, lanes, rebuild);
+      rebuild = await nextStep(env, database, lanes, rebuild, clock);
       await keeper!.saveRebuild(rebuild);
     }
     return { rebuild, totalUsers };
@@ -56,6 +59,7 @@ async function nextStep(
   database: string,
   lanes: readonly RemoteWriter[],
   rebuild: Rebuild,
+  clock: () => number,
 ): Promise<Rebuild> {
   const { stage, afterErasure, afterRow, afterUser } = rebuild;
   const lane = lanes[rebuild.lane];
@@ -63,11 +67,7 @@ async function nextStep(
     const next = await sweepErased(databaseNamed(env, database), afterRow);
     return next ? { ...rebuild, afterRow: next } : { ...rebuild, stage: "users", lane: 0 };
   }
-  if (stage === "archive") {
-    // What the logs have sent of archived days leaves again, in exactly the revisions that the archive has.
-    await archiverOf(env, database).removeArchivedFromD1();
-    return { ...rebuild, stage: "done" };
-  }
+  if (stage === "archive") return leaveArchived(env, database, rebuild, clock);
   if (!lane)
     return { ...rebuild, stage: stage === "users" ? "archive" : rebuild.erasures > 0 ? "sweep" : "users", lane: 0 };
   if (stage === "erasures") {
@@ -84,6 +84,20 @@ async function nextStep(
     users: rebuild.users + users.length,
     events: events.reduce((sum, count) => sum + count, rebuild.events),
   };
+}
+
+/**
+ * What the logs have sent of archived days leaves D1 again, in exactly the revisions that the archive has. Before that,
+ * it is counted: what was not counted when it leaves is not counted any more.
+ */
+async function leaveArchived(env: Env, database: string, rebuild: Rebuild, clock: () => number): Promise<Rebuild> {
+  if (!archiveBucket(env)) return { ...rebuild, stage: "done" };
+  const d1 = databaseNamed(env, database);
+  const now = clock();
+  await rollUpDatabase(d1, { statements: MAX_ROLLUP_STATEMENTS, until: now + REBUILD_SLICE_MS }, clock);
+  if (await hasStaleHours(d1, now)) return rebuild;
+  await archiverOf(env, database).removeArchivedFromD1();
+  return { ...rebuild, stage: "done" };
 }
 
 /** Sends a whole log. Throws where that fails: the page of users is then done again. */
