@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { styleText, parseArgs } from "node:util";
+import { styleText } from "node:util";
 import { fail } from "./ask-deployment.ts";
+import { parseOptions } from "./parse-options.ts";
 
 // `npm run tail -- [--url URL] [--key KEY] [--verdict …] [--event …] [--user …] [--source …] [--text …] [--json]`: shows
 // events in a terminal as they arrive, and connects again when the connection is lost. `--source` is a write key's name.
@@ -44,13 +45,7 @@ const options = {
   json: { type: "boolean", default: false },
 } as const;
 
-const { url, key, json, verdict, event, user, source, text } = (() => {
-  try {
-    return parseArgs({ options }).values;
-  } catch (error) {
-    return fail((error as Error).message);
-  }
-})();
+const { url, key, json, verdict, event, user, source, text } = parseOptions({ options }).values;
 
 const target = URL.parse("/live", url);
 if (!target || !/^https?:$/.test(target.protocol)) fail("--url must be an address such as http://localhost:8787");
