@@ -100,6 +100,9 @@ export const MAX_DEPLOY_DELAY_MS = 60 * 1000;
 export const MIN_LASTING_DELAY_MS = 5 * 60 * 1000;
 export const MAX_LASTING_DELAY_MS = 60 * 60 * 1000;
 
+/** How long an isolate remembers that a database is full, before a new log may try it again. */
+export const FULL_MEMORY_MS = 60 * 60 * 1000;
+
 /** Events that one statement erases: hundreds of thousands can exceed D1's CPU and reset it. */
 export const MAX_ERASED_KEYS = 5_000;
 

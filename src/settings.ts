@@ -18,6 +18,8 @@ interface Settings {
   userRateLimit: { burst: number; perSecond: number };
   /** Days after which events leave D1; null keeps them. */
   retentionDays: number | null;
+  /** Databases that no new log begins on. */
+  closedDatabases: ReadonlySet<string>;
   /** Days after which events go from D1 to the archive; null keeps them in D1. */
   d1Days: number | null;
   /** What all objects are bound to; null binds them to nothing, "unreadable" keeps every one of them closed. */
@@ -47,6 +49,7 @@ const NAMES = [
   "RATE_LIMIT_BURST_EVENTS",
   "RATE_LIMIT_EVENTS_PER_SECOND",
   "RETENTION_DAYS",
+  "CLOSED_DATABASES",
   "D1_DAYS",
   "JURISDICTION",
   "LOCATION",
@@ -92,6 +95,7 @@ function parseSettings(env: Vars): Settings {
       perSecond: read("RATE_LIMIT_EVENTS_PER_SECOND", atLeast(0, "events", DEFAULT_RATE_LIMIT_EVENTS_PER_SECOND)),
     },
     retentionDays: read("RETENTION_DAYS", atLeast(0, "days", null)),
+    closedDatabases: read("CLOSED_DATABASES", parseDatabases),
     d1Days: read("D1_DAYS", atLeast(1, "days", null)),
     jurisdiction: read("JURISDICTION", parseJurisdiction),
     location: read("LOCATION", parseLocation),
@@ -164,6 +168,15 @@ function parseLocation(text: string): Parsed<DurableObjectLocationHint | null> {
   const found = LOCATIONS.find((location) => location === text.toLowerCase());
   if (found !== undefined || text === "") return { value: found ?? null };
   return { value: null, fault: `is ${quoted(text)}: must be one of ${LOCATIONS.join(", ")}. It is ignored` };
+}
+
+function parseDatabases(text: string): Parsed<ReadonlySet<string>> {
+  const entries = listOf(text);
+  const bad = entries.filter((entry) => !/^DB(_\d+)?$/.test(entry));
+  return {
+    value: new Set(entries),
+    ...(bad.length > 0 && { fault: `holds ${bad.map(quoted).join(", ")}: a database is named as in "DB,DB_1"` }),
+  };
 }
 
 function parseEnrich(text: string): Parsed<ReadonlySet<Enrichment>> {

@@ -19,6 +19,7 @@ describe("the settings", () => {
       allowedOrigins: null,
       userRateLimit: { burst: 1_000, perSecond: 100 },
       retentionDays: null,
+      closedDatabases: new Set(),
       d1Days: null,
       jurisdiction: null,
       location: null,
@@ -32,7 +33,7 @@ describe("the settings", () => {
   it("are without a fault as wrangler.toml has them", ({ expect }) => {
     const [, vars] = /^\[vars\]$(.*?)^\[/ms.exec(wrangler)!;
     const set = Object.fromEntries([...vars!.matchAll(/^(\w+) = "(.*)"$/gm)].map(([, name, value]) => [name, value]));
-    expect(Object.keys(set)).toHaveLength(11);
+    expect(Object.keys(set)).toHaveLength(12);
     expect(settingsOf(set).faults).toEqual({});
   });
 
@@ -48,6 +49,14 @@ describe("the settings", () => {
     const { location, faults } = settingsOf({ LOCATION: "berlin" });
     expect(location).toBeNull();
     expect(faults.LOCATION).toContain("must be one of wnam, enam");
+  });
+
+  it("take a list of closed databases, and name an entry that is none", ({ expect }) => {
+    expect(settingsOf({ CLOSED_DATABASES: "DB, DB_2" })).toMatchObject({
+      closedDatabases: new Set(["DB", "DB_2"]),
+      faults: {},
+    });
+    expect(settingsOf({ CLOSED_DATABASES: "events" }).faults.CLOSED_DATABASES).toContain('as in "DB,DB_1"');
   });
 
   it("take a whole number of writers", ({ expect }) => {

@@ -20,14 +20,6 @@ export function databaseNamed(env: Env, name: string): D1Database {
 }
 
 /**
- * The database for a user's log that is begun now. The log keeps its choice, so binding another database moves nobody.
- */
-export function chooseDatabase(env: Env, userId: string): string {
-  const names = databaseNames(env);
-  return names[placeOf(userId, names.length)]!;
-}
-
-/**
  * Spreads texts over `count` places, from 0 on. FNV-1a over UTF-16 units, quick and without state, and then MurmurHash's
  * finalizer: the lowest bit of FNV is only the parity of the text, so the same users would meet again whatever is put
  * before their ids. Any other hash would do, but a user's place must never change while rows are on their way.

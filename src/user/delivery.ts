@@ -1,5 +1,6 @@
 import type { D1Failure } from "../d1/d1-failure.ts";
 import type { WriteOutcome } from "../d1/d1-writer.ts";
+import { noteFull } from "../d1/open-databases.ts";
 import { EVENT_ROW_VERSION } from "../d1/event-row.ts";
 import { ALARM_OVERDUE_MS, MAX_DELIVERY_RUN_MS, MAX_LASTING_DELAY_MS, SAFEGUARD_DELAY_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
@@ -124,6 +125,7 @@ export class Delivery {
     // Both are tried: they may be about two databases, of which only one fails.
     const progress = [await this.#deliverErasures(until), await this.#deliverEvents(until)];
     const failed = progress.find((part) => part.kind === "failed");
+    if (failed?.failure === "full" && this.#log.state) noteFull(this.#log.state.database, Date.now());
     if (failed) return failed;
     if (progress.some(({ kind }) => kind === "more")) await this.#setAlarm(Date.now());
     else await this.#setNextAlarm();

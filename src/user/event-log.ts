@@ -1,4 +1,4 @@
-import { chooseDatabase } from "../d1/databases.ts";
+import { chooseDatabase } from "../d1/open-databases.ts";
 import { encodeEventRow } from "../d1/event-row.ts";
 import type { TrackedEvent } from "../event/contract.ts";
 import { Backlog, type Shipment } from "./backlog.ts";
@@ -64,7 +64,7 @@ export class EventLog {
     isDetailed = false,
   ): Verdict[] {
     return this.#transaction(() => {
-      const state = this.#state ? { ...this.#state, bucket } : this.#newState(bucket);
+      const state = this.#state ? { ...this.#state, bucket } : this.#newState(bucket, now);
       const timed = events.map((event) => withKnownTime(this.#values, event));
       const recorded = isOfOneEvent(state, timed)
         ? recordOnly(state, timed, source, now)
@@ -134,12 +134,12 @@ export class EventLog {
     return this.#state?.only ?? readRow(this.#storage.sql, key);
   }
 
-  #newState(bucket: TokenBucket): LogState {
+  #newState(bucket: TokenBucket, now: number): LogState {
     const userId = this.#userId();
     return {
       userId,
       generation: randomGeneration(),
-      database: chooseDatabase(this.#env, userId),
+      database: chooseDatabase(this.#env, userId, now),
       headSeq: 0,
       headTimestamp: -1,
       bucket,

@@ -1,7 +1,8 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, it } from "vitest";
-import { chooseDatabase, databaseNamed, databaseNames } from "../../src/d1/databases.ts";
+import { databaseNamed, databaseNames } from "../../src/d1/databases.ts";
+import { chooseDatabase } from "../../src/d1/open-databases.ts";
 import type { UserLog } from "../../src/user/user-log.ts";
 import { newUser, rowsOf, tracked, userLog } from "../tracklog.ts";
 
@@ -14,7 +15,7 @@ function binding(...names: string[]): Env {
 function userForSecond(): string {
   for (;;) {
     const user = newUser();
-    if (chooseDatabase(binding("DB_1"), user) === "DB_1") return user;
+    if (chooseDatabase(binding("DB_1"), user, 0) === "DB_1") return user;
   }
 }
 
@@ -52,12 +53,12 @@ describe("the databases", () => {
     for (const idOf of [(i: number) => String(i), (i: number) => `user-${i}@example.com`, () => crypto.randomUUID()]) {
       const counts = new Map<string, number>();
       for (let i = 0; i < 4_000; i++) {
-        const name = chooseDatabase(four, idOf(i));
+        const name = chooseDatabase(four, idOf(i), 0);
         counts.set(name, (counts.get(name) ?? 0) + 1);
       }
       for (const name of databaseNames(four)) expect(counts.get(name)).toBeGreaterThan(850);
     }
-    expect(chooseDatabase(four, "x")).toBe(chooseDatabase(four, "x"));
+    expect(chooseDatabase(four, "x", 0)).toBe(chooseDatabase(four, "x", 0));
   });
 });
 

@@ -1,7 +1,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, it, vi } from "vitest";
-import { chooseDatabase } from "../../src/d1/databases.ts";
+import { chooseDatabase } from "../../src/d1/open-databases.ts";
 import { writerOf } from "../../src/d1/writer-of.ts";
 import type { Erasure } from "../../src/user/stored-values.ts";
 import { breakD1 } from "../d1-faults.ts";
@@ -13,7 +13,7 @@ const TWO_DATABASES = Object.assign({}, env, { DB_1: env.SECOND_DB });
 function userForSecond(): string {
   for (;;) {
     const user = newUser();
-    if (chooseDatabase(TWO_DATABASES, user) === "DB_1") return user;
+    if (chooseDatabase(TWO_DATABASES, user, 0) === "DB_1") return user;
   }
 }
 
@@ -125,7 +125,9 @@ describe("with several lanes to a database", () => {
   });
 
   it("the lanes fill evenly although the database was chosen by the same id", async ({ expect }) => {
-    const users = Array.from({ length: 400 }, newUser).filter((user) => chooseDatabase(TWO_DATABASES, user) === "DB_1");
+    const users = Array.from({ length: 400 }, newUser).filter(
+      (user) => chooseDatabase(TWO_DATABASES, user, 0) === "DB_1",
+    );
     const names = (await lanesOf(users, "2")).map(([name]) => name);
     const share = names.filter((name) => name === "DB_1#0").length / names.length;
     expect(share).toBeGreaterThan(0.3);
