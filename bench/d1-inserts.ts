@@ -62,8 +62,8 @@ const CURRENT: Layout = {
   inserter: "src/d1/insert-events.ts",
   encode: ({ userId, generation, seq, timestamp }) =>
     JSON.stringify([userId, generation, timestamp, "page_viewed", null, seq, 1, PROPERTIES, "{}", timestamp, null]),
-  prefill: `(timestamp, generation, seq, user_id, revision, event, properties, context, received_at)
-    SELECT timestamp, generation, seq, user_id, 1, 'page_viewed', '${PROPERTIES}', '{}', timestamp FROM sent`,
+  prefill: `(timestamp, generation, seq, user_id, revision, event, properties, context, received_at, written_at)
+    SELECT timestamp, generation, seq, user_id, 1, 'page_viewed', '${PROPERTIES}', '{}', timestamp, timestamp FROM sent`,
 };
 
 /** @param prefilled how many events are there before */
@@ -153,6 +153,7 @@ function engineAsD1(database: DatabaseSync) {
     database.exec("BEGIN");
     for (const { run } of statements) await run();
     database.exec("COMMIT");
+    return statements.map(() => ({ meta: { size_after: 0 } }));
   };
   return { prepare, batch };
 }

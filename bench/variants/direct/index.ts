@@ -1,4 +1,3 @@
 export { app as default } from "../../../src/app.ts";
-// wrangler.toml binds them; nothing calls them.
-export { D1Writer } from "../../../src/d1/d1-writer.ts";
-export { UserLog } from "../../../src/user/user-log.ts";
+// wrangler.toml binds the objects; events go to none of them.
+export * from "../../../src/index.ts";
