@@ -1,5 +1,5 @@
 import { waitUntil } from "cloudflare:workers";
-import { MAX_BACKGROUND_RUN_MS } from "./view-limits.ts";
+import { MAX_BACKGROUND_RUN_MS } from "./limits.ts";
 import { logFailure } from "./log-failure.ts";
 
 /**

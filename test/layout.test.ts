@@ -46,7 +46,6 @@ const MAY_IMPORT: Record<string, string[]> = {
 /** What has no place of its own on the way of an event. */
 const FREE_FOR_ALL = [
   "/src/limits.ts",
-  "/src/view-limits.ts",
   "/src/settings.ts",
   "/src/single-run.ts",
   "/src/log-failure.ts",

@@ -2,6 +2,7 @@ import { html, useEffect, useState } from "./vendor/preact.js";
 import { ask } from "./key.js";
 import { counted, dayAndTime } from "./format.js";
 import { Json } from "./json.js";
+import { DocumentedProperties } from "./documented-properties.js";
 
 const SHOWN_EVENTS = 50;
 
@@ -48,11 +49,7 @@ export function UserPanel({ userId, onClose, children }) {
 function Summary({ summary: { properties, events, first_seen, last_seen, pending } }) {
   return html`
     <dl class="facts">
-      ${Object.entries(properties).map(
-        ([name, value]) =>
-          html`<dt>${name.replaceAll("_", " ")}</dt>
-            <dd>${value}</dd>`,
-      )}
+      <${DocumentedProperties} properties=${properties} />
       <dt>Events</dt>
       <dd>${counted(events, "event")}${pending > 0 ? `, ${pending} on the way to D1` : ""}</dd>
       <dt>First</dt>

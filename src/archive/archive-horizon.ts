@@ -1,4 +1,5 @@
-import { DAY_MS, retentionCutoff } from "../d1/retention.ts";
+import { DAY_MS } from "../d1/hour.ts";
+import { retentionCutoff } from "../d1/retention.ts";
 import { settingsOf } from "../settings.ts";
 import { EARLY_ARCHIVE_SHARE, MAX_DATABASE_BYTES, MIN_HOT_DAYS } from "../limits.ts";
 import type { Horizon } from "./hot-rows.ts";

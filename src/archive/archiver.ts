@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { databaseNamed } from "../d1/databases.ts";
 import type { RowKey } from "../d1/event-row.ts";
-import { DAY_MS } from "../d1/retention.ts";
+import { DAY_MS } from "../d1/hour.ts";
 import { ARCHIVE_CHUNK_BYTES, ARCHIVE_CHUNK_ROWS, ARCHIVE_RUN_MS, MAX_LASTING_DELAY_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { advanceJob, type Stores } from "./advance-job.ts";

@@ -2,7 +2,8 @@ import { MAX_RETENTION_RUN_MS, MAX_RETENTION_STATEMENTS, TOMBSTONE_DAYS } from "
 import { logFailure } from "../log-failure.ts";
 import { databaseNamed, databaseNames } from "./databases.ts";
 import { removeExpired } from "./remove-expired.ts";
-import { DAY_MS, retentionCutoff } from "./retention.ts";
+import { DAY_MS } from "./hour.ts";
+import { retentionCutoff } from "./retention.ts";
 
 /**
  * Removes what D1 need not keep any longer, in every bound database at once: events past `RETENTION_DAYS` with their

@@ -1,4 +1,5 @@
 import { recountHours } from "./stale-hours.ts";
+import { tombstones } from "./tombstones.ts";
 
 /** One event of an erased log, as D1 knows it: its time in epoch milliseconds, and its number in the log. */
 export type ErasedKey = [timestamp: number, seq: number];
@@ -19,15 +20,7 @@ export async function eraseEvents(
 ): Promise<void> {
   const sent = JSON.stringify(keys);
   await database.batch([
-    database
-      .prepare(
-        `INSERT INTO feed (written_at, events, keys, erased) SELECT ?1, 0, '[]', ?2
-         WHERE NOT EXISTS (SELECT 1 FROM erased WHERE generation = ?2 AND user_id = ?3)`,
-      )
-      .bind(now, generation, userId),
-    database
-      .prepare("INSERT OR IGNORE INTO erased (generation, user_id, erased_at) VALUES (?1, ?2, ?3)")
-      .bind(generation, userId, now),
+    ...tombstones(database, [{ user_id: userId, generation }], now),
     database
       .prepare(
         `DELETE FROM events WHERE (timestamp, generation, seq, user_id) IN

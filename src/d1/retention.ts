@@ -1,6 +1,5 @@
 import { settingsOf } from "../settings.ts";
-
-export const DAY_MS = 24 * 60 * 60 * 1000;
+import { DAY_MS } from "./hour.ts";
 
 /**
  * The time before which D1 keeps no events, in epoch milliseconds; 0 where `RETENTION_DAYS` is empty or unreadable.

@@ -1,7 +1,18 @@
+import { DAY_MS, floorTo, HOUR_MS } from "./hour.ts";
+
 // What the counters of an hour have to be told by whoever removes events: in the same transaction, or before.
 
-const HOUR = 60 * 60 * 1000;
-const DAY = 24 * HOUR;
+/**
+ * Statements that have hours and days counted anew.
+ *
+ * @param time an SQL expression: a time in them, in epoch milliseconds
+ * @param from SQL: where the times come from, from FROM on
+ */
+export function markStale(time: string, from: string): string[] {
+  const mark = (table: string, length: number) =>
+    `INSERT OR IGNORE INTO ${table} SELECT DISTINCT (${time}) - (${time}) % ${length} ${from}`;
+  return [mark("stale_hours", HOUR_MS), mark("stale_days", DAY_MS)];
+}
 
 /**
  * Has hours and days counted anew, since events of theirs are erased.
@@ -9,16 +20,7 @@ const DAY = 24 * HOUR;
  * @param times JSON: an array of arrays that begin with a time in epoch milliseconds
  */
 export function recountHours(database: D1Database, times: string): D1PreparedStatement[] {
-  return [
-    ["stale_hours", HOUR],
-    ["stale_days", DAY],
-  ].map(([table, length]) =>
-    database
-      .prepare(
-        `INSERT OR IGNORE INTO ${table} SELECT DISTINCT (value ->> 0) - (value ->> 0) % ${length} FROM json_each(?1)`,
-      )
-      .bind(times),
-  );
+  return markStale("value ->> 0", "FROM json_each(?1)").map((sql) => database.prepare(sql).bind(times));
 }
 
 /**
@@ -29,5 +31,5 @@ export function recountHours(database: D1Database, times: string): D1PreparedSta
 export function sealHours(database: D1Database, last: number): D1PreparedStatement {
   return database
     .prepare("UPDATE rollup SET sealed_before = ?1 WHERE sealed_before < ?1")
-    .bind(last - (last % HOUR) + HOUR);
+    .bind(floorTo(HOUR_MS, last) + HOUR_MS);
 }

@@ -1,5 +1,5 @@
 import { databaseNamed, databaseNames } from "../d1/databases.ts";
-import { LIVE_D1_PATIENCE_MS, LIVE_D1_POLL_MS, LIVE_D1_STATEMENTS, MAX_LIVE_AWAITED_ROWS } from "../view-limits.ts";
+import { LIVE_D1_PATIENCE_MS, LIVE_D1_POLL_MS, LIVE_D1_STATEMENTS, MAX_LIVE_AWAITED_ROWS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { rowKey } from "./live-verdict.ts";
 

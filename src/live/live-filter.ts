@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { MAX_LIVE_FILTER_CHARACTERS } from "../view-limits.ts";
+import { MAX_LIVE_FILTER_CHARACTERS } from "../limits.ts";
 
 // Pure.
 

@@ -1,6 +1,6 @@
 import type { Fault } from "../event/fault.ts";
 import { formatTimestamp } from "../event/timestamp.ts";
-import { MAX_LIVE_BODY_CHARACTERS } from "../view-limits.ts";
+import { MAX_LIVE_BODY_CHARACTERS } from "../limits.ts";
 import type { Filterable } from "./live-filter.ts";
 
 /** What became of one event, as the isolate that took it knows it. Nothing of it is written as JSON unless somebody looks. */

@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import * as v from "valibot";
 import { isJsonObject } from "../event/json.ts";
-import { MAX_LIVE_FILTERS, MAX_LIVE_MESSAGE_CHARACTERS, MAX_LIVE_VIEWERS } from "../view-limits.ts";
+import { MAX_LIVE_FILTERS, MAX_LIVE_MESSAGE_CHARACTERS, MAX_LIVE_VIEWERS } from "../limits.ts";
 import { ArrivalsInD1 } from "./arrivals-in-d1.ts";
 import { type LiveFilter, liveFilter, matchesFields, matchesText } from "./live-filter.ts";
 import type { LiveVerdict } from "./live-verdict.ts";

@@ -1,4 +1,4 @@
-import { LIVE_FLUSH_MS, MAX_LIVE_EVENTS_PER_SECOND } from "../view-limits.ts";
+import { LIVE_FLUSH_MS, MAX_LIVE_EVENTS_PER_SECOND } from "../limits.ts";
 import { PerSecond } from "./per-second.ts";
 
 /** What one viewer gets next. */

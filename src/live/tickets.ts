@@ -1,4 +1,4 @@
-import { LIVE_TICKET_MS, MAX_LIVE_TICKETS } from "../view-limits.ts";
+import { LIVE_TICKET_MS, MAX_LIVE_TICKETS } from "../limits.ts";
 
 /**
  * Tickets by which a page opens its WebSocket: a browser can send no key with one, and addresses end up in histories and

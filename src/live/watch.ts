@@ -7,7 +7,7 @@ import {
   MAX_LIVE_MESSAGE_BYTES,
   MAX_LIVE_WAITING_BYTES,
   MAX_LIVE_WAITING_REQUESTS,
-} from "../view-limits.ts";
+} from "../limits.ts";
 import { orTimeout } from "../or-timeout.ts";
 import { SingleRun } from "../single-run.ts";
 import { type LiveFilter, matchesFields } from "./live-filter.ts";

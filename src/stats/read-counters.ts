@@ -1,4 +1,4 @@
-import { DAY_MS } from "../d1/retention.ts";
+import { DAY_MS, HOUR_MS } from "../d1/hour.ts";
 import {
   MAX_DAY_EVENTS_READ,
   MAX_SCANNED_ROWS,
@@ -6,7 +6,6 @@ import {
   MAX_STATS_ROWS,
   MAX_UNCOUNTED_KEYS,
 } from "../limits.ts";
-import { HOUR_MS } from "./hour.ts";
 import { type Dimension, spanOf, type StatsQuery, type StatsRow } from "./stats-query.ts";
 import { endOfLook, keysUpTo } from "./touched.ts";
 

@@ -1,4 +1,4 @@
-import { DAY_MS } from "../d1/retention.ts";
+import { DAY_MS } from "../d1/hour.ts";
 import { MAX_STATS_ROWS } from "../limits.ts";
 import type { StatsQuery, StatsRow } from "./stats-query.ts";
 import type { TallyKind } from "./tally.ts";

@@ -1,6 +1,5 @@
-import { DAY_MS } from "../d1/retention.ts";
+import { DAY_MS, HOUR_MS } from "../d1/hour.ts";
 import { MAX_HOURLY_NAMES } from "../limits.ts";
-import { HOUR_MS } from "./hour.ts";
 
 /**
  * Whether the span ?1 can be counted from `events`: nothing of it has left, and every event that is there was looked

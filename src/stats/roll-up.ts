@@ -1,9 +1,8 @@
 import { databaseNamed, databaseNames } from "../d1/databases.ts";
-import { DAY_MS } from "../d1/retention.ts";
+import { DAY_MS, floorTo, HOUR_MS } from "../d1/hour.ts";
 import { COUNTER_DAYS, MAX_ROLLUP_RUN_MS, MAX_ROLLUP_STATEMENTS, STATEMENT_TIMEOUT_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { orTimeout } from "../or-timeout.ts";
-import { floorTo, HOUR_MS } from "./hour.ts";
 import { recountDay, recountHour } from "./recount.ts";
 import { markTouched } from "./touched.ts";
 

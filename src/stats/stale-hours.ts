@@ -1,4 +1,4 @@
-import { floorTo, HOUR_MS } from "./hour.ts";
+import { floorTo, HOUR_MS } from "../d1/hour.ts";
 
 /** Whether hours that are over have still to be counted anew. Rejects with what D1 throws. */
 export async function hasStaleHours(database: D1Database, now: number): Promise<boolean> {

@@ -1,6 +1,5 @@
-import { DAY_MS } from "../d1/retention.ts";
+import { ceilTo, DAY_MS, floorTo, HOUR_MS } from "../d1/hour.ts";
 import { MAX_HOURS_RANGE_DAYS, COUNTER_DAYS, MAX_MINUTES_RANGE_MS } from "../limits.ts";
-import { ceilTo, floorTo, HOUR_MS } from "./hour.ts";
 
 /** What numbers are told apart by. */
 export const DIMENSIONS = ["minute", "hour", "day", "event", "key", "verdict"] as const;

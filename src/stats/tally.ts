@@ -3,7 +3,7 @@ import { databaseNamed, databaseNames } from "../d1/databases.ts";
 import { MAX_TALLIES, STATEMENT_TIMEOUT_MS, TALLY_INTERVAL_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { orTimeout } from "../or-timeout.ts";
-import { floorTo, HOUR_MS } from "./hour.ts";
+import { floorTo, HOUR_MS } from "../d1/hour.ts";
 
 /** What is counted: what became of an event, or the status of a response. */
 export type TallyKind = "verdict" | "status";

@@ -1,6 +1,6 @@
 import { ROLLUP_WINDOW_KEYS } from "../limits.ts";
-import { DAY_MS } from "../d1/retention.ts";
-import { HOUR_MS } from "./hour.ts";
+import { HOUR_MS } from "../d1/hour.ts";
+import { markStale } from "../d1/stale-hours.ts";
 
 /**
  * The statement of the feed that is the last one of a look: as many as have the given number of keys. Null at the end.
@@ -38,11 +38,10 @@ WHERE sent.value ->> 0 < rollup.sealed_before AND sent.value ->> 3 = 1
 GROUP BY 1, 2, 3
 ON CONFLICT DO UPDATE SET events = hourly.events + excluded.events, users = max(hourly.users, excluded.users)`;
 
-function markStale(table: string, length: number): string {
-  return `INSERT OR IGNORE INTO ${table}
-    SELECT DISTINCT (sent.value ->> 0) - (sent.value ->> 0) % ${length} FROM ${keysUpTo("rollup.next")}
-    WHERE sent.value ->> 0 >= rollup.sealed_before`;
-}
+const MARK_STALE = markStale(
+  "sent.value ->> 0",
+  `FROM ${keysUpTo("rollup.next")} WHERE sent.value ->> 0 >= rollup.sealed_before`,
+);
 
 const GO_ON = "UPDATE rollup SET position = next WHERE position < next";
 
@@ -51,7 +50,5 @@ const GO_ON = "UPDATE rollup SET position = next WHERE position < next";
  * statement takes the position from the table: neither a crash nor a second run counts anything twice.
  */
 export function markTouched(database: D1Database): D1PreparedStatement[] {
-  return [FIX_END, ADD_TO_SEALED_HOURS, markStale("stale_hours", HOUR_MS), markStale("stale_days", DAY_MS), GO_ON].map(
-    (sql) => database.prepare(sql),
-  );
+  return [FIX_END, ADD_TO_SEALED_HOURS, ...MARK_STALE, GO_ON].map((sql) => database.prepare(sql));
 }

@@ -2,8 +2,9 @@ import { env } from "cloudflare:workers";
 import { describe, it } from "vitest";
 import { reasonOf } from "../../src/d1/rejections/rejection.ts";
 import { storeRejections } from "../../src/d1/rejections/store-rejections.ts";
-import { hourOf, Tally } from "../../src/d1/rejections/tally.ts";
-import { MAX_REJECTIONS, MAX_SAMPLES_OF_REASON, MAX_TALLIED_KINDS } from "../../src/view-limits.ts";
+import { floorTo, HOUR_MS } from "../../src/d1/hour.ts";
+import { Tally } from "../../src/d1/rejections/tally.ts";
+import { MAX_REJECTIONS, MAX_SAMPLES_OF_REASON, MAX_TALLIED_KINDS } from "../../src/limits.ts";
 
 const NOW = Date.UTC(2026, 0, 2, 3, 30);
 
@@ -43,7 +44,7 @@ describe("a tally", () => {
     lost.keep(rejection(), 10);
     tally.takeBack(lost);
     expect(tally.counts).toEqual([
-      { hour: hourOf(NOW), reason: "/a is required", event: "signed_up", source: "site", rejections: 3 },
+      { hour: floorTo(HOUR_MS, NOW), reason: "/a is required", event: "signed_up", source: "site", rejections: 3 },
     ]);
     expect(tally.rejections).toHaveLength(1);
   });

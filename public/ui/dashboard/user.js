@@ -2,6 +2,7 @@ import { html, useEffect, useState } from "../vendor/preact.js";
 import { ask } from "../key.js";
 import { counted, dayAndTime, grouped } from "../format.js";
 import { Copy } from "../event.js";
+import { DocumentedProperties } from "../documented-properties.js";
 import { SaveCsv } from "./csv.js";
 import { addressWith } from "./address.js";
 import { Timeline } from "./timeline.js";
@@ -103,11 +104,7 @@ function shown(some, all) {
 function Facts({ summary: { properties, events, first_seen, last_seen, pending } }) {
   return html`
     <dl class="facts">
-      ${Object.entries(properties).map(
-        ([name, value]) =>
-          html`<dt>${name.replaceAll("_", " ")}</dt>
-            <dd>${value}</dd>`,
-      )}
+      <${DocumentedProperties} properties=${properties} />
       <dt>Events</dt>
       <dd>${grouped(events)}</dd>
       <dt>First</dt>

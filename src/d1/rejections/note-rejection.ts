@@ -1,4 +1,4 @@
-import { MAX_BACKGROUND_RUN_MS, REJECTIONS_GATHER_MS, REJECTIONS_INTERVAL_MS } from "../../view-limits.ts";
+import { MAX_BACKGROUND_RUN_MS, REJECTIONS_GATHER_MS, REJECTIONS_INTERVAL_MS } from "../../limits.ts";
 import { settingsOf } from "../../settings.ts";
 import { SingleRun } from "../../single-run.ts";
 import type { Rejection } from "./rejection.ts";

@@ -1,5 +1,4 @@
-import { MAX_PAGE_BYTES } from "../../limits.ts";
-import { MAX_REASON_ROWS } from "../../view-limits.ts";
+import { MAX_PAGE_BYTES, MAX_REASON_ROWS } from "../../limits.ts";
 import { rejectionsDatabase } from "./store-rejections.ts";
 import type { RejectionCount } from "./tally.ts";
 

@@ -1,5 +1,5 @@
 import type { Fault } from "../../event/fault.ts";
-import { MAX_REASON_CHARACTERS } from "../../view-limits.ts";
+import { MAX_REASON_CHARACTERS } from "../../limits.ts";
 
 /** An event, or a whole request, that was refused although it came with a key that may write. */
 export interface Rejection {

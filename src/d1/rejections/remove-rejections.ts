@@ -1,7 +1,8 @@
-import { REJECTION_DAYS, REJECTIONS_ERASED_MS } from "../../view-limits.ts";
+import { REJECTIONS_ERASED_MS, REJECTION_DAYS } from "../../limits.ts";
 import { logFailure } from "../../log-failure.ts";
 import { settingsOf } from "../../settings.ts";
-import { DAY_MS, retentionCutoff } from "../retention.ts";
+import { DAY_MS } from "../hour.ts";
+import { retentionCutoff } from "../retention.ts";
 import { rejectionsDatabase } from "./store-rejections.ts";
 
 /** Erases a user's rejections, those that an isolate still holds included. Rejects with what D1 throws. */

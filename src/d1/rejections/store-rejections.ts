@@ -1,9 +1,9 @@
-import { STATEMENT_TIMEOUT_MS } from "../../limits.ts";
-import { MAX_REJECTIONS, MAX_REJECTIONS_OF_REASON, MAX_SAMPLES_OF_REASON } from "../../view-limits.ts";
+import { MAX_REJECTIONS, MAX_REJECTIONS_OF_REASON, MAX_SAMPLES_OF_REASON, STATEMENT_TIMEOUT_MS } from "../../limits.ts";
 import { orTimeout } from "../../or-timeout.ts";
 import { settingsOf } from "../../settings.ts";
 import { databaseNamed, databaseNames } from "../databases.ts";
-import { hourOf, type Tally } from "./tally.ts";
+import { floorTo, HOUR_MS } from "../hour.ts";
+import type { Tally } from "./tally.ts";
 
 // Of a reason, the first ones of an hour are kept. A user who was erased since stays out.
 const INSERT = `
@@ -37,7 +37,7 @@ export function keptOfReason(env: Env): number {
 /** Stores what an isolate has gathered. Rejects with what D1 throws; nothing is stored then. */
 export async function storeRejections(env: Env, { counts, rejections }: Tally): Promise<void> {
   const database = rejectionsDatabase(env);
-  const rows = rejections.map((rejection) => ({ ...rejection, hour: hourOf(rejection.receivedAt) }));
+  const rows = rejections.map((rejection) => ({ ...rejection, hour: floorTo(HOUR_MS, rejection.receivedAt) }));
   const stored = database.batch([
     // First, since it goes by the counts of what came before.
     database.prepare(INSERT).bind(JSON.stringify(rows), keptOfReason(env)),

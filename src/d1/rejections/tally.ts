@@ -1,4 +1,5 @@
-import { MAX_TALLIED_CHARACTERS, MAX_TALLIED_KINDS, MAX_TALLIED_REJECTIONS } from "../../view-limits.ts";
+import { MAX_TALLIED_CHARACTERS, MAX_TALLIED_KINDS, MAX_TALLIED_REJECTIONS } from "../../limits.ts";
+import { floorTo, HOUR_MS } from "../hour.ts";
 import type { Rejection } from "./rejection.ts";
 
 /** How many were refused in one way, within an hour. */
@@ -12,13 +13,6 @@ export interface RejectionCount {
 }
 
 type Kind = Pick<Rejection, "receivedAt" | "reason" | "event" | "source">;
-
-const HOUR_MS = 60 * 60 * 1000;
-
-/** The hour that a time is in, by its beginning; both in epoch milliseconds. */
-export function hourOf(time: number): number {
-  return time - (time % HOUR_MS);
-}
 
 /** What an isolate has refused and not stored yet. Counts all, and keeps as many to look at as there is room for. */
 export class Tally {
@@ -38,7 +32,7 @@ export class Tally {
 
   /** Beyond the bound on kinds, such as when a client invents names, the event's name no longer makes one. */
   count({ receivedAt, reason, event, source }: Kind, rejections = 1): void {
-    const hour = hourOf(receivedAt);
+    const hour = floorTo(HOUR_MS, receivedAt);
     const kindOf = (name: string) => JSON.stringify([hour, reason, name, source]);
     const isFull = this.#counts.size >= MAX_TALLIED_KINDS && !this.#counts.has(kindOf(event ?? ""));
     const name = isFull ? "" : (event ?? "");

@@ -12,6 +12,7 @@ import type { AppEnv } from "../app-env.ts";
 import { problem } from "../problem.ts";
 import { requireKey } from "../require-key.ts";
 import { presentEvent } from "./present-event.ts";
+import { streamOf } from "./stream-of.ts";
 
 /**
  * Everything that is kept of a person, as one download of lines: the profile, every event, the other ids that the
@@ -36,7 +37,7 @@ export const userExport = new Hono<AppEnv>().get("/users/:user_id/export", requi
 
   const lines = linesOf(c.env, id.output, summary, isSuppressed);
   const onFailure = (error: unknown) => logFailure("export_broke_off", error, { request_id: c.get("requestId") });
-  return c.body(streamOf(lines, onFailure), 200, {
+  return c.body(streamOf(textsOf(lines), onFailure), 200, {
     "Content-Type": "application/x-ndjson",
     "Content-Disposition": 'attachment; filename="export.ndjson"',
   });
@@ -84,26 +85,13 @@ async function* pagesOf(env: Env, id: string, summary: UserSummary | null): Asyn
   }
 }
 
+async function* textsOf(chunks: AsyncGenerator<object[]>): AsyncGenerator<string> {
+  for await (const lines of chunks) yield lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+}
+
 /** The ids by which an event links its user to somebody: a visitor before the login, or an id that was given up. */
 function linkedIdsOf({ event, properties, context }: StoredEvent): string[] {
   const { anonymousId } = JSON.parse(context) as Record<string, unknown>;
   const { previous_id } = event === "alias" ? (JSON.parse(properties) as Record<string, unknown>) : {};
   return [anonymousId, previous_id].filter((other) => typeof other === "string");
-}
-
-/** Breaks instead of ending when the log cannot be reached in between. */
-function streamOf(lines: AsyncGenerator<object[]>, onFailure: (error: unknown) => void): ReadableStream {
-  const encoder = new TextEncoder();
-  return new ReadableStream({
-    async pull(controller) {
-      try {
-        const next = await lines.next();
-        if (next.done) controller.close();
-        else controller.enqueue(encoder.encode(next.value.map((line) => `${JSON.stringify(line)}\n`).join("")));
-      } catch (error) {
-        onFailure(error);
-        controller.error(error);
-      }
-    },
-  });
 }

@@ -10,6 +10,7 @@ import { cursorTo, encodeCursor } from "./cursor.ts";
 import { type FeedChunk, feedCursor, readChunks } from "./feed-chunks.ts";
 import { presentEvent } from "./present-event.ts";
 import { nonEmptyText, pageLimit, parseQuery } from "./query.ts";
+import { streamOf } from "./stream-of.ts";
 
 const START = encodeCursor({});
 
@@ -48,7 +49,7 @@ export const feed = new Hono<AppEnv>().get("/events", requireKey("read"), async 
   if (first === "gone") return problem(c, { reason: "cursor_gone" });
   if (isStream) {
     const onFailure = (error: unknown) => logFailure("feed_broken_off", error, { request_id: c.get("requestId") });
-    const lines = streamOf(textsOf(first, chunks, onFailure));
+    const lines = streamOf(textsOf(first, chunks, onFailure), onFailure);
     return c.body(lines, 200, { "Content-Type": "application/x-ndjson" });
   }
   const { lines, cursor, more } = first;
@@ -93,20 +94,6 @@ function textOf({ lines }: FeedChunk): string {
       return `${JSON.stringify({ ...own, cursor: encodeCursor(cursor) })}\n`;
     })
     .join("");
-}
-
-function streamOf(texts: AsyncGenerator<string>): ReadableStream {
-  const encoder = new TextEncoder();
-  return new ReadableStream({
-    async pull(controller) {
-      const next = await texts.next();
-      if (next.done) controller.close();
-      else controller.enqueue(encoder.encode(next.value));
-    },
-    async cancel() {
-      await texts.return(undefined);
-    },
-  });
 }
 
 function presentRow({ row }: { row: EventRow }) {

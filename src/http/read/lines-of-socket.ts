@@ -1,4 +1,4 @@
-import { LIVE_HEARTBEAT_MS, MAX_LIVE_UNREAD_CHARACTERS } from "../../view-limits.ts";
+import { LIVE_HEARTBEAT_MS, MAX_LIVE_UNREAD_CHARACTERS } from "../../limits.ts";
 
 /**
  * The messages of a WebSocket as lines, for a client that reads a stream. The socket is the one that the Worker holds to

@@ -1,9 +1,10 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { readRejectionCounts, type RejectionRow, readRejections } from "../../d1/rejections/read-rejections.ts";
-import { hourOf, type RejectionCount } from "../../d1/rejections/tally.ts";
+import { floorTo, HOUR_MS } from "../../d1/hour.ts";
+import type { RejectionCount } from "../../d1/rejections/tally.ts";
 import { formatTimestamp } from "../../event/timestamp.ts";
-import { DEFAULT_OVERVIEW_MS } from "../../view-limits.ts";
+import { DEFAULT_OVERVIEW_MS } from "../../limits.ts";
 import { logFailure } from "../../log-failure.ts";
 import type { AppEnv } from "../app-env.ts";
 import { page, wantsPage } from "../page.ts";
@@ -44,7 +45,7 @@ export const rejections = new Hono<AppEnv>()
     const parsed = parseQuery(c, reasonsQuery);
     if (!parsed.ok) return problem(c, { reason: "invalid_request", faults: parsed.faults });
     const to = parsed.query.to ?? Date.now();
-    const from = hourOf(parsed.query.from ?? to - DEFAULT_OVERVIEW_MS);
+    const from = floorTo(HOUR_MS, parsed.query.from ?? to - DEFAULT_OVERVIEW_MS);
     try {
       const counts = await readRejectionCounts(c.env, from, to);
       return c.json({ from: formatTimestamp(from), to: formatTimestamp(to), reasons: reasonsOf(counts) });

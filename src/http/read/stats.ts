@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
 import * as v from "valibot";
+import { DAY_MS, HOUR_MS } from "../../d1/hour.ts";
 import type { Fault } from "../../event/fault.ts";
 import { formatTimestamp } from "../../event/timestamp.ts";
 import { MAX_HOURS_RANGE_DAYS, MAX_STATS_ROWS } from "../../limits.ts";
@@ -21,8 +22,6 @@ import { csvOf } from "../csv.ts";
 import { problem } from "../problem.ts";
 import { requireKey } from "../require-key.ts";
 import { nonEmptyText, parseQuery, pointInTime } from "./query.ts";
-
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 const dimensions = v.pipe(
   v.string(),
@@ -58,7 +57,7 @@ export const stats = new Hono<AppEnv>()
     const { by, event, key } = parsed.query;
     const misfit = misfitOf(by, event);
     if (misfit !== null) return invalid(c, { pointer: "/by", detail: misfit });
-    const range = rangeOf(parsed.query, by.has("minute") ? DAY_MS / 24 : DAY_MS, longestRange(by));
+    const range = rangeOf(parsed.query, by.has("minute") ? HOUR_MS : DAY_MS, longestRange(by));
     if (!range.ok) return invalid(c, range.fault);
     const query: StatsQuery = { ...widened(range, by), by, event, key };
     return answer(c, async () => {
@@ -143,8 +142,8 @@ function rangeOf(
   if (start > end)
     return { ok: false, fault: { pointer: "/from", detail: to === undefined ? "is in the future" : "is after to" } };
   if (end - start <= longest) return { ok: true, from: start, to: end };
-  const hours = Math.ceil((end - start) / (DAY_MS / 24));
-  const limit = longest / (DAY_MS / 24);
+  const hours = Math.ceil((end - start) / HOUR_MS);
+  const limit = longest / HOUR_MS;
   const detail = `begins ${hours} hours before to, at most ${limit} for this by: ask for a shorter range, or by something coarser`;
   return { ok: false, fault: { pointer: "/from", detail, limit, actual: hours } };
 }

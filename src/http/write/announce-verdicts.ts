@@ -4,8 +4,13 @@ import { countRefusal, noteRejection } from "../../d1/rejections/note-rejection.
 import { reasonOf } from "../../d1/rejections/rejection.ts";
 import { isJsonObject } from "../../event/json.ts";
 import type { ParsedEvent } from "../../event/parse-event.ts";
-import { MAX_EVENT_NAME_CHARACTERS, MAX_REQUEST_BYTES, MAX_USER_ID_CHARACTERS } from "../../limits.ts";
-import { MAX_REJECTED_BODY_CHARACTERS, USUAL_INFLATION } from "../../view-limits.ts";
+import {
+  MAX_EVENT_NAME_CHARACTERS,
+  MAX_REJECTED_BODY_CHARACTERS,
+  MAX_REQUEST_BYTES,
+  MAX_USER_ID_CHARACTERS,
+  USUAL_INFLATION,
+} from "../../limits.ts";
 import type { Arrival } from "../../live/live-verdict.ts";
 import { announce } from "../../live/watch.ts";
 import { settingsOf } from "../../settings.ts";

@@ -7,7 +7,7 @@ import { isJsonObject } from "../../event/json.ts";
 import { eventParser, type ParsedEvent } from "../../event/parse-event.ts";
 import type { SegmentCall } from "../../event/segment-call.ts";
 import { messageParser } from "../../event/segment-message.ts";
-import { MAX_REPLAYED_REJECTIONS } from "../../view-limits.ts";
+import { MAX_REPLAYED_REJECTIONS } from "../../limits.ts";
 import { logFailure } from "../../log-failure.ts";
 import type { AppEnv } from "../app-env.ts";
 import { problem } from "../problem.ts";

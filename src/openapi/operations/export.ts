@@ -2,6 +2,7 @@ import { userId } from "../../event/contract.ts";
 import type { Operation } from "../operation.ts";
 import { publishedSchema } from "../published-schema.ts";
 import { OF_READS, problemExample } from "../shared-problems.ts";
+import { STORED_SAMPLE } from "../stored-sample.ts";
 
 const LINES = [
   {
@@ -12,18 +13,7 @@ const LINES = [
     last_seen: "2020-11-23T22:28:55.111Z",
     suppressed: false,
   },
-  {
-    kind: "event",
-    event: "event_name",
-    timestamp: "2020-11-23T22:28:55.111Z",
-    properties: { property1: "value1", property2: "value2" },
-    context: {},
-    message_id: null,
-    seq: 1,
-    revision: 1,
-    received_at: "2026-01-02T03:04:05.678Z",
-    source: null,
-  },
+  { kind: "event", ...STORED_SAMPLE },
   { kind: "end", events: 1, links: 0 },
 ];
 

@@ -4,20 +4,9 @@ import type { Operation } from "../operation.ts";
 import { queryParameters } from "../query-parameters.ts";
 import { schemaRef } from "../schemas.ts";
 import { OF_READS, problemExample } from "../shared-problems.ts";
+import { STORED_SAMPLE } from "../stored-sample.ts";
 
-const EVENT = {
-  user_id: "user123",
-  generation: 6755399441055744,
-  event: "event_name",
-  timestamp: "2020-11-23T22:28:55.111Z",
-  properties: { property1: "value1", property2: "value2" },
-  context: {},
-  message_id: null,
-  seq: 1,
-  revision: 1,
-  received_at: "2026-01-02T03:04:05.678Z",
-  source: null,
-};
+const EVENT = { user_id: "user123", generation: 6755399441055744, ...STORED_SAMPLE };
 const CURSOR = encodeCursor({ DB: ["8f0c5e9a6f0b4d4e", 2, 0] });
 
 export const feedOperation: Operation = {

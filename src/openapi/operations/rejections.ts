@@ -1,5 +1,5 @@
 import { reasonsQuery, rejectionsQuery } from "../../http/read/rejections.ts";
-import { MAX_REPLAYED_REJECTIONS, REJECTION_DAYS } from "../../view-limits.ts";
+import { MAX_REPLAYED_REJECTIONS, REJECTION_DAYS } from "../../limits.ts";
 import { type JsonSchema, type Operation } from "../operation.ts";
 import { queryParameters } from "../query-parameters.ts";
 import { listOf } from "../schemas.ts";

@@ -6,6 +6,7 @@ import { publishedSchema } from "../published-schema.ts";
 import { queryParameters } from "../query-parameters.ts";
 import { schemaRef } from "../schemas.ts";
 import { OF_READS, problemExample } from "../shared-problems.ts";
+import { STORED_SAMPLE } from "../stored-sample.ts";
 
 const COMMON = { tag: "Users", key: "read", problems: [...OF_READS] } as const;
 
@@ -18,18 +19,6 @@ const ID: JsonSchema = {
   example: "user123",
 };
 
-/** What the user whose only event is the documentation's sample looks like. */
-const SAMPLE = {
-  event: "event_name",
-  timestamp: "2020-11-23T22:28:55.111Z",
-  properties: { property1: "value1", property2: "value2" },
-  context: {},
-  message_id: null,
-  seq: 1,
-  revision: 1,
-  received_at: "2026-01-02T03:04:05.678Z",
-  source: null,
-};
 const BOTH = [
   {
     event: "signed_up",
@@ -95,7 +84,7 @@ const timeline: Operation = {
       request: { path: "/users/user123/events" },
       after: ["track/sample"],
       status: 200,
-      answer: { user_id: "user123", events: [SAMPLE], next_cursor: null },
+      answer: { user_id: "user123", events: [STORED_SAMPLE], next_cursor: null },
     },
     page: {
       summary: "The newest event",

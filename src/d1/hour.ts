@@ -1,4 +1,5 @@
 export const HOUR_MS = 60 * 60 * 1000;
+export const DAY_MS = 24 * HOUR_MS;
 
 /** The beginning of a span of this length that a time is in; all in milliseconds. */
 export function floorTo(length: number, time: number): number {

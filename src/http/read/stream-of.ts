@@ -1,0 +1,23 @@
+/**
+ * Texts as a body, each made when the client takes it. Breaks instead of ending when the next one cannot be made.
+ *
+ * @param onFailure gets what the texts throw
+ */
+export function streamOf(texts: AsyncGenerator<string>, onFailure: (error: unknown) => void): ReadableStream {
+  const encoder = new TextEncoder();
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const next = await texts.next();
+        if (next.done) controller.close();
+        else controller.enqueue(encoder.encode(next.value));
+      } catch (error) {
+        onFailure(error);
+        controller.error(error);
+      }
+    },
+    async cancel() {
+      await texts.return(undefined);
+    },
+  });
+}
