@@ -1,18 +1,22 @@
 import { env } from "cloudflare:workers";
 import { describe, it, vi } from "vitest";
+import integrating from "../docs/integrating.md?raw";
+import querying from "../docs/querying.md?raw";
+import running from "../docs/running.md?raw";
 import readme from "../README.md?raw";
+import wrangler from "../wrangler.toml?raw";
 import { app } from "../src/app.ts";
 import * as limits from "../src/limits.ts";
 import { rowsOf, track } from "./tracklog.ts";
 
 /** What is tracked in a shell, and the answer that is printed below it. */
 const EXAMPLES = [
-  ...readme.matchAll(/curl http:\/\/localhost:8787\/track --data '([^']+)'\n```\n\n```json\n(.+)\n/g),
+  ...(readme + integrating).matchAll(/curl http:\/\/localhost:8787\/track --data '([^']+)'\n```\n\n```json\n(.+)\n/g),
 ].map(([, body, answer]) => ({ body: body!, answer: JSON.parse(answer!) as unknown }));
 
-/** The rows of the table with this heading, each its cells' texts. */
-function tableOf(heading: string): string[][] {
-  const [rows] = readme.slice(readme.indexOf(heading)).split("\n\n");
+/** The rows of a page's table with this heading, each its cells' texts. */
+function tableOf(page: string, heading: string): string[][] {
+  const [rows] = page.slice(page.indexOf(heading)).split("\n\n");
   return rows!
     .split("\n")
     .slice(2)
@@ -24,30 +28,60 @@ function tableOf(heading: string): string[][] {
     );
 }
 
+/** Every page, by its path from the root. */
+const PAGES = Object.fromEntries(
+  Object.entries(
+    import.meta.glob<string>(["../*.md", "../docs/**/*.md", "../client/*.md"], {
+      query: "?raw",
+      import: "default",
+      eager: true,
+    }),
+  ).map(([path, text]) => [path.replace("..", ""), text]),
+);
+
+/** What else a page may lead to. */
+const FILES = new Set([
+  ...Object.keys(import.meta.glob("../docs/images/*")).map((path) => path.replace("..", "")),
+  "/docs/decisions",
+]);
+
+/** The names of a page's sections, as they are linked to. */
+function anchorsOf(page: string): Set<string> {
+  const titles = [...page.matchAll(/^#+ (.+)$/gm)].map(([, title]) => title!);
+  return new Set(
+    titles.map((title) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\w\s-]/g, "")
+        .replaceAll(/\s/g, "-"),
+    ),
+  );
+}
+
 function grouped(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-describe("the README", () => {
+describe("the documentation", () => {
   it("shows answers that are real, and a query that counts what was tracked", async ({ expect }) => {
     expect(EXAMPLES).toHaveLength(2);
     for (const { body, answer } of EXAMPLES) expect((await track(body)).body).toEqual(answer);
     expect((await track(EXAMPLES[0]!.body)).body).toMatchObject({ status: "duplicate" });
 
     await vi.waitFor(async () => expect(await rowsOf("ann")).toHaveLength(1), { timeout: 5_000 });
-    const [, query] = /```sql\n(.+?)```/s.exec(readme)!;
+    const [, query] = /```sql\n(.+?)```/s.exec(querying)!;
     const { results } = await env.DB.prepare(query!).all();
     expect(results).toEqual([{ day: "2026-01-02", users: 1 }]);
   });
 
   it("describes each column of the table in D1", async ({ expect }) => {
     const { results } = await env.DB.prepare("SELECT name FROM pragma_table_info('events')").all<{ name: string }>();
-    const described = tableOf("| column |").flatMap(([names]) => names!.match(/\w+/g)!);
+    const described = tableOf(querying, "| column |").flatMap(([names]) => names!.match(/\w+/g)!);
     expect(described.sort()).toEqual(results.map(({ name }) => name).sort());
   });
 
   it("lists every route besides those of SDKs, and no other", ({ expect }) => {
-    const listed = tableOf("| | | key |").flatMap(([cell]) => {
+    const listed = tableOf(readme, "| | | key |").flatMap(([cell]) => {
       const [, methods, path] = /^(.+?)(\/[^`]*)`$/.exec(cell!)!;
       return methods!.match(/[A-Z]+/g)!.map((method) => `${method} ${path}`);
     });
@@ -59,7 +93,7 @@ describe("the README", () => {
   });
 
   it("tells the limits as they are", ({ expect }) => {
-    const text = readme.replaceAll(/\s+/g, " ");
+    const text = integrating.replaceAll(/\s+/g, " ");
     expect(text).toContain(
       `A request: ${limits.MAX_REQUEST_BYTES / 2 ** 20} MiB inflated, ${limits.MAX_REQUEST_EVENTS} events.`,
     );
@@ -72,5 +106,31 @@ describe("the README", () => {
     expect(text).toContain(
       `A key: ${grouped(limits.KEY_RATE_LIMIT_REQUESTS)} requests in ${limits.KEY_RATE_LIMIT_PERIOD_S} seconds`,
     );
+  });
+
+  it("has every variable of wrangler.toml in its table of settings, and no other", ({ expect }) => {
+    const [, vars] = /^\[vars\]\n(.+?)^\[/ms.exec(wrangler)!;
+    const names = [...vars!.matchAll(/^(\w+) = /gm)].map(([, name]) => name);
+    const told = tableOf(running, "| variable |").map(([cell]) => cell!.replaceAll("`", ""));
+    expect(told.sort()).toEqual(names.sort());
+  });
+
+  it("leads only to pages and sections that there are", ({ expect }) => {
+    const links = Object.entries(PAGES).flatMap(([path, text]) =>
+      [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)].map(([, file, anchor]) => {
+        const target = new URL(file || path, `file://${path}`).pathname;
+        return { link: `${path}: ${file}#${anchor ?? ""}`, target, anchor };
+      }),
+    );
+    expect(links.length).toBeGreaterThan(30);
+    const broken = links.filter(({ target, anchor }) => {
+      const page = PAGES[target];
+      return page === undefined ? !FILES.has(target) : anchor !== undefined && !anchorsOf(page).has(anchor);
+    });
+    expect(broken.map(({ link }) => link)).toEqual([]);
+  });
+
+  it("keeps the README short", ({ expect }) => {
+    expect(readme.split("\n").length).toBeLessThan(250);
   });
 });

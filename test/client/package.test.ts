@@ -41,8 +41,8 @@ describe("the package", () => {
     check(["use.mts"], folder);
   });
 
-  it("is used in the README as its types allow", ({ expect }) => {
-    const section = /^## The client\n(.+?)^## /ms.exec(readFileSync("README.md", "utf8"))![1]!;
+  it("is used in the documentation as its types allow", ({ expect }) => {
+    const section = /^## The client\n(.+?)^## /ms.exec(readFileSync("docs/integrating.md", "utf8"))![1]!;
     const examples = [...section.matchAll(/^```(tsx?)\n(.+?)^```/gms)];
     expect(examples).toHaveLength(4);
     examples.forEach(([, extension, source], i) => writeFileSync(join(folder, `example-${i}.${extension!}`), source!));

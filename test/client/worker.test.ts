@@ -6,7 +6,7 @@ import { startWorker, WRITE_KEY } from "../sdks/running-worker.ts";
 import { arrived, names } from "./arrived.ts";
 import { startUnreliableServer } from "./unreliable-server.ts";
 
-/** As the README shows it: a client for each request. */
+/** As docs/integrating.md shows it: a client for each request. */
 const SOURCE = `
   import { createClient } from "./client/src/index.ts";
   export default {

@@ -2,7 +2,7 @@ import { runDurableObjectAlarm } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import * as fc from "fast-check";
 import { afterEach, describe, it, vi } from "vitest";
-import readme from "../../../README.md?raw";
+import querying from "../../../docs/querying.md?raw";
 import { type Answer, anEvent, call, get, newUser, pagesOf, track, userLog } from "../../tracklog.ts";
 
 afterEach(() => {
@@ -31,15 +31,15 @@ function moodyD1() {
   return d1;
 }
 
-/** The expression by which the README's loop finds its cursor. */
+/** The expression by which the documented loop finds its cursor. */
 const CURSOR = new RegExp(
   /sed 's\/(.+?)\/\\1\/'/
-    .exec(readme)![1]!
+    .exec(querying)![1]!
     .replaceAll(String.raw`\(`, "(")
     .replaceAll(String.raw`\)`, ")"),
 );
 
-/** The README's loop, and a copy that is kept as it says there. */
+/** The documented loop, and a copy that is kept as it says there. */
 class Reader {
   /** Revision and event by user, generation and number. */
   readonly copy = new Map<string, Answer>();
@@ -82,7 +82,7 @@ function inOrder(events: Answer[]): Answer[] {
   return events.toSorted((a, b) => a["seq"] - b["seq"]);
 }
 
-describe("G7: a reader who follows the feed as the README says", () => {
+describe("G7: a reader who follows the feed as docs/querying.md says", () => {
   const time = fc.integer({ min: 0, max: 15 });
   const step = fc.oneof(
     // Few times and many steps: updates, duplicates and late events are frequent.
