@@ -1,8 +1,12 @@
+import { execFileSync } from "node:child_process";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
 // Not a measure of anything: a crashed alarm is tried again after two seconds, and machines are busy.
 const testTimeout = 20_000;
+
+// What wrangler has built before it serves is there for tests, too.
+execFileSync(process.execPath, ["scripts/build-openapi.mjs"], { stdio: "inherit" });
 
 export default defineConfig(async () => ({
   test: {

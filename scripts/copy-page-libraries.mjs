@@ -14,6 +14,14 @@ const FILES = {
   "uplot/dist/uPlot.min.css": "ui/vendor/uplot.css",
 };
 
+/** The licences ask to go along with the files that do not hold them. */
+const LICENCES = ["htm", "preact", "uplot"];
+
 mkdirSync(new URL("../public/ui/vendor", import.meta.url), { recursive: true });
 for (const [from, to] of Object.entries(FILES))
   copyFileSync(fileURLToPath(import.meta.resolve(from)), new URL(`../public/${to}`, import.meta.url));
+for (const name of LICENCES)
+  copyFileSync(
+    new URL(`../node_modules/${name}/LICENSE`, import.meta.url),
+    new URL(`../public/ui/vendor/${name}.LICENSE.txt`, import.meta.url),
+  );

@@ -13,7 +13,7 @@ import { health } from "./http/read/health.ts";
 import { metrics } from "./http/read/metrics.ts";
 import { live } from "./http/read/live.ts";
 import { noStore } from "./http/no-store.ts";
-import { openapi } from "./openapi/openapi.ts";
+import { openapi } from "./http/openapi.ts";
 import { problem } from "./http/problem.ts";
 import { countStatus } from "./http/count-status.ts";
 import { stats } from "./http/read/stats.ts";

@@ -8,7 +8,7 @@ export const sdkSettings = new Hono<AppEnv>()
     const key = c.req.param("key");
     return (await admit(c, "write", key)) ?? c.json(analyticsJsSettings(key, new URL(c.req.url)));
   })
-  .on("GET", ["/sourceConfig", "/sourceConfig/"], requireKey("write"), (c) => c.json(rudderSourceConfig()));
+  .get("/sourceConfig", requireKey("write"), (c) => c.json(rudderSourceConfig()));
 
 /**
  * For @segment/analytics-next: `CDNSettings` in its browser/settings.d.ts. No integration besides Segment's own, or

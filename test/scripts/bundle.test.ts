@@ -1,0 +1,19 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { describe, it } from "vitest";
+import { runScript } from "./run-script.ts";
+
+/** What a Worker may grow to. Its size is part of how long a cold start takes. */
+const MAX_GZIPPED_BYTES = 120_000;
+
+describe("the Worker, as it is deployed", () => {
+  it(`is below ${MAX_GZIPPED_BYTES} bytes gzipped`, async ({ expect, onTestFinished }) => {
+    const folder = mkdtempSync(join(tmpdir(), "tracklog-bundle-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const { code } = await runScript("scripts/deploy.ts", ["--dry-run", "--outdir", folder]);
+    expect(code).toBe(0);
+    expect(gzipSync(readFileSync(join(folder, "index.js"))).length).toBeLessThan(MAX_GZIPPED_BYTES);
+  });
+});
