@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, it, vi } from "vitest";
 import { localConfig } from "../../scripts/local-config.ts";
 import { READ_KEY, startWorker, WRITE_KEY } from "./running-worker.ts";
@@ -19,12 +20,18 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => worker.close());
 
+/** Where the script puts what it downloads: in a folder that nobody else uses. */
+const TEMPORARY = mkdtempSync(join(tmpdir(), "tracklog-query-test-"));
+afterAll(() => rmSync(TEMPORARY, { recursive: true }));
+
 /** What names the Worker to the script. */
 const deployment = () => ["--url", worker.url, "--key", READ_KEY];
 
 /** Runs `npm run query`, without npm. */
 async function query(...options: string[]): Promise<{ code: number | null; out: string; error: string }> {
-  const child = spawn(process.execPath, ["scripts/query.ts", ...options]);
+  const child = spawn(process.execPath, ["scripts/query.ts", ...options], {
+    env: { ...process.env, TMPDIR: TEMPORARY, TEMP: TEMPORARY },
+  });
   const texts = { out: "", error: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (texts.out += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (texts.error += text));
@@ -41,7 +48,7 @@ async function rowsOf(sql: string): Promise<Row[]> {
     .map((line) => JSON.parse(line) as Row);
 }
 
-const foldersLeft = () => readdirSync(tmpdir()).filter((name) => name.startsWith("tracklog-query-"));
+const foldersLeft = () => readdirSync(TEMPORARY);
 
 describe("npm run query", () => {
   it("reads every column exactly as D1 had it, out of the archive and out of D1, each event once", async ({
@@ -97,13 +104,12 @@ describe("npm run query", () => {
   ] as const)(
     "says in one line what is wrong with %s, and leaves nothing behind",
     async ([, options, text], { expect }) => {
-      const before = foldersLeft();
       const { code, out, error } = await query(...(options.includes("--url" as never) ? [] : deployment()), ...options);
       expect(code).toBe(1);
       expect(out).toBe("");
       expect(error).toContain(text);
       expect(error.trimEnd().split("\n")).toHaveLength(1);
-      expect(foldersLeft()).toEqual(before);
+      expect(foldersLeft()).toEqual([]);
     },
   );
 });

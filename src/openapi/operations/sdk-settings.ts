@@ -45,7 +45,6 @@ const projectSettings: Operation = {
 const sourceConfig: Operation = {
   ...COMMON,
   path: "/sourceConfig",
-  aliases: ["/sourceConfig/"],
   operationId: "sourceConfig",
   summary: "What RudderStack's browser SDK fetches to start",
   key: "write",
