@@ -4,6 +4,7 @@ declare module "*?raw" {
 }
 
 interface ImportMeta {
-  /** Vite's, in the one form that tests use: the texts of all files that match, by their paths. */
-  glob(pattern: string, options: { query: "?raw"; import: "default"; eager: true }): Record<string, string>;
+  /** Vite's, in the forms that tests use: all files that match, by their paths, with their texts or without. */
+  glob(patterns: string | string[], options: { query: "?raw"; import: "default"; eager: true }): Record<string, string>;
+  glob(pattern: string): Record<string, unknown>;
 }

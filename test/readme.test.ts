@@ -31,7 +31,7 @@ function tableOf(page: string, heading: string): string[][] {
 /** Every page, by its path from the root. */
 const PAGES = Object.fromEntries(
   Object.entries(
-    import.meta.glob<string>(["../*.md", "../docs/**/*.md", "../client/*.md"], {
+    import.meta.glob(["../*.md", "../docs/**/*.md", "../client/*.md"], {
       query: "?raw",
       import: "default",
       eager: true,
@@ -110,7 +110,7 @@ describe("the documentation", () => {
 
   it("has every variable of wrangler.toml in its table of settings, and no other", ({ expect }) => {
     const [, vars] = /^\[vars\]\n(.+?)^\[/ms.exec(wrangler)!;
-    const names = [...vars!.matchAll(/^(\w+) = /gm)].map(([, name]) => name);
+    const names = [...vars!.matchAll(/^(\w+) = /gm)].map(([, name]) => name!);
     const told = tableOf(running, "| variable |").map(([cell]) => cell!.replaceAll("`", ""));
     expect(told.sort()).toEqual(names.sort());
   });
