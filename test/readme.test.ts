@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, it, vi } from "vitest";
+import contributing from "../CONTRIBUTING.md?raw";
 import integrating from "../docs/integrating.md?raw";
 import querying from "../docs/querying.md?raw";
 import running from "../docs/running.md?raw";
@@ -38,6 +39,9 @@ const PAGES = Object.fromEntries(
     }),
   ).map(([path, text]) => [path.replace("..", ""), text]),
 );
+
+const SOURCES = import.meta.glob("../src/**/*.ts");
+const TESTS = import.meta.glob("./**/*.test.ts", { query: "?raw", import: "default", eager: true });
 
 /** What else a page may lead to. */
 const FILES = new Set([
@@ -128,6 +132,19 @@ describe("the documentation", () => {
       return page === undefined ? !FILES.has(target) : anchor !== undefined && !anchorsOf(page).has(anchor);
     });
     expect(broken.map(({ link }) => link)).toEqual([]);
+  });
+
+  it("has each guarantee in code and in a test that bears its number", ({ expect }) => {
+    const numbers = [...readme.matchAll(/^- \*\*(G\d+)\./gm)].map(([, number]) => number!);
+    const held = tableOf(contributing, "| guarantee |");
+    expect(held.map(([guarantee]) => guarantee!.split(" ")[0])).toEqual(numbers);
+    for (const [guarantee, code, tests] of held) {
+      for (const [, file] of code!.matchAll(/`([^`]+)`/g)) expect(SOURCES, guarantee).toHaveProperty([`../${file}`]);
+      for (const [, file] of tests!.matchAll(/`test\/([^`]+)`/g))
+        expect(TESTS[`./${file}`], `${guarantee}: ${file}`).toMatch(
+          new RegExp(`describe\\(\\s*"[^"]*\\b${guarantee!.split(" ")[0]}\\b`),
+        );
+    }
   });
 
   it("keeps the README short", ({ expect }) => {

@@ -79,7 +79,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe("delivery", () => {
+describe("G2: delivery", () => {
   it("ends with D1 equal to the log, whatever happened on the way", { timeout: 120_000 }, async ({ expect }) => {
     let n = 0;
     await fc.assert(

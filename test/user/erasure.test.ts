@@ -63,7 +63,7 @@ async function released() {
   if (left.length > 0) throw new Error(`left: ${JSON.stringify(left)}`);
 }
 
-describe("an erasure", () => {
+describe("G8: an erasure", () => {
   it("takes the log at once, D1's rows soon, and leaves nothing", async ({ expect }) => {
     await record(3, "D1");
     expect(await erase()).toEqual({ status: 200, erased: 3 });

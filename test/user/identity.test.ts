@@ -21,7 +21,7 @@ afterEach(() => {
 
 const plan = (name: string | number) => ({ properties: { plan: name } });
 
-describe("a delayed retry of an older version", () => {
+describe("G4: a delayed retry of an older version", () => {
   it("is a duplicate, and does not turn the event back", async ({ expect }) => {
     const user = newUser();
     const [free, pro] = ["free", "pro"].map((name) => anEvent({ user_id: user, ...plan(name) }));

@@ -71,7 +71,7 @@ function textOf(fields: Map<string, unknown>): string {
   return JSON.stringify([...fields].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-describe("a user's log", () => {
+describe("G2, G3: a user's log", () => {
   const key = fc.constantFrom("a", "b", "__proto__", "constructor");
   const object = fc.array(fc.tuple(key, fc.constantFrom(1, 2, "1", null, [1]))).map((o) => Object.fromEntries(o));
   // Few values each, so that identities meet often.

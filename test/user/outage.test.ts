@@ -24,7 +24,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe("while D1 is away", () => {
+describe("G1: while D1 is away", () => {
   it("events are taken, read and updated all the same", async ({ expect }) => {
     const user = newUser();
     const event = anEvent({ user_id: user });

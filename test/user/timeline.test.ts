@@ -92,7 +92,7 @@ describe("a cursor", () => {
   });
 });
 
-describe("any sequence of pages", () => {
+describe("G3, G5: any sequence of pages", () => {
   const time = fc.integer({ min: 0, max: 6 });
   const event = fc.record({ event: fc.constantFrom("a", "b", "c"), time });
   const query = fc.record({

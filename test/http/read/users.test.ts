@@ -20,7 +20,7 @@ async function eventsAt(user: string, query: string) {
   return namesOf(body["events"] as Answer[]);
 }
 
-describe("GET /users/{id}/events", () => {
+describe("G5: GET /users/{id}/events", () => {
   it("answers an event with all that is known of it", async ({ expect }) => {
     const user = newUser();
     await track(

@@ -14,7 +14,7 @@ const lines = (events: unknown[]) => events.map((event) => JSON.stringify(event)
 const pointersOf = async (body: unknown) =>
   ((await track(body)).body["errors"] as { pointer: string }[]).map(({ pointer }) => pointer);
 
-describe("several events", () => {
+describe("G6: several events", () => {
   it.for([
     ["an array", (events: unknown[]) => JSON.stringify(events), {}],
     ["a batch", (events: unknown[]) => JSON.stringify({ batch: events }), {}],
