@@ -1,8 +1,10 @@
 import { archiveAll } from "./archive/archive-all.ts";
+import { coldCutoff } from "./archive/cold-cutoff.ts";
 import { enforceRetention } from "./d1/enforce-retention.ts";
 import { rollUp } from "./stats/roll-up.ts";
 import { removeOldRejections } from "./d1/rejections/remove-rejections.ts";
 import { callUponWaiting } from "./user/call-upon-waiting.ts";
+import { expireLogs } from "./user/expire-logs.ts";
 import { app } from "./app.ts";
 
 export { Archiver } from "./archive/archiver.ts";
@@ -17,7 +19,8 @@ export default {
     // Before events leave: what was not counted until then is not counted any more.
     await rollUp(env, Date.now);
     await archiveAll(env);
-    await enforceRetention(env, Date.now);
+    await enforceRetention(env, Date.now, coldCutoff(env, Date.now()));
+    await expireLogs(env, Date.now());
     await removeOldRejections(env, Date.now());
   },
 } satisfies ExportedHandler<Env>;

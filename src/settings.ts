@@ -1,4 +1,4 @@
-import { DEFAULT_RATE_LIMIT_BURST_EVENTS, DEFAULT_RATE_LIMIT_EVENTS_PER_SECOND } from "./limits.ts";
+import { DEFAULT_RATE_LIMIT_BURST_EVENTS, DEFAULT_RATE_LIMIT_EVENTS_PER_SECOND, MIN_RETENTION_DAYS } from "./limits.ts";
 import { logFailure } from "./log-failure.ts";
 
 // Every variable of wrangler.toml's [vars], parsed once. A value that cannot be read does not stop a request: its safe
@@ -16,11 +16,11 @@ interface Settings {
   allowedOrigins: ReadonlySet<string> | null;
   /** The limit of one user: events at once, and events a second in the long run. */
   userRateLimit: { burst: number; perSecond: number };
-  /** Days after which events leave D1; null keeps them. */
+  /** Days after which events are refused, and deleted everywhere; null keeps them. */
   retentionDays: number | null;
   /** Databases that no new log begins on. */
   closedDatabases: ReadonlySet<string>;
-  /** Days after which events go from D1 to the archive; null keeps them in D1. */
+  /** Days after which events leave D1, for the archive if there is one; null keeps them in D1. */
   d1Days: number | null;
   /** What all objects are bound to; null binds them to nothing, "unreadable" keeps every one of them closed. */
   jurisdiction: DurableObjectJurisdiction | null | "unreadable";
@@ -94,7 +94,7 @@ function parseSettings(env: Vars): Settings {
       burst: read("RATE_LIMIT_BURST_EVENTS", atLeast(1, "events", DEFAULT_RATE_LIMIT_BURST_EVENTS)),
       perSecond: read("RATE_LIMIT_EVENTS_PER_SECOND", atLeast(0, "events", DEFAULT_RATE_LIMIT_EVENTS_PER_SECOND)),
     },
-    retentionDays: read("RETENTION_DAYS", atLeast(0, "days", null)),
+    retentionDays: read("RETENTION_DAYS", atLeast(MIN_RETENTION_DAYS, "days", null)),
     closedDatabases: read("CLOSED_DATABASES", parseDatabases),
     d1Days: read("D1_DAYS", atLeast(1, "days", null)),
     jurisdiction: read("JURISDICTION", parseJurisdiction),

@@ -103,19 +103,19 @@ describe("the settings", () => {
     expect([...read({ ALLOWED_ORIGINS: bad }).allowedOrigins!]).toEqual([]);
   });
 
-  it.for(["30d", "0", "-1", "1e3", "NaN", "Infinity", "thirty", "9".repeat(400)])(
+  it.for(["30d", "0", "0.5", "-1", "1e3", "NaN", "Infinity", "thirty", "9".repeat(400)])(
     "refuse %j for a number of days, and keep every event",
     (text, { expect }) => {
       const { retentionDays, faults } = read({ RETENTION_DAYS: text });
       expect(retentionDays).toBeNull();
-      expect(faults.RETENTION_DAYS).toMatch(/must be a number of days above 0/);
+      expect(faults.RETENTION_DAYS).toMatch(/must be a number of days of at least 1/);
       expect(faults.RETENTION_DAYS!.length).toBeLessThan(200);
     },
   );
 
   it("take whole and broken numbers of days", ({ expect }) => {
     expect(settingsOf({ RETENTION_DAYS: " 30 " }).retentionDays).toBe(30);
-    expect(settingsOf({ RETENTION_DAYS: "0.5" }).retentionDays).toBe(0.5);
+    expect(settingsOf({ RETENTION_DAYS: "1.5" }).retentionDays).toBe(1.5);
   });
 
   it("refuse a burst under which no event could ever pass", ({ expect }) => {
@@ -140,7 +140,7 @@ describe("the settings", () => {
       {
         level: "error",
         failure: "malformed_setting",
-        cause: 'is "31d": must be a number of days above 0, as in "30". Nothing is done',
+        cause: 'is "31d": must be a number of days of at least 1, as in "30". Nothing is done',
         setting: "RETENTION_DAYS",
       },
     ]);

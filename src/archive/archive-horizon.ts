@@ -1,12 +1,17 @@
 import { DAY_MS } from "../d1/hour.ts";
-import { retentionCutoff } from "../d1/retention.ts";
+import { copyCutoff } from "../d1/retention.ts";
 import { settingsOf } from "../settings.ts";
 import { EARLY_ARCHIVE_SHARE, MAX_DATABASE_BYTES, MIN_HOT_DAYS } from "../limits.ts";
 import type { Horizon } from "./hot-rows.ts";
 
-interface ArchiveHorizon extends Horizon {
-  /** Days before this one, as YYYY-MM-DD, are no longer kept at all; empty where all are. */
-  expiredBefore: string;
+/**
+ * Days before this one, as YYYY-MM-DD, are no longer kept at all; empty where all are.
+ *
+ * @param now epoch milliseconds
+ */
+export function expiredBefore(env: Env, now: number): string {
+  const expired = copyCutoff(env, now);
+  return expired > 0 ? new Date(expired).toISOString().slice(0, "YYYY-MM-DD".length) : "";
 }
 
 /**
@@ -15,17 +20,12 @@ interface ArchiveHorizon extends Horizon {
  *
  * @param now epoch milliseconds
  */
-export async function horizonOf(env: Env, database: D1Database, now: number): Promise<ArchiveHorizon | null> {
+export async function horizonOf(env: Env, database: D1Database, now: number): Promise<Horizon | null> {
   const { d1Days: days } = settingsOf(env);
   if (days === null) return null;
   const { meta } = await database.prepare("SELECT 1").run();
   const isFilling = meta.size_after > EARLY_ARCHIVE_SHARE * MAX_DATABASE_BYTES;
   const kept = Math.max(MIN_HOT_DAYS, isFilling ? days / 2 : days);
   const cutoff = Math.floor((now - kept * DAY_MS) / DAY_MS) * DAY_MS;
-  const expired = retentionCutoff(env, now);
-  return {
-    cutoff,
-    writtenBefore: now - MIN_HOT_DAYS * DAY_MS,
-    expiredBefore: expired > 0 ? new Date(expired).toISOString().slice(0, "YYYY-MM-DD".length) : "",
-  };
+  return { cutoff, writtenBefore: now - MIN_HOT_DAYS * DAY_MS };
 }

@@ -5,7 +5,7 @@ import { DAY_MS } from "../d1/hour.ts";
 import { ARCHIVE_CHUNK_BYTES, ARCHIVE_CHUNK_ROWS, ARCHIVE_RUN_MS, MAX_LASTING_DELAY_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { advanceJob, type Stores } from "./advance-job.ts";
-import { horizonOf } from "./archive-horizon.ts";
+import { expiredBefore, horizonOf } from "./archive-horizon.ts";
 import { archiveBucket, fileOf } from "./bucket.ts";
 import { endOfChunk, firstHotRow, type Horizon, removeHotRows, removeOldFeed } from "./hot-rows.ts";
 import { type Job, JobStore, type Plan } from "./job.ts";
@@ -122,9 +122,9 @@ export class Archiver extends DurableObject<Env> {
   async #archive(stores: Stores, until: number): Promise<ArchiveReport> {
     const report: ArchiveReport = { files: 0, rows: 0, bytes: 0, removed: 0, more: false };
     await this.#finishJob(stores);
+    report.removed += await this.#removeExpired(stores, expiredBefore(this.env, Date.now()));
     const horizon = await horizonOf(this.env, stores.database, Date.now());
     if (!horizon) return report;
-    report.removed += await this.#removeExpired(stores, horizon.expiredBefore);
     const days = new Set<string>();
     for (;;) {
       if (Date.now() >= until) return { ...report, more: true };
@@ -169,9 +169,10 @@ export class Archiver extends DurableObject<Env> {
   }
 
   /** Removes whole days that retention no longer keeps. */
-  async #removeExpired(stores: Stores, expiredBefore: string): Promise<number> {
+  async #removeExpired(stores: Stores, firstDay: string): Promise<number> {
+    if (firstDay === "") return 0;
     const { manifest } = await readManifest(stores.bucket, stores.name);
-    const sources = manifest.objects.filter(({ day }) => day < expiredBefore).map(({ name }) => name);
+    const sources = manifest.objects.filter(({ day }) => day < firstDay).map(({ name }) => name);
     if (sources.length > 0) await this.#do(stores, { kind: "remove", sources });
     return sources.length;
   }

@@ -2,14 +2,16 @@ import { DurableObject } from "cloudflare:workers";
 import { logFailure } from "../log-failure.ts";
 import { type D1Failure, d1FailureOf } from "./d1-failure.ts";
 import { databaseNamed } from "./databases.ts";
-import { Directory, type LogOwner, type Waiting } from "./directory.ts";
+import { Directory, type ListedUser, type LogOwner, type Waiting } from "./directory.ts";
 import { type ErasedKey, eraseEvents } from "./erase-events.ts";
 import { EVENT_ROW_VERSION } from "./event-row.ts";
+import { currentWalk, type ExpiryWalk, saveWalk } from "./expiry-walk.ts";
 import { GroupCommit, LineFullError } from "./group-commit.ts";
 import { insertEvents } from "./insert-events.ts";
 import type { Rebuild } from "./rebuild.ts";
 import { insertTombstones } from "./replay-erasures.ts";
-import { retentionCutoff } from "./retention.ts";
+import { copyCutoff } from "./retention.ts";
+import { raiseFloor, readFloor, type RetentionFloor } from "./retention-floor.ts";
 import { type WriterCounts, WriterMetrics } from "./writer-metrics.ts";
 import { databaseOfWriter } from "./writer-name.ts";
 
@@ -51,7 +53,7 @@ export class D1Writer extends DurableObject<Env> {
     const now = Date.now();
     // What leaves an object waits for what it has written: D1 has nobody's rows who is not in the directory.
     this.#directory.enter(owners);
-    const sizeBytes = await insertEvents(this.#database, rows, retentionCutoff(this.env, now), now);
+    const sizeBytes = await insertEvents(this.#database, rows, copyCutoff(this.env, now), now);
     const since = owners.map((owner) => owner.since);
     this.#metrics.inserted(rows.length, since, Date.now(), sizeBytes);
   });
@@ -77,9 +79,44 @@ export class D1Writer extends DurableObject<Env> {
     });
   }
 
+  /** Lets a user go of whose log nothing is kept any more, unless another log has begun. Never throws. */
+  async leave(userId: string, generation: number): Promise<WriteOutcome> {
+    try {
+      this.#directory.left(userId, generation);
+      return { ok: true, refused: [] };
+    } catch (error) {
+      return { ok: false, failure: "away", error: String(error) };
+    }
+  }
+
   /** Users of this lane in the order of their ids, those past one. */
-  usersAfter(userId: string, limit: number): string[] {
+  usersAfter(userId: string, limit: number): ListedUser[] {
     return this.#directory.usersAfter(userId, limit);
+  }
+
+  /** Whom to call upon next so that their logs let go of what has expired, and how far that is; null for nobody now. */
+  expiryWalk(days: number | null, limit: number): { walk: ExpiryWalk; users: ListedUser[] } | null {
+    const walk = currentWalk(this.ctx.storage.kv, days, Date.now());
+    return walk && { walk, users: this.#directory.usersAfter(walk.after ?? "", limit) };
+  }
+
+  saveExpiryWalk(walk: ExpiryWalk): void {
+    saveWalk(this.ctx.storage.kv, walk);
+  }
+
+  /** Below which no event is taken any more. Only the first lane of the first database is asked. */
+  retentionFloor(): RetentionFloor {
+    return readFloor(this.ctx.storage.kv);
+  }
+
+  /** @param to epoch milliseconds */
+  raiseRetentionFloor(to: number): RetentionFloor {
+    return raiseFloor(this.ctx.storage.kv, to, Date.now());
+  }
+
+  /** Forgets erasures from before a time (epoch milliseconds): no copy of the database is as old. */
+  forgetErasures(before: number): void {
+    this.#directory.forgetErasures(before);
   }
 
   /**

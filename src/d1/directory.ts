@@ -8,6 +8,12 @@ export interface LogOwner {
   since: number | null;
 }
 
+/** A user, and which of the user's logs was delivered last. */
+export interface ListedUser {
+  user_id: string;
+  generation: number;
+}
+
 /** What a database's users wait for. `oldest` is since when, in epoch milliseconds; null where nobody waits. */
 export interface Waiting {
   users: number;
@@ -48,6 +54,7 @@ export class Directory {
       erased_at  INTEGER NOT NULL,
       PRIMARY KEY (user_id, generation)
     ) WITHOUT ROWID`);
+    storage.sql.exec("CREATE INDEX IF NOT EXISTS erased_by_time ON erased (erased_at)");
     const waiting = storage.sql.exec<{ user_id: string; since: number; events: number }>(
       "SELECT user_id, since, events FROM waiting ORDER BY since",
     );
@@ -94,6 +101,13 @@ export class Directory {
     this.#storage.sql.exec("DELETE FROM waiting WHERE user_id = ?", userId);
   }
 
+  /** Takes a log out of which nothing is kept any more, unless the user has begun another one. */
+  left(userId: string, generation: number): void {
+    this.#storage.sql.exec("DELETE FROM users WHERE user_id = ? AND generation = ?", userId, generation);
+    if (this.#known.get(userId) === generation) this.#known.delete(userId);
+    this.served(userId);
+  }
+
   /** Takes an erased log out, unless the user has begun another one, and remembers the erasure. */
   erased(userId: string, generation: number, now: number): void {
     const { sql } = this.#storage;
@@ -128,14 +142,14 @@ export class Directory {
       .toArray();
   }
 
-  /** Users in the order of their ids, those past one, some at a time. */
-  usersAfter(userId: string, limit: number): string[] {
-    const found = this.#storage.sql.exec<{ user_id: string }>(
-      "SELECT user_id FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?",
+  /** Users and their logs in the order of the users' ids, those past one, some at a time. */
+  usersAfter(userId: string, limit: number): ListedUser[] {
+    const found = this.#storage.sql.exec<ListedUser & Record<string, SqlStorageValue>>(
+      "SELECT user_id, generation FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?",
       userId,
       limit,
     );
-    return [...found].map(({ user_id }) => user_id);
+    return [...found];
   }
 
   /** How many users there are. Reads a row for each. */

@@ -4,6 +4,8 @@ import type { RowKey } from "./event-row.ts";
 export interface Rebuild {
   /** Epoch milliseconds. */
   startedAt: number;
+  /** The incarnation that was given when it began: another one is another database, and all begins anew. */
+  incarnation: string;
   /** What is done next; "done" is the end. */
   stage: "erasures" | "sweep" | "users" | "archive" | "done";
   /** The lane whose directory is read. */
@@ -20,9 +22,10 @@ export interface Rebuild {
 }
 
 /** A rebuilding that begins now, in epoch milliseconds. */
-export function newRebuild(startedAt: number): Rebuild {
+export function newRebuild(startedAt: number, incarnation: string): Rebuild {
   return {
     startedAt,
+    incarnation,
     stage: "erasures",
     lane: 0,
     afterErasure: ["", 0],

@@ -1,6 +1,6 @@
 import { MAX_FUTURE_MS, RETENTION_CHUNK_ROWS, STATEMENT_TIMEOUT_MS } from "../limits.ts";
 import { orTimeout } from "../or-timeout.ts";
-import { sealHours } from "./stale-hours.ts";
+import { oldestStaleHour, sealHours } from "./stale-hours.ts";
 
 const REMOVE_TOMBSTONES = `DELETE FROM erased WHERE (generation, user_id) IN
   (SELECT generation, user_id FROM erased WHERE erased_at < ?1 ORDER BY erased_at LIMIT ${RETENTION_CHUNK_ROWS})`;
@@ -9,9 +9,25 @@ const REMOVE_TOMBSTONES = `DELETE FROM erased WHERE (generation, user_id) IN
 const REMOVE_FEED = `DELETE FROM feed WHERE written_at < ?1 AND position < (SELECT max(position) FROM feed)
   AND position IN (SELECT position FROM feed ORDER BY position LIMIT ${RETENTION_CHUNK_ROWS})`;
 
-const REMOVE_EVENTS = `DELETE FROM events WHERE (timestamp, generation, seq, user_id) IN
-  (SELECT timestamp, generation, seq, user_id FROM events WHERE timestamp < ?1
-   ORDER BY timestamp, generation, seq, user_id LIMIT ${RETENTION_CHUNK_ROWS})`;
+function removeEvents(condition: string): string {
+  return `DELETE FROM events WHERE (timestamp, generation, seq, user_id) IN
+    (SELECT timestamp, generation, seq, user_id FROM events WHERE ${condition}
+     ORDER BY timestamp, generation, seq, user_id LIMIT ${RETENTION_CHUNK_ROWS})`;
+}
+
+const REMOVE_EXPIRED = removeEvents("timestamp < ?1");
+
+// What came late is kept as long as what came in time: else a reader of the feed who is a bit behind would miss it.
+const REMOVE_COLD = removeEvents("timestamp < ?1 AND written_at < ?1");
+
+/** What is to go, each that is from before a time in epoch milliseconds. */
+interface Cutoffs {
+  /** Events that happened before this time; 0 keeps all. */
+  expired: number;
+  /** Events that happened, and were written to D1, before this time; 0 keeps all. The logs keep them. */
+  cold: number;
+  tombstones: number;
+}
 
 /** What a run may use up. The next one takes what is left. */
 interface RetentionBudget {
@@ -24,31 +40,34 @@ interface RetentionBudget {
  * Removes what D1 need not keep any longer from one database, oldest first and a chunk a statement, until it is gone or
  * the budget is used up. Rejects with what D1 throws, or when it does not answer.
  *
- * @param oldestEvent events that happened before this time go; 0 keeps all
- * @param oldestTombstone tombstones from before this time go
  * @param clock epoch milliseconds, asked before each statement
  */
 export async function removeExpired(
   database: D1Database,
-  oldestEvent: number,
-  oldestTombstone: number,
+  { expired, cold, tombstones }: Cutoffs,
   budget: RetentionBudget,
   clock: () => number,
 ): Promise<void> {
   let statements = 0;
   const remove = async (sql: string, before: number) => {
     while (statements++ < budget.statements && clock() < budget.until) {
-      const answer = database.prepare(sql).bind(before).run();
-      const { meta } = await orTimeout(answer, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
+      const { meta } = await inTime(database.prepare(sql).bind(before).run());
       if (meta.changes < RETENTION_CHUNK_ROWS) break;
     }
   };
   // The events come last: they are the many, and the others would never have their turn.
-  await remove(REMOVE_TOMBSTONES, oldestTombstone);
-  if (oldestEvent === 0) return;
-  // An event may be dated ahead, so a row of the feed names expired events only when it is older by that much.
-  await remove(REMOVE_FEED, oldestEvent - MAX_FUTURE_MS);
-  const seal = sealHours(database, oldestEvent - 1).run();
-  await orTimeout(seal, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
-  await remove(REMOVE_EVENTS, oldestEvent);
+  await remove(REMOVE_TOMBSTONES, tombstones);
+  // What is only cold can wait until it is counted. What has expired cannot.
+  const counted = cold > expired ? Math.min(cold, (await inTime(oldestStaleHour(database))) ?? cold) : 0;
+  if (Math.max(expired, counted) === 0) return;
+  // An event may be dated ahead, so that of an older row of the feed all have expired. Where events are only cold, the
+  // log still has them: their row goes before any of them does, and a reader who has not read it is told.
+  await remove(REMOVE_FEED, Math.max(expired - MAX_FUTURE_MS, counted));
+  await inTime(sealHours(database, Math.max(expired, counted) - 1).run());
+  if (expired > 0) await remove(REMOVE_EXPIRED, expired);
+  if (counted > expired) await remove(REMOVE_COLD, counted);
+}
+
+function inTime<T>(answer: Promise<T>): Promise<T> {
+  return orTimeout(answer, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
 }

@@ -33,3 +33,8 @@ export function sealHours(database: D1Database, last: number): D1PreparedStateme
     .prepare("UPDATE rollup SET sealed_before = ?1 WHERE sealed_before < ?1")
     .bind(floorTo(HOUR_MS, last) + HOUR_MS);
 }
+
+/** The oldest hour that is still to be counted, in epoch milliseconds; null where there is none. */
+export async function oldestStaleHour(database: D1Database): Promise<number | null> {
+  return database.prepare("SELECT min(hour) AS hour FROM stale_hours").first<number | null>("hour");
+}

@@ -17,6 +17,12 @@ export type RemoteWriter = RemoteObject<
   | "replayErasures"
   | "rebuild"
   | "saveRebuild"
+  | "leave"
+  | "expiryWalk"
+  | "saveExpiryWalk"
+  | "retentionFloor"
+  | "raiseRetentionFloor"
+  | "forgetErasures"
 >;
 
 /** How many writers each database has. */

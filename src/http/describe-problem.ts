@@ -16,6 +16,8 @@ import { type KeyKind, SECRETS } from "./keys.ts";
 export type Problem =
   | { reason: "malformed_body"; detail: string }
   | { reason: "invalid_request"; faults: Fault[] }
+  /** Events that happened before what `RETENTION_DAYS` keeps. Sent again they are refused again. */
+  | { reason: "expired"; faults: Fault[] }
   | { reason: "not_found"; detail: string }
   | { reason: "method_not_allowed"; allow: string[] }
   | { reason: "body_too_large"; limit: number; actual: number; unit: "bytes" | "events" }
@@ -69,6 +71,14 @@ export function describeProblem(refused: Problem): Description {
       return {
         status: 400,
         title: "The request is invalid",
+        detail: summaryOf(refused.faults),
+        errors: refused.faults,
+      };
+    case "expired":
+      // 400, and not 410 or 422: Segment's SDKs take no other status for one that is not to be tried again.
+      return {
+        status: 400,
+        title: "Older than events are kept",
         detail: summaryOf(refused.faults),
         errors: refused.faults,
       };

@@ -98,6 +98,7 @@ export function schemas() {
       index: count,
       status: { enum: ["created", "duplicate", "updated", "suppressed", "rejected"] },
       ...verdict,
+      "code?": { const: "expired", description: "There where it happened before what RETENTION_DAYS keeps." },
       "errors?": errors,
     }),
     Ignored: record({ success: { const: true }, status: { const: "ignored" } }, "Taken, and not stored."),

@@ -46,12 +46,15 @@ export class Backlog {
   #packSize = 0;
   #keyBytes = 0;
   #rowBytes = 0;
+  /** What happened before this time, in epoch milliseconds, is in the log no more, and D1 need not get it. */
+  #oldest = 0;
   /** While D1 is away, rows stay in storage: the objects of a class share an isolate's memory. */
   #keepsRows = true;
 
   constructor(values: ValueStore, state?: LogState) {
     this.#values = values;
     this.#packs = state?.packs ?? { first: 0, next: 0, keys: 0 };
+    this.#oldest = state?.expired?.before ?? 0;
     for (const key of state?.backlog ?? []) this.#add({ key, row: null, isRefused: false });
   }
 
@@ -68,6 +71,14 @@ export class Backlog {
     // Its newest revision is in the log, so an older entry has nothing to add.
     if (this.#pack?.delete(textOf(key))) this.#endPack();
     this.#add({ key, row: keep ? row : null, isRefused: false });
+  }
+
+  /** Lets go of what happened before a time, in epoch milliseconds: the log has deleted it. */
+  forget(before: number): void {
+    this.#oldest = before;
+    for (const [text, { key }] of this.#entries) if (key[0] < before) this.#remove(text);
+    for (const [text, { key }] of this.#pack ?? []) if (key[0] < before) this.#pack?.delete(text);
+    this.#endPack();
   }
 
   /** The part of the log's state that says what D1 lacks; spills what would be too much for it. */
@@ -169,7 +180,9 @@ export class Backlog {
   #loadPack(): void {
     if (this.#pack || this.#packs.first === this.#packs.next) return;
     const keys = this.#values.get(`backlog:${this.#packs.first}`) ?? [];
-    const entries = keys.map((key) => [textOf(key), { key, row: null, isRefused: false }] as const);
+    const entries = keys
+      .filter(([timestamp]) => timestamp >= this.#oldest)
+      .map((key) => [textOf(key), { key, row: null, isRefused: false }] as const);
     this.#packSize = keys.length;
     // An event that was updated since is among the entries, and D1 must not get it twice in a statement.
     this.#pack = new Map(entries.filter(([text]) => !this.#entries.has(text)));

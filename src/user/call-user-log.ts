@@ -6,7 +6,16 @@ import type { UserLog } from "./user-log.ts";
 /** A user's object, called over RPC. */
 export type RemoteUserLog = RemoteObject<
   UserLog,
-  "record" | "timeline" | "summary" | "erase" | "erasure" | "setSuppressed" | "isSuppressed" | "redeliver" | "deliver"
+  | "record"
+  | "timeline"
+  | "summary"
+  | "erase"
+  | "erasure"
+  | "setSuppressed"
+  | "isSuppressed"
+  | "redeliver"
+  | "deliver"
+  | "expire"
 >;
 
 export type CallOutcome<T> = { ok: true; value: T } | { ok: false; error: unknown };

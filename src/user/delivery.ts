@@ -2,12 +2,20 @@ import type { D1Failure } from "../d1/d1-failure.ts";
 import type { WriteOutcome } from "../d1/d1-writer.ts";
 import { noteFull } from "../d1/open-databases.ts";
 import { EVENT_ROW_VERSION } from "../d1/event-row.ts";
-import { ALARM_OVERDUE_MS, MAX_DELIVERY_RUN_MS, MAX_LASTING_DELAY_MS, SAFEGUARD_DELAY_MS } from "../limits.ts";
+import {
+  ALARM_OVERDUE_MS,
+  EXPIRY_INTERVAL_MS,
+  MAX_DELIVERY_RUN_MS,
+  MAX_LASTING_DELAY_MS,
+  SAFEGUARD_DELAY_MS,
+} from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { callWriter } from "./call-writer.ts";
 import { deliverErasure } from "./deliver-erasure.ts";
 import { forgetReceipts, pendingErasures } from "./erasure.ts";
 import type { EventLog } from "./event-log.ts";
+import { expireLog } from "./expire-log.ts";
+import { nextExpiry } from "./next-expiry.ts";
 import { retryDelay } from "./retry-delay.ts";
 import type { ValueStore } from "./stored-values.ts";
 
@@ -76,6 +84,14 @@ export class Delivery {
     this.#runSoon();
   }
 
+  /** Makes sure that an alarm goes off when something of the log has expired; at once if it has already. */
+  async expectExpiry(now: number): Promise<void> {
+    const expiry = nextExpiry(this.#env, this.#log);
+    if (expiry === null) return;
+    const alarmAt = await this.#alarm();
+    if (alarmAt === null || alarmAt > Math.max(expiry, now)) await this.#setAlarm(Math.max(expiry, now));
+  }
+
   /**
    * Carries on where a crash or D1's absence left off. Throws only where storage can set no alarm: the platform then
    * repeats it.
@@ -123,7 +139,11 @@ export class Delivery {
     if (Date.now() >= this.#refusedUntil) this.#log.backlog.retryRefused();
     const until = Date.now() + MAX_DELIVERY_RUN_MS;
     // Both are tried: they may be about two databases, of which only one fails.
-    const progress = [await this.#deliverErasures(until), await this.#deliverEvents(until)];
+    const progress = [
+      await this.#deliverErasures(until),
+      await this.#deliverEvents(until),
+      await expireLog(this.#env, this.#log, until),
+    ];
     const failed = progress.find((part) => part.kind === "failed");
     if (failed?.failure === "full" && this.#log.state) noteFull(this.#log.state.database, Date.now());
     if (failed) return failed;
@@ -139,7 +159,12 @@ export class Delivery {
   async #setNextAlarm(): Promise<void> {
     const now = Date.now();
     const refusedUntil = Math.max(this.#refusedUntil, now + SAFEGUARD_DELAY_MS);
-    const times = [forgetReceipts(this.#values, now), this.#log.backlog.size > 0 ? refusedUntil : null];
+    const expiry = nextExpiry(this.#env, this.#log);
+    const times = [
+      forgetReceipts(this.#values, now),
+      this.#log.backlog.size > 0 ? refusedUntil : null,
+      expiry && Math.max(expiry, now + EXPIRY_INTERVAL_MS),
+    ];
     const next = Math.min(...times.filter((time) => time !== null));
     if (Number.isFinite(next) && (await this.#alarm()) === null) await this.#setAlarm(next);
   }

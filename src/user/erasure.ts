@@ -9,7 +9,7 @@ import type { Erasure, LogState, ValueStore } from "./stored-values.ts";
  * @param now epoch milliseconds
  */
 export function eraseEventTable(sql: SqlStorage, values: ValueStore, state: LogState, now: number): void {
-  const { userId, database, generation, headSeq: events } = state;
+  const { userId, database, generation } = state;
   let next = 0;
   let pack: ErasedKey[] = [];
   const days = new Set<string>();
@@ -24,7 +24,7 @@ export function eraseEventTable(sql: SqlStorage, values: ValueStore, state: LogS
   values.put(`erasure:${generation}`, {
     userId,
     database,
-    events,
+    events: keptEvents(state),
     erasedAt: now,
     stage: "d1",
     first: 0,
@@ -33,6 +33,11 @@ export function eraseEventTable(sql: SqlStorage, values: ValueStore, state: LogS
     files: 0,
     doneAt: null,
   });
+}
+
+/** How many events a log has on disk. */
+export function keptEvents({ headSeq, expired }: LogState): number {
+  return headSeq - (expired?.events ?? 0);
 }
 
 function keysOf(sql: SqlStorage): Iterable<{ timestamp: number; seq: number }> {

@@ -1,15 +1,18 @@
 import { chooseDatabase } from "../d1/open-databases.ts";
 import { encodeEventRow } from "../d1/event-row.ts";
 import type { TrackedEvent } from "../event/contract.ts";
+import { EXPIRY_CHUNK_ROWS } from "../limits.ts";
 import { Backlog, type Shipment } from "./backlog.ts";
-import { eraseEventTable } from "./erasure.ts";
+import { eraseEventTable, keptEvents } from "./erasure.ts";
 import {
   createEventTable,
+  deleteRowsBefore,
   dropEventTable,
   type EventKey,
   insertRow,
   keyOf,
   type LogRow,
+  oldestTimestamp,
   readRow,
   storedEventOf,
 } from "./event-table.ts";
@@ -54,6 +57,7 @@ export class EventLog {
    *
    * @param bucket the user's rate after this request; written where the request records something
    * @param now when the request was received, in epoch milliseconds
+   * @param oldest events that happened before this time, in epoch milliseconds, are refused
    * @param isDetailed whether the verdicts say what changed
    */
   record(
@@ -61,14 +65,19 @@ export class EventLog {
     source: string | null,
     bucket: TokenBucket,
     now: number,
+    oldest: number,
     isDetailed = false,
   ): Verdict[] {
     return this.#transaction(() => {
       const state = this.#state ? { ...this.#state, bucket } : this.#newState(bucket, now);
-      const timed = events.map((event) => withKnownTime(this.#values, event));
-      const recorded = isOfOneEvent(state, timed)
-        ? recordOnly(state, timed, source, now)
-        : this.#recordInTable(state, timed, source, now);
+      const timed = events.map((event) => withKnownTime(this.#values, event, oldest));
+      const taken = timed.filter(({ timestamp }) => timestamp >= oldest);
+      const rest = (
+        isOfOneEvent(state, taken)
+          ? recordOnly(state, taken, source, now)
+          : this.#recordInTable(state, taken, source, now)
+      ).values();
+      const recorded = timed.map(({ timestamp }) => (timestamp < oldest ? expired(oldest) : rest.next().value!));
       const changed = recorded.flatMap(({ changed: row }) => row ?? []);
       for (const row of changed) this.#backlog.note(keyOf(row), encode(row, state));
       if (changed.length > 0) this.#write({ ...state, ...this.#backlog.stored() });
@@ -111,14 +120,54 @@ export class EventLog {
     if (!state) return 0;
     this.#transaction(() => {
       eraseEventTable(this.#storage.sql, this.#values, state, now);
-      dropEventTable(this.#storage.sql);
-      this.#values.deleteAll("backlog");
-      this.#values.deleteAll("time");
-      this.#values.delete("log");
-      this.#state = undefined;
-      this.#backlog = new Backlog(this.#values);
+      this.#drop();
     });
-    return state.headSeq;
+    return keptEvents(state);
+  }
+
+  /** When the first event happened, in epoch milliseconds; null where there is none. */
+  oldest(): number | null {
+    if (!this.#state) return null;
+    return this.#state.only?.timestamp ?? oldestTimestamp(this.#storage.sql);
+  }
+
+  /** Whether all events happened before a time, in epoch milliseconds. */
+  isAllBefore(before: number): boolean {
+    return this.#state !== undefined && this.#state.headTimestamp < before;
+  }
+
+  /**
+   * Lets go of events that happened before a time, in epoch milliseconds: of all at once, or else of EXPIRY_CHUNK_ROWS.
+   *
+   * @returns whether there are more
+   */
+  expire(before: number): boolean {
+    const state = this.#state;
+    if (!state) return false;
+    if (this.isAllBefore(before)) {
+      // Dropping a table writes no row for each event.
+      this.#transaction(() => this.#drop());
+      return false;
+    }
+    return this.#transaction(() => {
+      const removed = state.only ? 0 : deleteRowsBefore(this.#storage.sql, before, EXPIRY_CHUNK_ROWS);
+      const times = this.#values.deleteTimesBefore(before, EXPIRY_CHUNK_ROWS);
+      const events = (state.expired?.events ?? 0) + removed;
+      if (removed > 0) {
+        this.#backlog.forget(before);
+        this.#write({ ...state, expired: { events, before }, ...this.#backlog.stored() });
+      }
+      return removed === EXPIRY_CHUNK_ROWS || times === EXPIRY_CHUNK_ROWS;
+    });
+  }
+
+  #drop(): void {
+    dropEventTable(this.#storage.sql);
+    this.#values.deleteAll("backlog");
+    this.#values.deleteAll("time");
+    this.#values.delete("log");
+    this.#state = undefined;
+    this.#backlog = new Backlog(this.#values);
   }
 
   /** Makes the table for what needs one: an event besides the first. So something is recorded whenever it is made. */
@@ -177,6 +226,10 @@ function isOfOneEvent({ headSeq, only }: LogState, events: readonly TrackedEvent
   return events.every(
     (other) => other.timestamp === timestamp && other.event === event && other.messageId === messageId,
   );
+}
+
+function expired(oldest: number): Recorded {
+  return { verdict: { status: "expired", oldest }, changed: null };
 }
 
 function encode(row: LogRow, { userId, generation }: LogState): string {

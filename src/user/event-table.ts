@@ -41,6 +41,19 @@ export function dropEventTable(sql: SqlStorage): void {
   sql.exec("DROP TABLE IF EXISTS events");
 }
 
+/** When the first of the events happened, in epoch milliseconds. */
+export function oldestTimestamp(sql: SqlStorage): number {
+  return sql.exec<{ timestamp: number }>("SELECT min(timestamp) AS timestamp FROM events").one().timestamp;
+}
+
+/** Deletes some of the events that happened before a time, the oldest first. Returns how many. */
+export function deleteRowsBefore(sql: SqlStorage, before: number, limit: number): number {
+  return sql.exec(DELETE_BEFORE, before, limit).toArray().length;
+}
+
+const DELETE_BEFORE = `DELETE FROM events WHERE (timestamp, event, message_id) IN
+  (SELECT timestamp, event, message_id FROM events WHERE timestamp < ? ORDER BY timestamp LIMIT ?) RETURNING seq`;
+
 /** Inserts a row, unless its event is there. Returns whether it was inserted. */
 export function insertRow(sql: SqlStorage, row: LogRow): boolean {
   const inserted = sql.exec(INSERT, ...COLUMNS.map((column) => row[column]));

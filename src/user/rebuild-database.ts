@@ -1,8 +1,10 @@
 import { archiverOf } from "../archive/archiver-of.ts";
 import { archiveBucket } from "../archive/bucket.ts";
 import { databaseNamed } from "../d1/databases.ts";
-import { newIncarnation } from "../d1/incarnation.ts";
+import { ceilTo, HOUR_MS } from "../d1/hour.ts";
+import { incarnationOf, newIncarnation } from "../d1/incarnation.ts";
 import { newRebuild, type Rebuild } from "../d1/rebuild.ts";
+import { copyCutoff } from "../d1/retention.ts";
 import { sweepErased } from "../d1/replay-erasures.ts";
 import { type RemoteWriter, writerLanes, writerOfLane } from "../d1/writer-of.ts";
 import { MAX_ERASED_KEYS, MAX_ROLLUP_STATEMENTS, REBUILD_PAGE_USERS, REBUILD_SLICE_MS } from "../limits.ts";
@@ -38,10 +40,12 @@ export async function rebuildDatabase(
   const counts = await Promise.all(lanes.map((lane) => lane.userCount()));
   const totalUsers = counts.reduce((sum, users) => sum + users, 0);
   const known = restart ? null : await keeper!.rebuild();
-  let rebuild = known && known.stage !== "done" ? known : newRebuild(clock());
+  let rebuild = known && known.stage !== "done" ? known : newRebuild(clock(), "");
   try {
-    if (rebuild !== known) {
-      await newIncarnation(databaseNamed(env, database));
+    const d1 = databaseNamed(env, database);
+    // A database that was lost or restored once more, half-way, lacks what it was told before.
+    if (rebuild !== known || known.incarnation !== (await incarnationOf(d1))) {
+      rebuild = newRebuild(clock(), await newIncarnation(d1, comesBack(env, clock())));
       await keeper!.saveRebuild(rebuild);
     }
     while (rebuild.stage !== "done" && clock() < until) {
@@ -52,6 +56,11 @@ export async function rebuildDatabase(
   } catch (error) {
     return { rebuild, totalUsers, error: String(error) };
   }
+}
+
+/** From when on events come back that had left D1: with an archive all that has not expired, else none. */
+function comesBack(env: Env, now: number): number {
+  return archiveBucket(env) ? ceilTo(HOUR_MS, copyCutoff(env, now)) : Number.MAX_SAFE_INTEGER;
 }
 
 async function nextStep(
@@ -77,10 +86,10 @@ async function nextStep(
   }
   const users = await lane.usersAfter(afterUser, REBUILD_PAGE_USERS);
   if (users.length === 0) return { ...rebuild, lane: rebuild.lane + 1, afterUser: "" };
-  const events = await Promise.all(users.map((userId) => redeliverAll(env, userId)));
+  const events = await Promise.all(users.map(({ user_id }) => redeliverAll(env, user_id)));
   return {
     ...rebuild,
-    afterUser: users.at(-1)!,
+    afterUser: users.at(-1)!.user_id,
     users: rebuild.users + users.length,
     events: events.reduce((sum, count) => sum + count, rebuild.events),
   };

@@ -12,6 +12,8 @@ export type Verdict =
   | { status: "created"; seq: number; revision: number; late: boolean; detail?: VerdictDetail }
   | { status: "duplicate" | "updated"; seq: number; revision: number; detail?: VerdictDetail }
   | { status: "suppressed" }
+  /** It happened before a time, in epoch milliseconds, from which on events are kept. Nothing was stored. */
+  | { status: "expired"; oldest: number }
   /** An update whose merge with the stored event would pass MAX_EVENT_BYTES. Nothing was changed. */
   | { status: "too_large"; bytes: number };
 

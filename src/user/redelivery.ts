@@ -1,4 +1,6 @@
+import { coldCutoff } from "../archive/cold-cutoff.ts";
 import { encodeEventRow, EVENT_ROW_VERSION } from "../d1/event-row.ts";
+import { copyCutoff } from "../d1/retention.ts";
 import { byteLength } from "../event/json.ts";
 import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../limits.ts";
 import { callWriter } from "./call-writer.ts";
@@ -11,7 +13,7 @@ export type Redelivered =
 
 /**
  * Sends a part of a log to D1 again, whatever D1 has of it: it ignores what it knows. For a database that was lost or
- * restored. Does not touch the backlog. Never rejects on D1's account.
+ * restored. What D1 would not keep is left out. Does not touch the backlog. Never rejects on D1's account.
  *
  * @param after the part begins past this event; null for the beginning
  */
@@ -26,7 +28,11 @@ export async function redeliver(
   let bytes = 0;
   let last: LogRow | undefined;
   let isCut = false;
-  for (const row of only ? [only] : rowsAfter(sql, after ?? [-1, "", ""], MAX_STATEMENT_EVENTS)) {
+  const now = Date.now();
+  const oldest = Math.max(copyCutoff(env, now), coldCutoff(env, now));
+  const rest = only ? [only] : rowsAfter(sql, after ?? [oldest, "", ""], MAX_STATEMENT_EVENTS);
+  for (const row of rest) {
+    if (row.timestamp < oldest) continue;
     const encoded = encodeEventRow({ ...storedEventOf(row), user_id: userId, generation });
     bytes += byteLength(encoded) + 1;
     isCut = bytes > MAX_STATEMENT_BYTES && rows.length > 0;

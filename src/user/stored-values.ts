@@ -17,6 +17,8 @@ export interface LogState {
   /** The user's rate as of this write. */
   bucket: TokenBucket;
   profile: Profile;
+  /** What the log has let go of, as `RETENTION_DAYS` wants: how many events, all from before a time. */
+  expired?: { events: number; before: number };
   /** What D1 lacked when this was written. It may have some of it by now: it ignores what it is sent again. */
   backlog: EventKey[];
   /** The packs of keys that the backlog has spilled into: `backlog:first` up to but not including `backlog:next`. */
@@ -57,7 +59,7 @@ interface StoredValues {
   [pack: `backlog:${number}`]: EventKey[];
   /**
    * The time of a message that has an id and no time of its own, by event and id: what it is found by when it is sent
-   * again. Written by known-time.ts, until the erasure.
+   * again. Written by known-time.ts, for as long as the event is kept.
    */
   [time: `time:${string}`]: number;
   /** Written by erasure.ts, by generation, until ERASURE_RECEIPT_MS after everything has forgotten. */
@@ -96,6 +98,17 @@ export class ValueStore {
   erasures(): [generation: number, Erasure][] {
     const found = this.#kv.list<Erasure>({ prefix: "erasure:" });
     return [...found].map(([name, erasure]) => [Number(name.slice("erasure:".length)), erasure]);
+  }
+
+  /** Forgets some of the times of messages from before a time, in epoch milliseconds. Returns how many. */
+  deleteTimesBefore(before: number, limit: number): number {
+    const names: string[] = [];
+    for (const [name, time] of this.#kv.list<number>({ prefix: "time:" })) {
+      if (time < before) names.push(name);
+      if (names.length === limit) break;
+    }
+    for (const name of names) this.#kv.delete(name);
+    return names.length;
   }
 
   /** Deletes every value of a family. */

@@ -2,8 +2,10 @@ import { DurableObject } from "cloudflare:workers";
 import type { TrackedEvent } from "../event/contract.ts";
 import { Delivery } from "./delivery.ts";
 import { type ErasureReceipt, pendingErasures, receiptOf } from "./erasure.ts";
+import { retentionCutoff } from "../d1/retention.ts";
 import { EventLog } from "./event-log.ts";
 import { userRateLimit } from "./rate-limit.ts";
+import { oldestTaken } from "./retention-floor.ts";
 import type { Verdict } from "./record-event.ts";
 import { type Redelivered, redeliver } from "./redelivery.ts";
 import type { EventKey } from "./event-table.ts";
@@ -33,6 +35,8 @@ export class UserLog extends DurableObject<Env> {
    */
   async record(events: TrackedEvent[], source: string | null, isDetailed = false): Promise<RecordAnswer> {
     if (events.some(({ userId }) => userId !== this.#name)) throw new Error("An event is not this log's user's");
+    const earliest = Math.min(...events.map(({ timestamp }) => timestamp));
+    const oldest = await oldestTaken(this.env, earliest, Date.now());
     if (this.#isSuppressed) return { status: "recorded", verdicts: events.map(() => ({ status: "suppressed" })) };
 
     const now = Date.now();
@@ -40,7 +44,7 @@ export class UserLog extends DurableObject<Env> {
     const taken = takeTokens(this.#bucket, events.length, now, limit);
     if (!taken.ok) return { status: "rate_limited", limit, retryAfterMs: taken.retryAfterMs };
 
-    const verdicts = this.#log.record(events, source, taken.bucket, now, isDetailed);
+    const verdicts = this.#log.record(events, source, taken.bucket, now, oldest, isDetailed);
     this.#bucket = taken.bucket;
     // Where all were duplicates, too, if D1 lacks some: when their first answer was lost, so may have been their alarm.
     if (this.#log.backlog.size > 0) await this.#delivery.expect(now);
@@ -50,13 +54,18 @@ export class UserLog extends DurableObject<Env> {
   /** Reads a page of the timeline, or null where nothing of the user is stored. Stores nothing itself. */
   timeline(query: TimelineQuery): TimelinePage | null {
     const { state } = this.#log;
-    return state ? readTimeline(this.ctx.storage.sql, state, query) : null;
+    const oldest = this.#oldestShown();
+    if (!state || this.#log.isAllBefore(oldest)) return null;
+    return readTimeline(this.ctx.storage.sql, state, { ...query, from: Math.max(query.from ?? 0, oldest) });
   }
 
   /** Null where nothing of the user is stored. Stores nothing itself. */
   summary(): UserSummary | null {
     const { state, backlog } = this.#log;
-    return state ? readSummary(this.ctx.storage.sql, state, backlog.size) : null;
+    const oldest = this.#oldestShown();
+    return state && !this.#log.isAllBefore(oldest)
+      ? readSummary(this.ctx.storage.sql, state, backlog.size, oldest)
+      : null;
   }
 
   /**
@@ -103,6 +112,12 @@ export class UserLog extends DurableObject<Env> {
     if (isLacking) await this.#delivery.begin(Date.now());
   }
 
+  /** Lets go of what has expired, or sets an alarm for it. Returns whether anything of the user is kept at all. */
+  async expire(): Promise<boolean> {
+    await this.#delivery.expectExpiry(Date.now());
+    return this.#log.state !== undefined || pendingErasures(this.#values).length > 0;
+  }
+
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
     await this.#delivery.alarm(info?.isRetry === true);
   }
@@ -113,6 +128,11 @@ export class UserLog extends DurableObject<Env> {
     if (!isEmpty) return;
     this.#delivery.forgetAlarm();
     await this.ctx.storage.deleteAll();
+  }
+
+  /** What has expired is not shown, however long it takes until it is deleted. Epoch milliseconds. */
+  #oldestShown(): number {
+    return retentionCutoff(this.env, Date.now());
   }
 
   /** The user's id. The log keeps it, too: the platform does not tell an object that is addressed by its id alone. */

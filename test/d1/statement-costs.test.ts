@@ -28,7 +28,8 @@ describe("a statement to D1", () => {
       await insertInto(database, {}, { seq: 2 });
       for (const order of ["asc", "desc"] as const) await readFeed(database, [1, 1], { ...PAGE, order });
       await eraseEvents(database, "user123", 1, [[1_700_000_000_000, 1]], 5);
-      await removeExpired(database, 10, 10, { statements: 10, until: Infinity }, () => 1);
+      const cutoffs = { expired: 10, cold: 20, tombstones: 10 };
+      await removeExpired(database, cutoffs, { statements: 10, until: Infinity }, () => 1);
     });
     const plans = new Map<string, string[]>();
     for (const { sql } of statements) {
@@ -39,7 +40,7 @@ describe("a statement to D1", () => {
         (await explained.all<{ detail: string }>()).results.map(({ detail }) => detail),
       );
     }
-    expect(plans.size).toBe(15);
+    expect(plans.size).toBe(16);
     for (const [sql, steps] of plans) {
       const scans = steps.filter((step) => /^SCAN (events|feed|erased|known)\b/.test(step));
       // The oldest rows of the feed are read in its order, and no more of them than the chunk has.
@@ -101,7 +102,12 @@ describe("a statement to D1", () => {
   it("removes no more than a chunk, and reads little more than that", async ({ expect }) => {
     await seedD1(SEEDED, newUser());
     const { statements } = await costOf((database) =>
-      removeExpired(database, SEEDED * 2, 0, { statements: 4, until: Infinity }, () => 1),
+      removeExpired(
+        database,
+        { expired: SEEDED * 2, cold: 0, tombstones: 0 },
+        { statements: 4, until: Infinity },
+        () => 1,
+      ),
     );
     for (const { read, written } of statements) {
       expect(written).toBeLessThanOrEqual(RETENTION_CHUNK_ROWS);

@@ -68,6 +68,14 @@ export const GIVEN: Record<string, (user: string) => Partial<Env> | Promise<Part
     }
     return {};
   },
+  expired: () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2026, 5, 1, 12) });
+    env.RETENTION_DAYS = "30";
+    onTestFinished(() => {
+      env.RETENTION_DAYS = "";
+    });
+    return {};
+  },
   archivable,
   archived,
   no_archive: noArchive,

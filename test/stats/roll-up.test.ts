@@ -171,7 +171,12 @@ describe("the roll-up", () => {
     await rollUp();
     const before = await counters();
     await (reason === "retention"
-      ? removeExpired(env.DB, START + 2 * HOUR, 0, { statements: 9, until: Infinity }, () => LATER)
+      ? removeExpired(
+          env.DB,
+          { expired: START + 2 * HOUR, cold: 0, tombstones: 0 },
+          { statements: 9, until: Infinity },
+          () => LATER,
+        )
       : removeHotRows(env.DB, old));
     expect(await all("SELECT 1 FROM events")).toEqual([]);
     await rollUp();

@@ -177,7 +177,7 @@ describe("out of 200,000 events", () => {
     for (const count of [10, 100_000]) {
       const user = newUser();
       await fill(user, count, "n");
-      const { value, rows } = await rowsReadBy(user, ({ sql }) => readSummary(sql, STATE, 0));
+      const { value, rows } = await rowsReadBy(user, ({ sql }) => readSummary(sql, STATE, 0, 0));
       expect(value).toMatchObject({ firstSeen: T0 });
       costs.push(rows);
     }

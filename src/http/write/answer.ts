@@ -33,11 +33,16 @@ export function answer(c: Context<AppEnv>, form: Form, recorded: RequestOutcome)
       result.faults.map((fault) => ({ ...fault, pointer: `${form.pointer}/${index}${fault.pointer}` })),
     )
     .slice(0, MAX_REPORTED_FAULTS);
-  return problem(c, { reason: "invalid_request", faults }, body);
+  return problem(c, { reason: reasonFor(rejected), faults }, body);
+}
+
+/** Events that are all too old are a problem of its own: it cannot be mended. */
+function reasonFor(rejected: readonly EventResult[]): "expired" | "invalid_request" {
+  return rejected.every((result) => "code" in result && result.code === "expired") ? "expired" : "invalid_request";
 }
 
 function answerOne(c: Context, result: EventResult): Response {
-  if (result.status === "rejected") return problem(c, { reason: "invalid_request", faults: result.faults });
+  if (result.status === "rejected") return problem(c, { reason: reasonFor([result]), faults: result.faults });
   const { event, userId, timestamp } = result.event;
   return c.json({
     success: true,
@@ -74,7 +79,7 @@ export function verdictOf(result: EventResult): Record<string, unknown> {
     case "suppressed":
       return {};
     case "rejected":
-      return { errors: result.faults };
+      return { ...(result.code && { code: result.code }), errors: result.faults };
   }
 }
 

@@ -1,6 +1,7 @@
 import type { TrackedEvent } from "../../event/contract.ts";
 import type { Fault } from "../../event/fault.ts";
 import type { ParsedEvent } from "../../event/parse-event.ts";
+import { formatTimestamp } from "../../event/timestamp.ts";
 import { MAX_EVENT_BYTES } from "../../limits.ts";
 import { isWatched } from "../../live/watch.ts";
 import { logFailure } from "../../log-failure.ts";
@@ -21,7 +22,8 @@ export type EventResult =
       detail?: VerdictDetail;
     }
   | { status: "suppressed"; event: TrackedEvent }
-  | { status: "rejected"; faults: Fault[] };
+  /** `code` tells a refusal for ever from one of what could be mended. */
+  | { status: "rejected"; code?: "expired"; faults: Fault[] };
 
 /** What became of a request's events. Unless it is "done", the client has to send the whole request again. */
 export type RequestOutcome =
@@ -87,6 +89,12 @@ function resultOf(event: TrackedEvent, recorded: Verdict): EventResult {
       return { ...recorded, event, late: false };
     case "suppressed":
       return { status: "suppressed", event };
+    case "expired": {
+      const limit = recorded.oldest;
+      const detail = `is before ${formatTimestamp(limit)}: older events are not kept here (RETENTION_DAYS), and sending it again changes nothing`;
+      const fault = { pointer: "/timestamp", detail, limit, actual: event.timestamp };
+      return { status: "rejected", code: "expired", faults: [fault] };
+    }
     case "too_large": {
       const detail = `would be too large after the update: ${recorded.bytes} bytes, at most ${MAX_EVENT_BYTES}`;
       return {

@@ -24,6 +24,14 @@ const FAULTS = [
   { pointer: "/timestamp", detail: "is an impossible date: 2026-2 has no day 30" },
 ];
 
+const EXPIRED = {
+  pointer: "/timestamp",
+  detail:
+    "is before 2026-05-02T12:00:00.000Z: older events are not kept here (RETENTION_DAYS), and sending it again changes nothing",
+  limit: Date.UTC(2026, 4, 2, 12),
+  actual: Date.UTC(2020, 10, 23, 22, 28, 55, 111),
+};
+
 const verdict = (status: string, revision: number) => ({
   success: true,
   status,
@@ -151,6 +159,11 @@ export const trackOperation: Operation = {
     refused: {
       ...problemExample("A bad event", { reason: "invalid_request", faults: FAULTS }, { body: BAD }),
     },
+    expired: problemExample(
+      "An event that is older than RETENTION_DAYS",
+      { reason: "expired", faults: [EXPIRED] },
+      { body: SAMPLE },
+    ),
     all_refused: problemExample(
       "An array without a good event",
       { reason: "invalid_request", faults: FAULTS.map((fault) => ({ ...fault, pointer: `/0${fault.pointer}` })) },

@@ -1,0 +1,59 @@
+import { databaseNames } from "../d1/databases.ts";
+import { DAY_MS } from "../d1/hour.ts";
+import { logCutoff } from "../d1/retention.ts";
+import { type RemoteWriter, writerLanes, writerOfLane } from "../d1/writer-of.ts";
+import { MAX_WALKED_USERS, TOMBSTONE_DAYS } from "../limits.ts";
+import { logFailure } from "../log-failure.ts";
+import { settingsOf } from "../settings.ts";
+import { callUserLog } from "./call-user-log.ts";
+import { inTurns } from "./in-turns.ts";
+import { raiseFloor } from "./retention-floor.ts";
+
+/**
+ * Has the logs let go of what has expired: raises the floor below which they may, and calls upon some of those that do
+ * not know by themselves, since they are asleep. Forgets old erasures as well. Never throws: the next run goes on.
+ *
+ * @param now epoch milliseconds
+ */
+export async function expireLogs(env: Env, now: number): Promise<void> {
+  const { retentionDays } = settingsOf(env);
+  const mayDelete = await raised(env, now);
+  const lanes = databaseNames(env).flatMap((database) =>
+    Array.from({ length: writerLanes(env) }, (_, lane) => ({ database, lane })),
+  );
+  const share = Math.ceil(MAX_WALKED_USERS / lanes.length);
+  for (const { database, lane } of lanes) {
+    try {
+      const writer = writerOfLane(env, database, lane);
+      await writer.forgetErasures(now - TOMBSTONE_DAYS * DAY_MS);
+      if (mayDelete) await walkOn(env, writer, retentionDays, share);
+    } catch (error) {
+      logFailure("expiry_walk_broke_off", error, { database, lane });
+    }
+  }
+}
+
+/** Whether the floor has been where the setting puts it for long enough: before that a log would be woken up in vain. */
+async function raised(env: Env, now: number): Promise<boolean> {
+  if (settingsOf(env).retentionDays === null) return true;
+  try {
+    return (await raiseFloor(env, now)).deletable >= logCutoff(env, now);
+  } catch (error) {
+    logFailure("retention_floor_not_raised", error);
+    return false;
+  }
+}
+
+/** A log that cannot be reached does not hold up the others: it has its alarm, or the next walk. */
+async function walkOn(env: Env, writer: RemoteWriter, days: number | null, limit: number): Promise<void> {
+  const found = await writer.expiryWalk(days, limit);
+  if (!found) return;
+  const { walk, users } = found;
+  await inTurns(users, async ({ user_id, generation }) => {
+    const called = await callUserLog(env, user_id, (log) => log.expire());
+    if (!called.ok) logFailure("user_log_unreachable", called.error);
+    // A crash between the log's end and the directory's.
+    else if (!called.value) await writer.leave(user_id, generation);
+  });
+  await writer.saveExpiryWalk({ ...walk, after: users.length < limit ? null : users.at(-1)!.user_id });
+}

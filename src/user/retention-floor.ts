@@ -1,0 +1,61 @@
+import { databaseNames } from "../d1/databases.ts";
+import { DAY_MS } from "../d1/hour.ts";
+import type { RetentionFloor } from "../d1/retention-floor.ts";
+import { retentionCutoff } from "../d1/retention.ts";
+import { writerOfLane } from "../d1/writer-of.ts";
+import { FLOOR_MEMORY_MS, FLOOR_TIMEOUT_MS, MAX_FLOOR_AGE_MS, MIN_RETENTION_DAYS } from "../limits.ts";
+import { orTimeout } from "../or-timeout.ts";
+
+/** The floor as this isolate was last told it, and when, in epoch milliseconds. */
+let known: { floor: RetentionFloor; at: number } | undefined;
+
+/**
+ * The time before which events are refused, in epoch milliseconds: as `RETENTION_DAYS` says, or where it was shorter
+ * before, what it has let go of since. Nobody is asked unless an event is old enough that its like may have been deleted.
+ * Rejects where nobody answers who knows.
+ *
+ * @param earliest when the earliest of the events happened, in epoch milliseconds
+ * @param now epoch milliseconds
+ */
+export async function oldestTaken(env: Env, earliest: number, now: number): Promise<number> {
+  const cutoff = retentionCutoff(env, now);
+  if (earliest >= now - MIN_RETENTION_DAYS * DAY_MS) return cutoff;
+  return Math.max(cutoff, (await floorOf(env, now)).refused);
+}
+
+/**
+ * The time before which everybody refuses events for certain, in epoch milliseconds. An older answer is only lower, and
+ * does as well. Rejects likewise.
+ */
+export async function deletableBefore(env: Env, now: number): Promise<number> {
+  return (await floorOf(env, now)).deletable;
+}
+
+/** Raises the floor to what is refused now, and returns it. Rejects where the keeper does not answer. */
+export function raiseFloor(env: Env, now: number): Promise<RetentionFloor> {
+  return inTime(keeperOf(env).raiseRetentionFloor(retentionCutoff(env, now)));
+}
+
+async function floorOf(env: Env, now: number): Promise<RetentionFloor> {
+  if (known && ageOf(known, now) < FLOOR_MEMORY_MS) return known.floor;
+  try {
+    known = { floor: await inTime(keeperOf(env).retentionFloor()), at: now };
+  } catch (error) {
+    if (!known || ageOf(known, now) >= MAX_FLOOR_AGE_MS) throw error;
+  }
+  return known.floor;
+}
+
+/** One object for the whole deployment: a log that was given back can remember nothing by itself. */
+function keeperOf(env: Env) {
+  return writerOfLane(env, databaseNames(env)[0]!, 0);
+}
+
+/** A clock that was set back makes it old as well. */
+function ageOf({ at }: { at: number }, now: number): number {
+  return Math.abs(now - at);
+}
+
+function inTime<T>(answer: Promise<T>): Promise<T> {
+  return orTimeout(answer, FLOOR_TIMEOUT_MS, () => new Error("The keeper of the retention's floor did not answer"));
+}
