@@ -54,6 +54,34 @@ export async function compareD1(d1File: string, ledger: Ledger, maxWaitMs: numbe
   return violations;
 }
 
+/** Says where D1 is not, row by row and column by column, what the logs have together. */
+export async function compareCopies(url: string, d1File: string, ledger: Ledger): Promise<string[]> {
+  const violations: string[] = [];
+  const database = new DatabaseSync(d1File, { readOnly: true, timeout: 5_000 });
+  const select = database.prepare(
+    `SELECT event, timestamp, properties, context, message_id, seq, revision, received_at, source FROM events
+     WHERE user_id = ? ORDER BY timestamp, seq`,
+  );
+  let rowsOfLogs = 0;
+  for (const [userId] of everybody(ledger)) {
+    const response = await fetch(`${url}/users/${userId}/events?limit=500`);
+    const { events = [] } = (await response.json()) as { events?: object[] };
+    rowsOfLogs += events.length;
+    const rows = select.all(userId).map((row) => ({
+      ...row,
+      timestamp: new Date(row["timestamp"] as number).toISOString(),
+      received_at: new Date(row["received_at"] as number).toISOString(),
+      properties: JSON.parse(row["properties"] as string) as unknown,
+      context: JSON.parse(row["context"] as string) as unknown,
+    }));
+    if (!isDeepStrictEqual(rows, events)) violations.push(`D1 differs from the log of ${userId}`);
+  }
+  const { rows } = database.prepare("SELECT count(*) AS rows FROM events").get() as { rows: number };
+  if (rows !== rowsOfLogs) violations.push(`D1 has ${rows} rows, and the logs have ${rowsOfLogs} events`);
+  database.close();
+  return violations;
+}
+
 /** Everybody whose events were answered, and those who were erased since. */
 function everybody({ users, erased }: Ledger): [string, Map<string, LedgerEntry>][] {
   const nothing = new Map<string, LedgerEntry>();

@@ -17,8 +17,7 @@ export async function runErasingClient(url: string, ledger: Ledger, isOver: () =
     const user = `erased-${number}`;
     for (let sent = 0; sent < EVENTS; sent += MAX_REQUEST_EVENTS)
       await post(url, JSON.stringify(newEvents(MAX_REQUEST_EVENTS, () => user)));
-    while (!(await erase(url, user))) await sleep(RETRY_DELAY_MS);
-    ledger.erased.add(user);
+    await erase(url, user, ledger);
     if (number % 2 === 0)
       await send(
         url,
@@ -28,8 +27,13 @@ export async function runErasingClient(url: string, ledger: Ledger, isOver: () =
   }
 }
 
-/** Whether it was answered as done. */
-async function erase(url: string, user: string): Promise<boolean> {
+/** Erases a user, however often it takes until that is answered. */
+export async function erase(url: string, user: string, ledger: Ledger): Promise<void> {
+  while (!(await isErased(url, user))) await sleep(RETRY_DELAY_MS);
+  ledger.erased.add(user);
+}
+
+async function isErased(url: string, user: string): Promise<boolean> {
   const signal = AbortSignal.timeout(MAX_ANSWER_MS);
   return fetch(`${url}/users/${user}`, { method: "DELETE", signal }).then(
     ({ ok }) => ok,

@@ -4,20 +4,26 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseOptions } from "../../scripts/parse-options.ts";
 import { runClient } from "./client.ts";
-import { compareD1, compareTimelines } from "./compare.ts";
+import { compareCopies, compareD1, compareTimelines } from "./compare.ts";
 import { Ledger } from "./ledger.ts";
 import { runErasingClient } from "./erasing-client.ts";
 import { lockDatabase } from "./lock-database.ts";
 import { MortalServer } from "./mortal-server.ts";
 import { randomFrom } from "./random.ts";
+import { loseDatabase, restoreDatabase } from "./rebuild-drills.ts";
 
 // `npm run test:faults`: kills the server again and again while clients write, keeps D1 from being written for a
-// minute, sets the clock back, and then looks for every event that was answered. `SEED` repeats a run, as far as two
+// minute, sets the clock back, loses D1 and puts an older copy in its place, and then looks for every event that was
+// answered. `--only rebuild` leaves out what comes before that. `SEED` repeats a run, as far as two
 // machines ever do the same. Not a part of `npm test`, since it takes some minutes.
 
-parseOptions({ options: {} });
+const { only } = parseOptions({ options: { only: { type: "string" } } }).values;
+if (only !== undefined && only !== "rebuild") {
+  console.error("--only takes rebuild, or is left out");
+  process.exit(1);
+}
 
-const MAX_RUN_MS = 240_000;
+const MAX_RUN_MS = 330_000;
 const CLIENTS = 8;
 const CLOCK_BACK_AFTER_KILL = 2;
 const KILLS = 6;
@@ -63,7 +69,9 @@ try {
   );
   violations.push(...(await compareTimelines(server.url, ledger)));
   violations.push(...(await compareD1(server.d1File, ledger, MAX_CATCH_UP_MS)));
-  if (retried.duplicate === 0) violations.push("no kill came between a commit and its answer: nothing was tried");
+  violations.push(...(await compareCopies(server.url, server.d1File, ledger)));
+  if (only === undefined && retried.duplicate === 0)
+    violations.push("no kill came between a commit and its answer: nothing was tried");
 
   for (const violation of violations.slice(0, 20)) console.error(`VIOLATION: ${violation}`);
   console.log(
@@ -77,7 +85,7 @@ try {
 }
 
 async function haveFaults(ledger: Ledger): Promise<void> {
-  for (let kill = 1; kill <= KILLS; kill++) {
+  for (let kill = 1; only === undefined && kill <= KILLS; kill++) {
     await sleep(LIFE_MS * (0.5 + random()));
     // One of the kills falls into the time in which D1 is locked.
     const lock = kill === KILLS - 1 ? lockDatabase(server.d1File, LOCK_MS) : null;
@@ -92,5 +100,8 @@ async function haveFaults(ledger: Ledger): Promise<void> {
     await server.start(kill === CLOCK_BACK_AFTER_KILL);
     await lock;
   }
+  await sleep(LIFE_MS);
+  await loseDatabase(server, ledger);
+  await restoreDatabase(server, ledger, random);
   await sleep(LIFE_MS);
 }

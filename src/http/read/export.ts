@@ -1,22 +1,36 @@
 import { Hono } from "hono";
 import * as v from "valibot";
+import { readRejections } from "../../d1/rejections/read-rejections.ts";
 import { userId } from "../../event/contract.ts";
 import type { StoredEvent } from "../../event/stored-event.ts";
 import { formatTimestamp } from "../../event/timestamp.ts";
-import { MAX_PAGE_EVENTS } from "../../limits.ts";
+import { MAX_PAGE_EVENTS, STATEMENT_TIMEOUT_MS } from "../../limits.ts";
 import { logFailure } from "../../log-failure.ts";
+import { orTimeout } from "../../or-timeout.ts";
 import { type CallOutcome, callUserLog } from "../../user/call-user-log.ts";
+import type { ErasureReceipt } from "../../user/erasure.ts";
 import type { UserSummary } from "../../user/summary.ts";
 import type { TimelinePage, TimelineQuery } from "../../user/timeline.ts";
 import type { AppEnv } from "../app-env.ts";
 import { problem } from "../problem.ts";
 import { requireKey } from "../require-key.ts";
+import { presentErasure } from "./present-erasure.ts";
 import { presentEvent } from "./present-event.ts";
+import { presentRejection } from "./present-rejection.ts";
 import { streamOf } from "./stream-of.ts";
+
+/** What is kept of a person besides events, read before the answer begins. */
+interface Kept {
+  summary: UserSummary | null;
+  isSuppressed: boolean;
+  erasures: ErasureReceipt;
+  rejections: RejectionPage;
+}
 
 /**
  * Everything that is kept of a person, as one download of lines: the profile, every event, the other ids that the
- * events link the person to, and an end line. Without that line the download is not whole.
+ * events link the person to, receipts of erasures, what was rejected and kept, and an end line. Without that line the
+ * download is not whole.
  */
 export const userExport = new Hono<AppEnv>().get("/users/:user_id/export", requireKey("read"), async (c) => {
   const id = v.safeParse(userId, c.req.param("user_id"));
@@ -24,18 +38,16 @@ export const userExport = new Hono<AppEnv>().get("/users/:user_id/export", requi
     const faults = [{ pointer: "/user_id", detail: id.issues[0].message }];
     return problem(c, { reason: "invalid_request", faults });
   }
-  const first = await callUserLog(c.env, id.output, async (log) => ({
-    summary: await log.summary(),
-    isSuppressed: await log.isSuppressed(),
-  }));
-  if (!first.ok) {
-    logFailure("user_log_unreachable", first.error, { request_id: c.get("requestId") });
+  const kept = await keptOf(c.env, id.output);
+  if (!kept.ok) {
+    logFailure("export_unreadable", kept.error, { request_id: c.get("requestId") });
     return problem(c, { reason: "unreachable" });
   }
-  const { summary, isSuppressed } = first.value;
-  if (!summary && !isSuppressed) return problem(c, { reason: "not_found", detail: "Nothing is stored for this user." });
+  const { summary, isSuppressed, erasures, rejections } = kept.value;
+  if (!summary && !isSuppressed && erasures.length + rejections.rows.length === 0)
+    return problem(c, { reason: "not_found", detail: "Nothing is stored for this user." });
 
-  const lines = linesOf(c.env, id.output, summary, isSuppressed);
+  const lines = linesOf(c.env, id.output, kept.value);
   const onFailure = (error: unknown) => logFailure("export_broke_off", error, { request_id: c.get("requestId") });
   return c.body(streamOf(textsOf(lines), onFailure), 200, {
     "Content-Type": "application/x-ndjson",
@@ -43,11 +55,24 @@ export const userExport = new Hono<AppEnv>().get("/users/:user_id/export", requi
   });
 });
 
+async function keptOf(env: Env, id: string): Promise<CallOutcome<Kept>> {
+  const called = await callUserLog(env, id, async (log) => ({
+    summary: await log.summary(),
+    isSuppressed: await log.isSuppressed(),
+    erasures: await log.erasure(),
+  }));
+  if (!called.ok) return called;
+  try {
+    return { ok: true, value: { ...called.value, rejections: await rejectionsOf(env, id) } };
+  } catch (error) {
+    return { ok: false, error };
+  }
+}
+
 async function* linesOf(
   env: Env,
   id: string,
-  summary: UserSummary | null,
-  isSuppressed: boolean,
+  { summary, isSuppressed, erasures, rejections }: Kept,
 ): AsyncGenerator<object[]> {
   yield [
     {
@@ -68,7 +93,21 @@ async function* linesOf(
   }
   linked.delete(id);
   yield [...linked].map((other) => ({ kind: "link", id: other }));
-  yield [{ kind: "end", events, links: linked.size }];
+  yield erasures.map((receipt) => ({ kind: "erasure", ...presentErasure(receipt) }));
+  let rejected = 0;
+  for (let page = rejections; ; page = await rejectionsOf(env, id, page.next)) {
+    rejected += page.rows.length;
+    yield page.rows.map((row) => ({ kind: "rejection", ...presentRejection(row) }));
+    if (page.next === null) break;
+  }
+  yield [{ kind: "end", events, links: linked.size, erasures: erasures.length, rejections: rejected }];
+}
+
+type RejectionPage = Awaited<ReturnType<typeof readRejections>>;
+
+function rejectionsOf(env: Env, id: string, before: number | null = null): Promise<RejectionPage> {
+  const page = readRejections(env, { user_id: id, limit: MAX_PAGE_EVENTS, ...(before !== null && { before }) });
+  return orTimeout(page, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
 }
 
 async function* pagesOf(env: Env, id: string, summary: UserSummary | null): AsyncGenerator<StoredEvent[]> {

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import * as v from "valibot";
-import { readRejectionCounts, type RejectionRow, readRejections } from "../../d1/rejections/read-rejections.ts";
+import { readRejectionCounts, readRejections } from "../../d1/rejections/read-rejections.ts";
 import { floorTo, HOUR_MS } from "../../d1/hour.ts";
 import type { RejectionCount } from "../../d1/rejections/tally.ts";
 import { formatTimestamp } from "../../event/timestamp.ts";
@@ -11,6 +11,7 @@ import { page, wantsPage } from "../page.ts";
 import { problem } from "../problem.ts";
 import { requireKey } from "../require-key.ts";
 import { cursorTo, encodeCursor } from "./cursor.ts";
+import { presentRejection } from "./present-rejection.ts";
 import { nonEmptyText, pageLimit, parseQuery, pointInTime } from "./query.ts";
 
 export const rejectionsQuery = v.strictObject({
@@ -54,19 +55,6 @@ export const rejections = new Hono<AppEnv>()
       return problem(c, { reason: "unreachable" });
     }
   });
-
-function presentRejection({ id, received_at, reason, event, source, path, faults, user_id, body }: RejectionRow) {
-  return {
-    id,
-    received_at: formatTimestamp(received_at),
-    reason,
-    event,
-    key: source,
-    path,
-    errors: JSON.parse(faults) as unknown,
-    ...(body !== null && { user_id, body: JSON.parse(body) as unknown }),
-  };
-}
 
 /** The commonest reason first, each with its hours in their order, and the events and keys that it is about. */
 function reasonsOf(counts: RejectionCount[]) {

@@ -6,9 +6,9 @@ import { formatTimestamp } from "../../event/timestamp.ts";
 import { logFailure } from "../../log-failure.ts";
 import { settingsOf } from "../../settings.ts";
 import { callUserLog, callUserLogOnce, type RemoteUserLog } from "../../user/call-user-log.ts";
-import type { ErasureReceipt } from "../../user/erasure.ts";
 import type { AppEnv } from "../app-env.ts";
 import { cursorTo, encodeCursor } from "./cursor.ts";
+import { presentErasure } from "./present-erasure.ts";
 import { presentEvent } from "./present-event.ts";
 import { problem } from "../problem.ts";
 import { nonEmptyText, pageLimit, parseQuery, pointInTime } from "./query.ts";
@@ -102,17 +102,6 @@ async function eraseUser(c: Context<AppEnv>, log: RemoteUserLog, id: string) {
   const outcome = await log.erase();
   if (settingsOf(c.env).keepsRejectedBodies) await eraseRejections(c.env, id, Date.now());
   return outcome;
-}
-
-function presentErasure({ events, erasedAt, database, stage, files, doneAt }: ErasureReceipt[number]) {
-  return {
-    erased_at: formatTimestamp(erasedAt),
-    events,
-    database,
-    stage,
-    archived_files: files,
-    done_at: doneAt === null ? null : formatTimestamp(doneAt),
-  };
 }
 
 function suppress(c: Context<AppEnv>, suppressed: boolean): Promise<Response> {

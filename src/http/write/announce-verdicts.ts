@@ -147,7 +147,7 @@ function namesOf(sent: unknown, parsed: ParsedEvent): { event: string | null; us
   return {
     event: textOf([event, event_name, type], MAX_EVENT_NAME_CHARACTERS),
     // By the id that the event would have had, so that the user's export and erasure find what is kept.
-    userId: textOf([user_id, idOf(userId), idOf(anonymousId)], MAX_USER_ID_CHARACTERS),
+    userId: textOf([user_id, userId, anonymousId].map(idOf), MAX_USER_ID_CHARACTERS),
   };
 }
 

@@ -14,7 +14,7 @@ const LINES = [
     suppressed: false,
   },
   { kind: "event", ...STORED_SAMPLE },
-  { kind: "end", events: 1, links: 0 },
+  { kind: "end", events: 1, links: 0, erasures: 0, rejections: 0 },
 ];
 
 export const exportOperation: Operation = {
@@ -25,8 +25,9 @@ export const exportOperation: Operation = {
   summary: "Everything that is kept of a user",
   description:
     "As one download of lines, each with its `kind`: the `user`, every `event` in the order of the timeline, a `link` for " +
-    "each other `id` that the events link the user to, and `end` with the counts. Without that last line the download is " +
-    "not whole.",
+    "each other `id` that the events link the user to, an `erasure` for each receipt, a `rejection` for each refused event " +
+    "that is kept with its user (KEEP_REJECTED_BODIES), and `end` with the counts. Without that last line the download is " +
+    "not whole. What the links name has an export of its own.",
   key: "read",
   parameters: [
     {

@@ -1,3 +1,4 @@
 import "./set-clock-back.ts";
 
-export { default, D1Writer, UserLog } from "../../../src/index.ts";
+export * from "../../../src/index.ts";
+export { default } from "../../../src/index.ts";

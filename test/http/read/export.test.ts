@@ -1,6 +1,7 @@
 import { exports } from "cloudflare:workers";
-import { describe, it } from "vitest";
-import { type Answer, anEvent, call, newUser, track } from "../../tracklog.ts";
+import { describe, it, vi } from "vitest";
+import { breakD1 } from "../../d1-faults.ts";
+import { type Answer, anEvent, call, newUser, requestWith, track } from "../../tracklog.ts";
 
 async function exported(user: string) {
   const response = await exports.default.fetch(`https://tracklog.test/users/${encodeURIComponent(user)}/export`);
@@ -33,7 +34,7 @@ describe("GET /users/{user_id}/export", () => {
       "visitor-0",
       "visitor-1",
     ]);
-    expect(lines.at(-1)).toEqual({ kind: "end", events: 800, links: 2 });
+    expect(lines.at(-1)).toEqual({ kind: "end", events: 800, links: 2, erasures: 0, rejections: 0 });
   });
 
   it("says that a user is suppressed of whom nothing else is kept", async ({ expect }) => {
@@ -44,6 +45,47 @@ describe("GET /users/{user_id}/export", () => {
       { kind: "user", suppressed: true },
       { kind: "end", events: 0 },
     ]);
+  });
+
+  it("has the receipts of erasures, also where nothing else is kept", async ({ expect }) => {
+    const user = newUser();
+    await track(anEvent({ user_id: user }));
+    await call("DELETE", `/users/${user}`);
+    const { lines } = await exported(user);
+    expect(lines).toMatchObject([
+      { kind: "user", properties: {}, first_seen: null },
+      { kind: "erasure", events: 1, database: "DB" },
+      { kind: "end", events: 0, erasures: 1, rejections: 0 },
+    ]);
+  });
+
+  it("has what was rejected and kept of the user, whichever way the id was sent, until an erasure", async ({
+    expect,
+  }) => {
+    const id = String(Math.floor(Math.random() * 1e15));
+    const post = (path: string, body: object) =>
+      requestWith({ KEEP_REJECTED_BODIES: "true" }, path, { method: "POST", body: JSON.stringify(body) });
+    await post("/track", anEvent({ user_id: id, properties: 1 }));
+    await post("/v1/batch", { batch: [{ type: "track", userId: Number(id), event: "" }] });
+    await post("/v1/track", { anonymousId: id, event: "" });
+    await post("/track", anEvent({ user_id: `${id}-other`, properties: 1 }));
+    const found = () => exported(id).then(({ lines }) => lines.filter(({ kind }) => kind === "rejection"));
+    await vi.waitFor(async () => expect(await found()).toHaveLength(3), { timeout: 10_000, interval: 100 });
+    expect(await found()).toMatchObject([
+      { path: "/v1/track", user_id: id, body: { anonymousId: id } },
+      { path: "/v1/batch", user_id: id, body: { batch: [{ userId: Number(id) }] } },
+      { path: "/track", user_id: id, body: { user_id: id, properties: 1 }, errors: [{ pointer: "/properties" }] },
+    ]);
+    await requestWith({ KEEP_REJECTED_BODIES: "true" }, `/users/${id}`, { method: "DELETE" });
+    expect((await exported(id)).response.status).toBe(404);
+  });
+
+  it("is 503 while D1 cannot tell what was rejected, rather than not whole", async ({ expect }) => {
+    const user = newUser();
+    await track(anEvent({ user_id: user }));
+    breakD1();
+    expect((await exported(user)).response.status).toBe(503);
+    vi.restoreAllMocks();
   });
 
   it("is 404 for a user of whom nothing is kept", async ({ expect }) => {

@@ -1,0 +1,14 @@
+import { formatTimestamp } from "../../event/timestamp.ts";
+import type { ErasureReceipt } from "../../user/erasure.ts";
+
+/** The receipt of an erasure as it is answered. */
+export function presentErasure({ events, erasedAt, database, stage, files, doneAt }: ErasureReceipt[number]) {
+  return {
+    erased_at: formatTimestamp(erasedAt),
+    events,
+    database,
+    stage,
+    archived_files: files,
+    done_at: doneAt === null ? null : formatTimestamp(doneAt),
+  };
+}
