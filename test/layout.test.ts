@@ -68,14 +68,9 @@ describe("src", () => {
   });
 
   it("exports nothing that nobody imports", ({ expect }) => {
-    const texts = Object.values({ ...SOURCES, ...TESTS });
-    const imported = new Set(texts.flatMap(importedNames));
-    const unused = Object.entries(SOURCES).flatMap(([file, source]) =>
-      exportedNames(source)
-        .filter((name) => !imported.has(name))
-        .map((name) => [file, name]),
-    );
-    expect(unused).toEqual([]);
+    const imported = new Set(Object.entries({ ...SOURCES, ...TESTS }).flatMap(importedFrom));
+    const exported = Object.entries(SOURCES).flatMap(exportedFrom);
+    expect(exported.filter((name) => !imported.has(name))).toEqual([]);
   });
 
   it("has files that can be read at a sitting, and so do the tests", ({ expect }) => {
@@ -92,9 +87,14 @@ function tooLong(files: Record<string, string>, lines: number): string[] {
 
 /** A file, and the files that it imports, as paths from the project's root. */
 function importsOf([file, source]: [string, string]): [string, string[]] {
-  const path = new URL(file, "file:///test/").pathname;
+  const path = pathOf(file);
   const paths = [...source.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+)"/g)].map(([, imported]) => imported!);
-  return [path, paths.map((imported) => new URL(imported, `file://${path}`).pathname)];
+  return [path, paths.map((imported) => pathOf(imported, path))];
+}
+
+/** The path from the project's root of what a file names. */
+function pathOf(file: string, from = "/test/"): string {
+  return new URL(file, `file://${from}`).pathname;
 }
 
 function mayImport(file: string, imported: string): boolean {
@@ -121,20 +121,25 @@ function reachableFrom(file: string): Set<string> {
   return reached;
 }
 
-function exportedNames(source: string): string[] {
+/** What a file exports, each with the file: two files may export the same name, and only one of them be imported. */
+function exportedFrom([file, source]: [string, string]): string[] {
   const declarations = source.matchAll(/^export (?:async )?(?:function|const|class|interface|type) (\w+)/gm);
-  return [...declarations].map(([, name]) => name!);
+  return [...declarations].map(([, name]) => `${name} of ${pathOf(file)}`);
 }
 
-function importedNames(source: string): string[] {
-  const lists = source.matchAll(/\{([^{}]*)\}\s*(?:from|= await import\()/g);
-  return [...lists].flatMap(([, list]) =>
-    list!.split(",").map(
-      (name) =>
-        name
-          .trim()
-          .replace(/^type /, "")
-          .split(" as ")[0]!,
-    ),
+/** What a file imports by name or hands on, each with the file that it comes from. */
+function importedFrom([file, source]: [string, string]): string[] {
+  const lists = source.matchAll(/\{([^{}]*)\}\s*(?:from|= await import\()\s*"(\.[^"]+)"/g);
+  return [...lists].flatMap(([, list, imported]) =>
+    list!
+      .split(",")
+      .map(
+        (name) =>
+          name
+            .trim()
+            .replace(/^type /, "")
+            .split(" as ")[0]!,
+      )
+      .map((name) => `${name} of ${pathOf(imported!, pathOf(file))}`),
   );
 }

@@ -38,20 +38,20 @@ export async function advanceJob(stores: Stores, job: Job): Promise<Job | null> 
 async function writeTarget(stores: Stores, plan: MovePlan | ReplacePlan): Promise<ArchivedObject | null> {
   const { target, day } = plan;
   const known = await stores.bucket.head(target);
-  if (known) return objectOf(known, day);
+  if (known) return manifestEntry(known, day);
   const rows = plan.kind === "move" ? await rowsToMove(stores, plan) : await rowsToKeep(stores, plan);
   if (rows.length === 0) return null;
   const put = await stores.bucket.put(target, parquetOf(rows), {
     onlyIf: { etagDoesNotMatch: "*" },
     customMetadata: { rows: String(rows.length) },
   });
-  if (put) return objectOf(put, day);
+  if (put) return manifestEntry(put, day);
   const first = await stores.bucket.head(target);
   if (!first) throw new Error("The archive's object was neither written nor there");
-  return objectOf(first, day);
+  return manifestEntry(first, day);
 }
 
-function objectOf({ key, size, etag, customMetadata }: R2Object, day: string): ArchivedObject {
+function manifestEntry({ key, size, etag, customMetadata }: R2Object, day: string): ArchivedObject {
   return { name: key, day, rows: Number(customMetadata?.["rows"]), bytes: size, etag };
 }
 

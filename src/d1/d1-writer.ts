@@ -16,7 +16,7 @@ import { type WriterCounts, WriterMetrics } from "./writer-metrics.ts";
 import { databaseOfWriter } from "./writer-name.ts";
 
 /** Rows of one user's log, encoded by `encodeEventRow`, at most a statement's worth. */
-export interface Shipment extends LogOwner {
+interface Insertion extends LogOwner {
   version: number;
   rows: string[];
 }
@@ -59,7 +59,7 @@ export class D1Writer extends DurableObject<Env> {
   });
 
   /** Appends rows. Never throws: an exception would leave the caller with a broken stub and lose what D1 said. */
-  async insert({ version, rows, ...owner }: Shipment): Promise<WriteOutcome> {
+  async insert({ version, rows, ...owner }: Insertion): Promise<WriteOutcome> {
     const outcome = await this.#answer(version, async () => (await this.#line.add(rows, owner)).refused);
     try {
       if (outcome.ok) this.#directory.served(owner.userId);

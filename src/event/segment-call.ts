@@ -20,7 +20,7 @@ export function freeFieldOf(call: SegmentCall): "traits" | "properties" {
 
 /** A call's free object together with the call's other arguments, still unchecked. */
 export function propertiesOf(call: SegmentCall, message: JsonObject): unknown {
-  const sent = objectOf(message[freeFieldOf(call)]);
+  const sent = emptyIfNothing(message[freeFieldOf(call)]);
   if (!isJsonObject(sent)) return sent;
   switch (call) {
     case "track":
@@ -38,7 +38,7 @@ export function propertiesOf(call: SegmentCall, message: JsonObject): unknown {
 }
 
 /** PHP encodes an empty array for an object, and others send null for none. */
-export function objectOf(value: unknown): unknown {
+export function emptyIfNothing(value: unknown): unknown {
   const isNothing = value === undefined || value === null || (Array.isArray(value) && value.length === 0);
   return isNothing ? {} : value;
 }

@@ -6,10 +6,10 @@ import { idGiver } from "./message-id.ts";
 import { depthFaultsOf, type ParsedEvent, profileOf, rejected, sized } from "./parse-event.ts";
 import {
   callOf,
+  emptyIfNothing,
   freeFieldOf,
   idOf,
   isMissing,
-  objectOf,
   propertiesOf,
   SEGMENT_CALLS,
   type SegmentCall,
@@ -111,7 +111,7 @@ function withSnakeCase(traits: JsonObject): JsonObject {
  * replaced.
  */
 function contextOf(message: JsonObject, envelope: JsonObject, kept: JsonObject): unknown {
-  const own = objectOf(message["context"]);
+  const own = emptyIfNothing(message["context"]);
   if (!isJsonObject(own)) return own;
   const shared = isJsonObject(envelope["context"]) ? { ...envelope["context"], ...own } : own;
   const added = Object.entries(kept).filter(([key, value]) => value !== undefined && !Object.hasOwn(shared, key));

@@ -24,7 +24,7 @@ export function verdictDetail(generation: number, changed: LogRow | null, before
 
 function changeOf(before: string, after: string): Record<string, unknown> {
   if (before === after) return {};
-  const [old, now] = [objectOf(before), objectOf(after)];
+  const [old, now] = [parseObject(before), parseObject(after)];
   const changes = Object.keys(now).flatMap((key) => {
     if (!Object.hasOwn(old, key)) return [[key, { after: now[key] }]];
     return isSameJson(old[key], now[key]) ? [] : [[key, { before: old[key], after: now[key] }]];
@@ -33,7 +33,7 @@ function changeOf(before: string, after: string): Record<string, unknown> {
   return Object.fromEntries(changes) as Record<string, unknown>;
 }
 
-function objectOf(text: string): JsonObject {
+function parseObject(text: string): JsonObject {
   const parsed: unknown = JSON.parse(text);
   return isJsonObject(parsed) ? parsed : {};
 }
