@@ -26,7 +26,14 @@ export default defineConfig(async () => ({
         test: {
           name: "worker",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/sdks/**", "test/docs/**", "test/pages/**", "test/client/**", "test/scripts/**"],
+          exclude: [
+            "test/sdks/**",
+            "test/docs/**",
+            "test/pages/**",
+            "test/client/**",
+            "test/scripts/**",
+            "test/bench/**",
+          ],
           setupFiles: ["test/apply-migrations.ts"],
           testTimeout,
         },
@@ -35,6 +42,7 @@ export default defineConfig(async () => ({
       { test: { name: "sdks", include: ["test/sdks/**/*.test.ts"], testTimeout } },
       { test: { name: "client", include: ["test/client/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 } },
       { test: { name: "scripts", include: ["test/scripts/**/*.test.ts"], testTimeout: 60_000 } },
+      { test: { name: "bench", include: ["test/bench/**/*.test.ts"], testTimeout: 60_000 } },
       { test: { name: "docs", include: ["test/{docs,pages}/**/*.test.ts"], testTimeout, hookTimeout: 60_000 } },
     ],
   },

@@ -1,20 +1,31 @@
-import { existsSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import * as esbuild from "esbuild";
 
 const root = dirname(import.meta.dirname);
 
-/** The module in which a request's events are recorded: all that tells the variants from Tracklog. */
-const RECORDER = join(root, "src/http/write/record-request.ts");
-
 /**
- * Bundles a Worker from its entry. Where `record-request.ts` lies beside the entry, it takes the place of
- * Tracklog's own, so that every variant is the same app, with the same reading, checking and answering.
+ * Bundles a Worker from its entry. Throws where a module that is to be replaced is not a part of it: such a variant
+ * would be Tracklog under another name.
  *
+ * @param entry from the repository's root
+ * @param replaced modules with those that take their places, both from the repository's root
  * @returns the Worker as one ES module
  */
-export async function buildWorker(entry: string): Promise<string> {
-  const recorder = join(dirname(join(root, entry)), "record-request.ts");
+export async function buildWorker(entry: string, replaced: Record<string, string> = {}): Promise<string> {
+  const replacements = new Map(Object.entries(replaced).map(([module, by]) => [join(root, module), join(root, by)]));
+  const found = new Set<string>();
+  const replace: esbuild.Plugin = {
+    name: "replace",
+    setup(build) {
+      build.onResolve({ filter: /^\..*\.ts$/ }, ({ path, resolveDir }) => {
+        const module = join(resolveDir, path);
+        const replacement = replacements.get(module);
+        if (replacement === undefined) return undefined;
+        found.add(module);
+        return { path: replacement };
+      });
+    },
+  };
   const { outputFiles } = await esbuild.build({
     entryPoints: [join(root, entry)],
     bundle: true,
@@ -24,19 +35,10 @@ export async function buildWorker(entry: string): Promise<string> {
     conditions: ["workerd", "worker", "browser"],
     external: ["cloudflare:*", "node:*"],
     loader: { ".sql": "text" },
-    plugins: existsSync(recorder) ? [replaceRecorder(recorder)] : [],
+    plugins: [replace],
     logLevel: "warning",
   });
+  const missing = [...replacements.keys()].filter((module) => !found.has(module));
+  if (missing.length > 0) throw new Error(`${entry} imports no ${missing.join(", ")}, which should be replaced`);
   return outputFiles[0]!.text;
-}
-
-function replaceRecorder(replacement: string): esbuild.Plugin {
-  return {
-    name: "replace-recorder",
-    setup(build) {
-      build.onResolve({ filter: new RegExp(`/${basename(RECORDER)}$`) }, ({ path, resolveDir }) =>
-        join(resolveDir, path) === RECORDER ? { path: replacement } : undefined,
-      );
-    },
-  };
 }

@@ -67,7 +67,7 @@ const CURRENT: Layout = {
 };
 
 /** @param prefilled how many events are there before */
-export async function measureD1Inserts(prefilled: number): Promise<D1Inserts> {
+export async function measureD1Inserts(prefilled: number, blocks = BLOCKS): Promise<D1Inserts> {
   const folder = await mkdtemp(join(tmpdir(), "tracklog-inserts-"));
   try {
     const first = await open(FIRST_RELEASE, join(folder, "first.sqlite"), prefilled);
@@ -76,7 +76,7 @@ export async function measureD1Inserts(prefilled: number): Promise<D1Inserts> {
     const firstUs: number[] = [];
     const currentUs: number[] = [];
     // The first block warms up.
-    for (let block = -1; block < BLOCKS; block++) {
+    for (let block = -1; block < blocks; block++) {
       const events = Array.from({ length: BLOCK_GROUPS * GROUP_EVENTS }, eventOf);
       const samples = [await first.insert(events), await current.insert(events)] as const;
       if (block < 0) continue;

@@ -65,3 +65,13 @@ export function newEvents(userOf: (index: number) => string): unknown[] {
 function visitor(index: number): string {
   return `visitor-${index % USERS}`;
 }
+
+/** New bodies at each call, of users in turn. */
+export function bodySource(): (load: LoadName, count: number) => string[] {
+  const next = new Map<LoadName, number>();
+  return (load, count) => {
+    const first = next.get(load) ?? 0;
+    next.set(load, first + count);
+    return Array.from({ length: count }, (_, index) => LOADS[load].body(first + index));
+  };
+}

@@ -7,10 +7,10 @@ import { usdPerMillionEvents, usdPerMonthOfMillionEvents } from "./list-price.ts
 import { LOAD_NAMES } from "./loads.ts";
 import type { Spread } from "./spread.ts";
 import type { Throughputs } from "./throughput.ts";
-import { VARIANT_NAMES } from "./variants.ts";
+import { VARIANT_NAMES, type VariantName } from "./variants.ts";
 
 export interface Measured {
-  throughputs: Throughputs;
+  throughputs: Throughputs<VariantName>;
   work: EventWorks;
   storage: StorageUse;
   history: History;

@@ -7,6 +7,7 @@ import { countFsyncs } from "./fsyncs.ts";
 import { measureHistory } from "./history.ts";
 import { jsonReport, textReport } from "./report.ts";
 import { measureThroughput } from "./throughput.ts";
+import { startVariants } from "./variants.ts";
 
 // `npm run bench`: measures Tracklog beside three other ways to take the same events, in one run on one machine.
 // `--quick` ends within 50 seconds, `--json` with one line for programs.
@@ -59,7 +60,9 @@ const [bundleGzipKb, { work, storage }, fsyncs] = await step("size, work and fsy
 const startUpMs = plan.startUpRuns > 0 ? await step("start-up", () => measureStartUp(plan.startUpRuns)) : null;
 const d1Inserts = await step("D1's inserts", () => measureD1Inserts(plan.prefilledRows));
 const history = await step("history", () => measureHistory(plan.historyBlocks));
-const throughputs = await step("throughput", () => measureThroughput({ ...plan, requests: inTime(plan.requests) }));
+const throughputs = await step("throughput", async () =>
+  measureThroughput(await startVariants(), { ...plan, requests: inTime(plan.requests) }),
+);
 const catchUp = plan.catchesUp ? await step("catch-up", measureCatchUp) : null;
 console.error(`all: ${((performance.now() - began) / 1000).toFixed(1)} s\n`);
 

@@ -1,145 +1,71 @@
-import { FIRST_EVENTS, type LoadName, LOAD_NAMES, LOADS, SECOND_EVENTS } from "./loads.ts";
-import { sendLoad } from "./send-load.ts";
-import { quantile, type Spread, spreadOf } from "./spread.ts";
-import { StoredEvents } from "./stored-events.ts";
-import { type VariantName, VARIANT_NAMES, VARIANTS } from "./variants.ts";
-import { startWorkerServer, type WorkerServer } from "./worker-server.ts";
+import { checkStored, type Contender, runLoad, type Sample } from "./contender.ts";
+import { bodySource, FIRST_EVENTS, type LoadName, LOAD_NAMES, SECOND_EVENTS } from "./loads.ts";
+import { type Spread, spreadOf } from "./spread.ts";
 
 export interface Throughput {
   eventsPerSecond: Spread;
   p50Ms: Spread;
   p99Ms: Spread;
-  /** Tracklog's events per second over this variant's, taken round by round. */
+  /** Tracklog's events per second over this contender's, taken round by round. */
   ratio: Spread;
 }
 
-export type Throughputs = Record<LoadName, Record<VariantName, Throughput>>;
+export type Throughputs<Name extends string> = Record<LoadName, Record<Name, Throughput>>;
 
-interface Sample {
-  eventsPerSecond: number;
-  p50Ms: number;
-  p99Ms: number;
-}
-
-type Samples = Record<LoadName, Record<VariantName, Sample[]>>;
-
-interface Contender {
-  server: WorkerServer;
-  /** Where events end in D1, what watches it. */
-  stored: StoredEvents | null;
-  /** Whether they get there after the answer, so that the time until they have counts. */
-  isLate: boolean;
-  /** How many different events were sent so far. */
-  sentEvents: number;
-}
+type Samples<Name extends string> = Record<LoadName, Record<Name, Sample[]>>;
 
 export interface ThroughputPlan {
   rounds: number;
-  /** How many requests of each load every variant gets in a round. */
+  /** How many users are brought into being before the rounds; all, unless it is said. */
+  users?: number;
+  /** How many requests of each load every contender gets in a round. */
   requests: Record<LoadName, number>;
   /** No round is begun that would probably not end by then, on the clock of `performance.now()`; but one always is. */
   deadline: number;
 }
 
-/** Measures all variants under all loads, in rounds: what the machine does besides falls on all of them alike. */
-export async function measureThroughput({ rounds, requests, deadline }: ThroughputPlan): Promise<Throughputs> {
-  const contenders = await startContenders();
+/**
+ * Measures all contenders under all loads, in rounds: what the machine does besides falls on all of them alike. Ends
+ * them.
+ */
+export async function measureThroughput<Name extends string>(
+  contenders: Record<Name | "tracklog", Contender>,
+  { rounds, users = FIRST_EVENTS.length, requests, deadline }: ThroughputPlan,
+): Promise<Throughputs<Name | "tracklog">> {
+  const names = Object.keys(contenders) as (Name | "tracklog")[];
   try {
     // Brings every user into being, which a deployment sees once in a user's life and a round must not see.
     for (const events of [FIRST_EVENTS, SECOND_EVENTS])
-      await Promise.all(VARIANT_NAMES.map((variant) => run(contenders[variant], "single", events)));
+      await Promise.all(names.map((name) => runLoad(contenders[name], "single", events.slice(0, users))));
     const bodiesOf = bodySource();
-    const samples = emptySamples();
+    const samples = emptySamples(names);
     const start = performance.now();
     for (let round = 0; round < rounds; round++) {
       const now = performance.now();
       if (round > 0 && now + (now - start) / round > deadline) break;
       for (const load of LOAD_NAMES) {
         const bodies = bodiesOf(load, requests[load]);
-        for (let turn = 0; turn < VARIANT_NAMES.length; turn++) {
+        for (let turn = 0; turn < names.length; turn++) {
           // Another one begins each round.
-          const variant = VARIANT_NAMES[(turn + round) % VARIANT_NAMES.length]!;
-          samples[load][variant].push(await run(contenders[variant], load, bodies));
+          const name = names[(turn + round) % names.length]!;
+          samples[load][name].push(await runLoad(contenders[name], load, bodies));
         }
       }
     }
-    Object.values(contenders).forEach(checkStored);
+    await Promise.all(names.map((name) => checkStored(contenders[name])));
     return summarize(samples);
   } finally {
-    await Promise.all(Object.values(contenders).map(stopContender));
+    await Promise.all(names.map((name) => contenders[name].stop()));
   }
 }
 
-type BodySource = (load: LoadName, count: number) => string[];
-
-/** New bodies at each call, of users in turn. */
-function bodySource(): BodySource {
-  const next = new Map<LoadName, number>();
-  return (load, count) => {
-    const first = next.get(load) ?? 0;
-    next.set(load, first + count);
-    return Array.from({ length: count }, (_, index) => LOADS[load].body(first + index));
-  };
+function emptySamples<Name extends string>(names: readonly Name[]): Samples<Name> {
+  const none = () => Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<Name, Sample[]>;
+  return Object.fromEntries(LOAD_NAMES.map((load) => [load, none()])) as Samples<Name>;
 }
 
-async function startContenders(): Promise<Record<VariantName, Contender>> {
-  const started = await Promise.all(
-    VARIANT_NAMES.map(async (variant): Promise<[VariantName, Contender]> => {
-      // A variant runs only a part of the time. Were its objects evicted meanwhile, each round would begin with cold
-      // ones, which users who are active all the time are not.
-      const server = await startWorkerServer({ ...VARIANTS[variant], mayEvict: false });
-      const endsInD1 = variant === "direct" || variant === "tracklog";
-      const stored = endsInD1 ? new StoredEvents(server.d1File) : null;
-      return [variant, { server, stored, isLate: variant === "tracklog", sentEvents: 0 }];
-    }),
-  );
-  return Object.fromEntries(started) as Record<VariantName, Contender>;
-}
-
-async function stopContender({ server, stored }: Contender): Promise<void> {
-  stored?.close();
-  await server.stop();
-}
-
-/** A variant that lost events would be a fast one. */
-function checkStored({ server, stored, sentEvents }: Contender): void {
-  const found = stored?.count() ?? sentEvents;
-  if (found !== sentEvents) throw new Error(`${server.url.href} stored ${found} of ${sentEvents} events in D1`);
-}
-
-/** Sends a load, and waits until D1 has it where that counts. */
-async function run(contender: Contender, load: LoadName, bodies: readonly string[]): Promise<Sample> {
-  const { server, stored, isLate } = contender;
-  const events = bodies.length * LOADS[load].eventsPerRequest;
-  const newEvents = load === "duplicates" ? 0 : events;
-  contender.sentEvents += newEvents;
-  const before = stored && isLate ? stored.position() : 0;
-  const { seconds, latencies } = await sendLoad(server.url, bodies);
-  const answered = performance.now();
-  if (stored && isLate) await stored.waitForMore(before, newEvents);
-  return {
-    eventsPerSecond: events / (seconds + (performance.now() - answered) / 1000),
-    p50Ms: quantile(latencies, 0.5),
-    p99Ms: quantile(latencies, 0.99),
-  };
-}
-
-function emptySamples(): Samples {
-  return Object.fromEntries(
-    LOAD_NAMES.map((load) => [load, Object.fromEntries(VARIANT_NAMES.map((variant) => [variant, []]))]),
-  ) as unknown as Samples;
-}
-
-function summarize(samples: Samples): Throughputs {
-  return Object.fromEntries(
-    LOAD_NAMES.map((load) => {
-      const summaries = VARIANT_NAMES.map((variant) => [
-        variant,
-        summarizeOne(samples[load][variant], samples[load].tracklog),
-      ]);
-      return [load, Object.fromEntries(summaries)];
-    }),
-  ) as Throughputs;
+function summarize<Name extends string>(samples: Samples<Name | "tracklog">): Throughputs<Name | "tracklog"> {
+  return mapValues(samples, (ofLoad) => mapValues(ofLoad, (own) => summarizeOne(own, ofLoad.tracklog)));
 }
 
 function summarizeOne(own: readonly Sample[], tracklog: readonly Sample[]): Throughput {
@@ -149,4 +75,8 @@ function summarizeOne(own: readonly Sample[], tracklog: readonly Sample[]): Thro
     p99Ms: spreadOf(own.map(({ p99Ms }) => p99Ms)),
     ratio: spreadOf(own.map(({ eventsPerSecond }, round) => tracklog[round]!.eventsPerSecond / eventsPerSecond)),
   };
+}
+
+function mapValues<Key extends string, From, To>(of: Record<Key, From>, map: (value: From) => To): Record<Key, To> {
+  return Object.fromEntries(Object.entries<From>(of).map(([key, value]) => [key, map(value)])) as Record<Key, To>;
 }

@@ -1,3 +1,4 @@
+import { type Contender, startContender } from "./contender.ts";
 import type { WorkerServerOptions } from "./worker-server.ts";
 
 /** What Tracklog is measured against. Each is the same app; what differs is how an event is recorded. */
@@ -5,28 +6,61 @@ export const VARIANT_NAMES = ["floor", "minimal", "direct", "tracklog"] as const
 
 export type VariantName = (typeof VARIANT_NAMES)[number];
 
-const TRACKLOG_MIGRATIONS = "src/d1/migrations";
+const TRACKLOG: WorkerServerOptions = { entry: "src/index.ts", migrations: "src/d1/migrations" };
+
+/** The module in which a request's events are recorded. */
+const RECORDER = "src/http/write/record-request.ts";
 
 export const VARIANTS: Record<VariantName, WorkerServerOptions> = {
-  floor: { entry: "bench/variants/floor/index.ts", migrations: TRACKLOG_MIGRATIONS },
+  floor: {
+    ...TRACKLOG,
+    entry: "bench/variants/floor/index.ts",
+    replaced: { [RECORDER]: "bench/variants/floor/record-request.ts" },
+  },
   minimal: {
+    ...TRACKLOG,
     entry: "bench/variants/minimal/index.ts",
-    migrations: TRACKLOG_MIGRATIONS,
+    replaced: { [RECORDER]: "bench/variants/minimal/record-request.ts" },
     durableObjects: { USER_TABLE: "UserTable" },
   },
-  direct: { entry: "bench/variants/direct/index.ts", migrations: "bench/variants/direct/migrations" },
-  tracklog: { entry: "src/index.ts", migrations: TRACKLOG_MIGRATIONS },
+  direct: {
+    ...TRACKLOG,
+    entry: "bench/variants/direct/index.ts",
+    replaced: { [RECORDER]: "bench/variants/direct/record-request.ts" },
+    ownMigrations: "bench/variants/direct/migrations",
+  },
+  tracklog: TRACKLOG,
+};
+
+/** Starts all variants, each in a workerd of its own. */
+export async function startVariants(): Promise<Record<VariantName, Contender>> {
+  const started = await Promise.all(
+    VARIANT_NAMES.map(async (name): Promise<[VariantName, Contender]> => {
+      const isLate = name === "tracklog";
+      return [name, await startContender(VARIANTS[name], { endsInD1: isLate || name === "direct", isLate })];
+    }),
+  );
+  return Object.fromEntries(started) as Record<VariantName, Contender>;
+}
+
+/** Tracklog without the live view: nothing is handed on to those who might watch. */
+export const UNANNOUNCED: WorkerServerOptions = {
+  ...TRACKLOG,
+  replaced: { "src/live/watch.ts": "bench/variants/unannounced/watch.ts" },
+};
+
+/** Tracklog that does not count what it has answered. */
+export const UNTALLIED: WorkerServerOptions = {
+  ...TRACKLOG,
+  replaced: { "src/stats/tally.ts": "bench/variants/untallied/tally.ts" },
 };
 
 /** Tracklog, with the runtime's own counters read after every statement. */
 export const METERED: WorkerServerOptions = {
+  ...TRACKLOG,
   entry: "bench/variants/metered/index.ts",
-  migrations: TRACKLOG_MIGRATIONS,
   durableObjects: { METER: "Meter" },
 };
 
 /** Tracklog, with a way to fill a user's log without sending each event. */
-export const SEEDABLE: WorkerServerOptions = {
-  entry: "bench/variants/seedable/index.ts",
-  migrations: TRACKLOG_MIGRATIONS,
-};
+export const SEEDABLE: WorkerServerOptions = { ...TRACKLOG, entry: "bench/variants/seedable/index.ts" };

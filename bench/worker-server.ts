@@ -20,10 +20,14 @@ export interface WorkerServer {
 export interface WorkerServerOptions {
   /** The Worker's entry, from the repository's root. */
   entry: string;
+  /** Modules with those that take their places, both from the repository's root. */
+  replaced?: Record<string, string>;
   /** Durable Objects that wrangler.toml does not know of, or that it binds to another class: binding to class. */
   durableObjects?: Record<string, string>;
   /** The folder of .sql files to make the tables of an empty D1 of, from the repository's root. */
   migrations: string;
+  /** A folder whose files take the place of those with the same name. */
+  ownMigrations?: string;
   /** Where the state is kept. Without it, state is in a folder of its own that is gone after `stop`. */
   state?: string;
   port?: number;
@@ -39,8 +43,10 @@ export interface WorkerServerOptions {
  */
 export async function startWorkerServer({
   entry,
+  replaced = {},
   durableObjects = {},
   migrations,
+  ownMigrations,
   state,
   port = 0,
   mayEvict = false,
@@ -60,7 +66,7 @@ export async function startWorkerServer({
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       ...options,
-      modules: [{ type: "ESModule", path: "worker.js", contents: await buildWorker(entry) }],
+      modules: [{ type: "ESModule", path: "worker.js", contents: await buildWorker(entry, replaced) }],
       bindings: { ...(options["bindings"] as object), ...VARS },
       durableObjects: objects,
       unsafeDirectSockets: [{ host: "127.0.0.1", port }],
@@ -78,7 +84,7 @@ export async function startWorkerServer({
   try {
     const url = await miniflare.unsafeGetDirectURL();
     // D1 may be beyond reach when a server is started again.
-    if (!(await findD1File(folder))) await migrate(await miniflare.getD1Database("DB"), migrations);
+    if (!(await findD1File(folder))) await migrate(await miniflare.getD1Database("DB"), migrations, ownMigrations);
     const d1File = await findD1File(folder);
     if (d1File === undefined) throw new Error(`There is no D1 database below ${folder}`);
     return { url, folder, d1File, stop };
@@ -90,9 +96,11 @@ export async function startWorkerServer({
 
 type Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
 
-async function migrate(database: Database, migrations: string): Promise<void> {
+async function migrate(database: Database, migrations: string, ownMigrations?: string): Promise<void> {
+  const own = ownMigrations === undefined ? [] : await readdir(ownMigrations);
   for (const file of (await readdir(migrations)).filter((name) => name.endsWith(".sql")).sort()) {
-    const statements = splitSql(await readFile(join(migrations, file), "utf8"));
+    const folder = ownMigrations !== undefined && own.includes(file) ? ownMigrations : migrations;
+    const statements = splitSql(await readFile(join(folder, file), "utf8"));
     await database.batch(statements.map((statement) => database.prepare(statement)));
   }
 }

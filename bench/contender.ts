@@ -1,0 +1,71 @@
+import { LOADS, type LoadName } from "./loads.ts";
+import { sendLoad } from "./send-load.ts";
+import { quantile } from "./spread.ts";
+import { StoredEvents } from "./stored-events.ts";
+import { startWorkerServer, type WorkerServerOptions } from "./worker-server.ts";
+
+/** One of those that get the same loads. */
+export interface Contender {
+  url: URL;
+  /** Where its events end, if they get there after the answer, so that the time until they have counts. */
+  copy: StoredEvents | null;
+  /** How many events it has stored; null where that cannot be asked. */
+  count: (() => Promise<number>) | null;
+  /** How many different events it was sent so far. */
+  sentEvents: number;
+  stop: () => Promise<void>;
+}
+
+export interface Sample {
+  eventsPerSecond: number;
+  p50Ms: number;
+  p99Ms: number;
+}
+
+/**
+ * Starts a variant. It runs only a part of the time: were its objects evicted meanwhile, each block would begin with
+ * cold ones, which users who are active all the time are not.
+ *
+ * @param endsInD1 whether D1 has its events in the end
+ * @param isLate whether they get there after the answer
+ */
+export async function startContender(
+  options: WorkerServerOptions,
+  { endsInD1, isLate }: { endsInD1: boolean; isLate: boolean },
+): Promise<Contender> {
+  const server = await startWorkerServer({ ...options, mayEvict: false });
+  const stored = endsInD1 ? new StoredEvents(server.d1File) : null;
+  return {
+    url: server.url,
+    copy: isLate ? stored : null,
+    count: stored && (() => Promise.resolve(stored.count())),
+    sentEvents: 0,
+    stop: async () => {
+      stored?.close();
+      await server.stop();
+    },
+  };
+}
+
+/** Sends a load, and waits until the copy has it where there is one. */
+export async function runLoad(contender: Contender, load: LoadName, bodies: readonly string[]): Promise<Sample> {
+  const { url, copy } = contender;
+  const events = bodies.length * LOADS[load].eventsPerRequest;
+  const newEvents = load === "duplicates" ? 0 : events;
+  contender.sentEvents += newEvents;
+  const before = copy?.position() ?? 0;
+  const { seconds, latencies } = await sendLoad(url, bodies);
+  const answered = performance.now();
+  await copy?.waitForMore(before, newEvents);
+  return {
+    eventsPerSecond: events / (seconds + (performance.now() - answered) / 1000),
+    p50Ms: quantile(latencies, 0.5),
+    p99Ms: quantile(latencies, 0.99),
+  };
+}
+
+/** Throws where events are missing: one that lost some would be a fast one. */
+export async function checkStored({ url, count, sentEvents }: Contender): Promise<void> {
+  const found = count ? await count() : sentEvents;
+  if (found !== sentEvents) throw new Error(`${url.href} stored ${found} of ${sentEvents} events`);
+}
