@@ -12,6 +12,7 @@ import type { MortalServer } from "./mortal-server.ts";
 
 const PAUSE_MS = 4_000;
 const MAX_TRIES = 5;
+const MANY_USERS = 400;
 const MAX_DELIVERY_MS = 30_000;
 
 /** Users who are erased after the copy was made, every other one of whom comes back. */
@@ -20,6 +21,13 @@ const DOOMED_EVENTS = 5;
 
 /** Deletes the database's files, and rebuilds it from the logs under load. */
 export async function loseDatabase(server: MortalServer, ledger: Ledger): Promise<void> {
+  // So that the rebuilding takes its time, and meets those who write.
+  for (let round = 0; round < 3; round++)
+    await send(
+      server.url,
+      newEvents(MANY_USERS, (i) => `one-of-many-${i}`),
+      ledger,
+    );
   await sleep(PAUSE_MS);
   const cursor = await feedCursor(server.url);
   await server.kill();

@@ -26,7 +26,7 @@ if (only !== undefined && only !== "rebuild") {
 const MAX_RUN_MS = 330_000;
 const CLIENTS = 8;
 const CLOCK_BACK_AFTER_KILL = 2;
-const KILLS = 6;
+const KILLS = only === "rebuild" ? 0 : 6;
 const LIFE_MS = 3_000;
 const LOCK_MS = 60_000;
 const MAX_CATCH_UP_MS = 90_000;
@@ -85,7 +85,7 @@ try {
 }
 
 async function haveFaults(ledger: Ledger): Promise<void> {
-  for (let kill = 1; only === undefined && kill <= KILLS; kill++) {
+  for (let kill = 1; kill <= KILLS; kill++) {
     await sleep(LIFE_MS * (0.5 + random()));
     // One of the kills falls into the time in which D1 is locked.
     const lock = kill === KILLS - 1 ? lockDatabase(server.d1File, LOCK_MS) : null;

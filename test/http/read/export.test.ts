@@ -10,6 +10,10 @@ async function exported(user: string) {
   return { response, lines: lines.map((line) => JSON.parse(line) as Answer) };
 }
 
+function post(path: string, body: object) {
+  return requestWith({ KEEP_REJECTED_BODIES: "true" }, path, { method: "POST", body: JSON.stringify(body) });
+}
+
 describe("GET /users/{user_id}/export", () => {
   it("has the profile, every event past a page, the linked ids, and an end line", async ({ expect }) => {
     const user = newUser();
@@ -63,8 +67,6 @@ describe("GET /users/{user_id}/export", () => {
     expect,
   }) => {
     const id = String(Math.floor(Math.random() * 1e15));
-    const post = (path: string, body: object) =>
-      requestWith({ KEEP_REJECTED_BODIES: "true" }, path, { method: "POST", body: JSON.stringify(body) });
     await post("/track", anEvent({ user_id: id, properties: 1 }));
     await post("/v1/batch", { batch: [{ type: "track", userId: Number(id), event: "" }] });
     await post("/v1/track", { anonymousId: id, event: "" });

@@ -1,0 +1,121 @@
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, it, vi } from "vitest";
+import { coldCutoff } from "../../src/archive/cold-cutoff.ts";
+import { enforceRetention } from "../../src/d1/enforce-retention.ts";
+import { DAY_MS } from "../../src/d1/hour.ts";
+import { rollUp } from "../../src/stats/roll-up.ts";
+import { rebuildDatabase } from "../../src/user/rebuild-database.ts";
+import { emptyCounters } from "../stats/counters-in-d1.ts";
+import { type Answer, anEvent, delivered, get, newUser, record, rowsOf, timelineOf, track } from "../tracklog.ts";
+
+const { ARCHIVE } = env as Env & { ARCHIVE?: R2Bucket };
+
+let user: string;
+beforeEach(async () => {
+  user = newUser();
+  await emptyCounters(env.DB);
+  Object.assign(env, { ARCHIVE: undefined, D1_DAYS: "7" });
+});
+afterEach(() => {
+  Object.assign(env, { ARCHIVE, D1_DAYS: "" });
+  vi.useRealTimers();
+});
+
+/** Lets the time pass, and the cron run as often as it takes. */
+async function pass(days: number): Promise<void> {
+  vi.useFakeTimers({ toFake: ["Date"], now: Math.floor((Date.now() + days * DAY_MS) / DAY_MS) * DAY_MS });
+  await rollUp(env, Date.now);
+  await enforceRetention(env, Date.now, coldCutoff(env, Date.now()));
+}
+
+const seqs = async () => (await rowsOf(user)).map(({ seq }) => seq as number);
+
+async function counted(): Promise<Answer[]> {
+  return (await env.DB.prepare("SELECT hour, event, events FROM hourly ORDER BY hour").all<Answer>()).results;
+}
+
+describe("D1_DAYS without an archive", () => {
+  it("lets rows leave D1 that the log keeps, counted, and ends cursors that had them ahead", async ({ expect }) => {
+    await record(user, { timestamp: Date.now() - 3_600_000 }, { timestamp: Date.now() + 20 * 3_600_000 });
+    await delivered(user);
+    const cursor = (await get("/events?limit=1")).body["next_cursor"] as string;
+    await pass(5);
+    expect(await seqs()).toEqual([1, 2]);
+    await pass(5);
+    await track(anEvent({ user_id: user, timestamp: Date.now() }));
+    await delivered(user);
+    await pass(1);
+    expect(await seqs()).toEqual([3]);
+    expect(await timelineOf(user)).toHaveLength(3);
+    expect((await counted()).reduce((sum, { events }) => sum + (events as number), 0)).toBe(3);
+    expect((await get(`/events?after=${cursor}`)).body).toMatchObject({ code: "cursor_gone", status: 410 });
+    expect((await get("/events")).body["events"]).toMatchObject([{ seq: 3 }]);
+  });
+
+  it("keeps what came late as long as what came in time, for the readers of the feed", async ({ expect }) => {
+    const cursor = (await get("/events")).body["next_cursor"] as string;
+    await record(user, { timestamp: Date.now() - 100 * DAY_MS });
+    await delivered(user);
+    await pass(6);
+    expect((await get(`/events?after=${cursor}`)).body["events"]).toMatchObject([{ seq: 1 }]);
+    await pass(3);
+    expect(await seqs()).toEqual([]);
+  });
+
+  it("waits for an hour that is still to be counted", async ({ expect }) => {
+    await record(user, { timestamp: Date.now() - 3_600_000 });
+    await delivered(user);
+    await env.DB.prepare("INSERT INTO stale_hours (hour) VALUES (?)")
+      .bind(Math.floor((Date.now() - 3_600_000) / 3_600_000) * 3_600_000)
+      .run();
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 20 * DAY_MS });
+    await enforceRetention(env, Date.now, coldCutoff(env, Date.now()));
+    expect(await seqs()).toEqual([1]);
+    await pass(0);
+    expect(await seqs()).toEqual([]);
+  });
+
+  it("is not undone by a rebuild, which leaves the counters of what has left as they are", async ({ expect }) => {
+    await record(user, { timestamp: Date.now() - 3_600_000 });
+    await delivered(user);
+    await pass(20);
+    await record(user, { timestamp: Date.now() - 3_600_000 }, { timestamp: Date.now() - 2 * DAY_MS });
+    await delivered(user);
+    const before = await counted();
+    await env.DB.prepare("DELETE FROM events").run();
+    const { rebuild } = await rebuildDatabase(env, "DB", { restart: true, clock: Date.now, until: Infinity });
+    expect(rebuild).toMatchObject({ stage: "done", events: 2 });
+    expect((await seqs()).sort()).toEqual([2, 3]);
+    // A late event of an hour that has left is added, and what had left is not forgotten.
+    await record(user, { timestamp: before[0]!["hour"] as number });
+    await delivered(user);
+    await pass(0);
+    expect((await counted())[0]).toEqual({ ...before[0]!, events: (before[0]!["events"] as number) + 1 });
+  });
+
+  it("begins with whole days, and is nothing with an archive or without the setting", ({ expect }) => {
+    const now = Date.UTC(2026, 5, 20, 12);
+    expect(coldCutoff(env, now)).toBe(Date.UTC(2026, 5, 13));
+    expect(coldCutoff({ ...env, D1_DAYS: "" }, now)).toBe(0);
+    expect(coldCutoff({ ...env, ARCHIVE } as unknown as Env, now)).toBe(0);
+  });
+});
+
+describe("a rebuild that was stopped half-way", () => {
+  it("begins anew where the database was lost or restored once more", async ({ expect }) => {
+    await record(user, { timestamp: Date.now() });
+    await delivered(user);
+    const rebuildUntil = (until: number, restart = false) =>
+      rebuildDatabase(env, "DB", { restart, clock: Date.now, until });
+    let asked = 0;
+    // Until all users are delivered, and not yet to its end.
+    const first = await rebuildDatabase(env, "DB", { restart: true, clock: () => asked++, until: 6 });
+    expect(first.rebuild.stage).not.toBe("done");
+    await env.DB.batch([
+      env.DB.prepare("DELETE FROM events"),
+      env.DB.prepare("UPDATE incarnation SET name = 'that of a copy'"),
+    ]);
+    expect((await rebuildUntil(Infinity)).rebuild).toMatchObject({ stage: "done" });
+    expect(await seqs()).toEqual([1]);
+  });
+});
