@@ -85,7 +85,7 @@ describe("D1_DAYS without an archive", () => {
     await env.DB.prepare("DELETE FROM events").run();
     const { rebuild } = await rebuildDatabase(env, "DB", { restart: true, clock: Date.now, until: Infinity });
     expect(rebuild).toMatchObject({ stage: "done", events: 2 });
-    expect((await seqs()).sort()).toEqual([2, 3]);
+    expect(new Set(await seqs())).toEqual(new Set([2, 3]));
     // A late event of an hour that has left is added, and what had left is not forgotten.
     await record(user, { timestamp: before[0]!["hour"] as number });
     await delivered(user);
@@ -105,8 +105,6 @@ describe("a rebuild that was stopped half-way", () => {
   it("begins anew where the database was lost or restored once more", async ({ expect }) => {
     await record(user, { timestamp: Date.now() });
     await delivered(user);
-    const rebuildUntil = (until: number, restart = false) =>
-      rebuildDatabase(env, "DB", { restart, clock: Date.now, until });
     let asked = 0;
     // Until all users are delivered, and not yet to its end.
     const first = await rebuildDatabase(env, "DB", { restart: true, clock: () => asked++, until: 6 });
@@ -115,7 +113,8 @@ describe("a rebuild that was stopped half-way", () => {
       env.DB.prepare("DELETE FROM events"),
       env.DB.prepare("UPDATE incarnation SET name = 'that of a copy'"),
     ]);
-    expect((await rebuildUntil(Infinity)).rebuild).toMatchObject({ stage: "done" });
+    const { rebuild } = await rebuildDatabase(env, "DB", { restart: false, clock: Date.now, until: Infinity });
+    expect(rebuild).toMatchObject({ stage: "done" });
     expect(await seqs()).toEqual([1]);
   });
 });

@@ -2,7 +2,7 @@ import { BATCH_PATHS, CALL_PATHS } from "../../http/write/segment.ts";
 import type { SegmentCall } from "../../event/segment-call.ts";
 import type { JsonSchema, Operation } from "../operation.ts";
 import { schemaRef } from "../schemas.ts";
-import { OF_BODIES, OF_WRITES, problemExample } from "../shared-problems.ts";
+import { expiredExample, OF_BODIES, OF_WRITES, problemExample } from "../shared-problems.ts";
 
 const MESSAGE = {
   type: "track",
@@ -54,6 +54,7 @@ const track: Operation = {
       { reason: "invalid_request", faults: NAME_MISSING },
       { body: NAMELESS },
     ),
+    expired: expiredExample(Date.UTC(2026, 0, 2, 3, 4, 5, 678), { body: MESSAGE }),
   },
   problems: [...OF_BODIES, ...OF_WRITES, "not_json", "user_rate_limited", "unavailable"],
 };

@@ -1,7 +1,7 @@
 import { MAX_REQUEST_EVENTS } from "../../limits.ts";
 import type { Operation } from "../operation.ts";
 import { listOf, schemaRef } from "../schemas.ts";
-import { OF_BODIES, OF_WRITES, problemExample } from "../shared-problems.ts";
+import { expiredExample, OF_BODIES, OF_WRITES, problemExample } from "../shared-problems.ts";
 
 /** The documentation's own, byte for byte but for the white space. */
 const SAMPLE = {
@@ -24,14 +24,6 @@ const FAULTS = [
   { pointer: "/timestamp", detail: "is an impossible date: 2026-2 has no day 30" },
 ];
 
-const EXPIRED = {
-  pointer: "/timestamp",
-  detail:
-    "is before 2026-05-02T12:00:00.000Z: older events are not kept here (RETENTION_DAYS), and sending it again changes nothing",
-  limit: Date.UTC(2026, 4, 2, 12),
-  actual: Date.UTC(2020, 10, 23, 22, 28, 55, 111),
-};
-
 const verdict = (status: string, revision: number) => ({
   success: true,
   status,
@@ -53,7 +45,8 @@ export const trackOperation: Operation = {
   description:
     `One event, an array of up to ${MAX_REQUEST_EVENTS}, \`{"batch": […]}\`, or newline-delimited JSON. Answered when the events are safe. ` +
     "An event is the same as another where user, timestamp, name and `message_id` are the same: sent again it is a " +
-    "`duplicate`, and with other properties or context `updated`, by top-level key. One bad event costs no other its place.",
+    "`duplicate`, and with other properties or context `updated`, by top-level key. One bad event costs no other its place. " +
+    "What happened longer ago than RETENTION_DAYS is refused with the code `expired`, and is not to be sent again.",
   key: "write",
   body: {
     "application/json": {
@@ -159,11 +152,7 @@ export const trackOperation: Operation = {
     refused: {
       ...problemExample("A bad event", { reason: "invalid_request", faults: FAULTS }, { body: BAD }),
     },
-    expired: problemExample(
-      "An event that is older than RETENTION_DAYS",
-      { reason: "expired", faults: [EXPIRED] },
-      { body: SAMPLE },
-    ),
+    expired: expiredExample(Date.UTC(2020, 10, 23, 22, 28, 55, 111), { body: SAMPLE }),
     all_refused: problemExample(
       "An array without a good event",
       { reason: "invalid_request", faults: FAULTS.map((fault) => ({ ...fault, pointer: `/0${fault.pointer}` })) },

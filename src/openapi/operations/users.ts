@@ -65,7 +65,7 @@ const timeline: Operation = {
   summary: "A user's timeline",
   description:
     "Ordered by (timestamp, seq), out of the user's own log: what was answered is there. Go on with `next_cursor` until " +
-    "it is null; a page filtered by `event` may be short, even empty, before that.",
+    "it is null; a page filtered by `event` may be short, even empty, before that. What is older than RETENTION_DAYS is not shown.",
   parameters: [
     ID,
     ...queryParameters(timelineQuery, {
