@@ -33,6 +33,7 @@ export default defineConfig(async () => ({
             "test/client/**",
             "test/scripts/**",
             "test/bench/**",
+            "test/archive-proof/**",
           ],
           setupFiles: ["test/apply-migrations.ts"],
           testTimeout,
@@ -43,6 +44,10 @@ export default defineConfig(async () => ({
       { test: { name: "client", include: ["test/client/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 } },
       { test: { name: "scripts", include: ["test/scripts/**/*.test.ts"], testTimeout: 60_000 } },
       { test: { name: "bench", include: ["test/bench/**/*.test.ts"], testTimeout: 60_000 } },
+      // The quick ones of `npm run test:archive`.
+      {
+        test: { name: "archive", include: ["test/archive-proof/*.test.ts"], testTimeout: 120_000, hookTimeout: 60_000 },
+      },
       { test: { name: "docs", include: ["test/{docs,pages}/**/*.test.ts"], testTimeout, hookTimeout: 60_000 } },
     ],
   },

@@ -14,8 +14,15 @@ export interface WorkerServer {
   folder: string;
   /** The SQLite file behind the binding DB. */
   d1File: string;
+  /** A D1 database by its binding. */
+  database: (binding: string) => Promise<Database>;
+  /** The bucket behind the binding ARCHIVE. */
+  archive: () => Promise<Bucket>;
   stop: () => Promise<void>;
 }
+
+type Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
+type Bucket = Awaited<ReturnType<Miniflare["getR2Bucket"]>>;
 
 export interface WorkerServerOptions {
   /** The Worker's entry, from the repository's root. */
@@ -35,6 +42,12 @@ export interface WorkerServerOptions {
   mayEvict?: boolean;
   /** Whether nobody wants to read what the Worker logs. */
   isSilent?: boolean;
+  /** Variables in another value than that of wrangler.toml. */
+  vars?: Record<string, string>;
+  /** Whether the bucket ARCHIVE is bound. */
+  hasArchive?: boolean;
+  /** Databases besides DB, by their bindings. */
+  moreDatabases?: readonly string[];
 }
 
 /**
@@ -51,6 +64,9 @@ export async function startWorkerServer({
   port = 0,
   mayEvict = false,
   isSilent = false,
+  vars = {},
+  hasArchive = false,
+  moreDatabases = [],
 }: WorkerServerOptions): Promise<WorkerServer> {
   process.env["WRANGLER_LOG"] ??= "warn";
   // Cloudflare counts a key's rate in memory and keeps assets apart; the local stand-ins, a database and one more Worker
@@ -67,7 +83,11 @@ export async function startWorkerServer({
     convertV4MiniflareOptions({
       ...options,
       modules: [{ type: "ESModule", path: "worker.js", contents: await buildWorker(entry, replaced) }],
-      bindings: { ...(options["bindings"] as object), ...VARS },
+      bindings: { ...(options["bindings"] as object), ...VARS, ...vars },
+      ...(hasArchive && { r2Buckets: { ARCHIVE: "archive" } }),
+      ...(moreDatabases.length > 0 && {
+        d1Databases: { DB: "tracklog", ...Object.fromEntries(moreDatabases.map((binding) => [binding, binding])) },
+      }),
       durableObjects: objects,
       unsafeDirectSockets: [{ host: "127.0.0.1", port }],
       resourcePersistencePath: folder,
@@ -84,17 +104,24 @@ export async function startWorkerServer({
   try {
     const url = await miniflare.unsafeGetDirectURL();
     // D1 may be beyond reach when a server is started again.
-    if (!(await findD1File(folder))) await migrate(await miniflare.getD1Database("DB"), migrations, ownMigrations);
+    if (!(await findD1File(folder)))
+      for (const binding of ["DB", ...moreDatabases])
+        await migrate(await miniflare.getD1Database(binding), migrations, ownMigrations);
     const d1File = await findD1File(folder);
     if (d1File === undefined) throw new Error(`There is no D1 database below ${folder}`);
-    return { url, folder, d1File, stop };
+    return {
+      url,
+      folder,
+      d1File,
+      database: (binding) => miniflare.getD1Database(binding),
+      archive: () => miniflare.getR2Bucket("ARCHIVE"),
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
   }
 }
-
-type Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
 
 async function migrate(database: Database, migrations: string, ownMigrations?: string): Promise<void> {
   const own = ownMigrations === undefined ? [] : await readdir(ownMigrations);

@@ -217,6 +217,9 @@ export const MAX_CALLED_UPON_USERS = 100;
 export const REBUILD_PAGE_USERS = 50;
 export const REBUILD_SLICE_MS = 5_000;
 
+/** The share of a database's size that a rebuild sends before archived rows leave again. The archive may hold far more. */
+export const REBUILD_CLEARING_SHARE = 0.1;
+
 /** How long an erasure's receipt can be asked for after everything has forgotten. */
 export const ERASURE_RECEIPT_MS = 30 * 24 * 60 * 60 * 1000;
 
@@ -256,19 +259,40 @@ export const ARCHIVE_PAGE_BYTES = 4_000_000;
 /** Rows that lie together in a file. A reader who wants one user reads one or two of these groups. */
 export const ARCHIVE_ROW_GROUP_ROWS = 5_000;
 
-/** How long one run of the archiver goes on before it lets others have their turn; the alarm goes on. */
-export const ARCHIVE_RUN_MS = 20_000;
+/** Rows that one statement of the archive looks through for those that are old enough. */
+export const ARCHIVE_SCAN_ROWS = 50_000;
 
-/** How long a row stays in D1 after it was written, however old its event is, so that readers of the feed find it. */
+/** Rows that are counted to tell how far the archive is behind. */
+export const MAX_COUNTED_WAITING_ROWS = 100_000;
+
+/**
+ * How long one run of the archiver goes on before it lets others have their turn, and how many files it handles; the
+ * alarm goes on. A file takes some 25 calls of R2 and D1, and an invocation may make 1,000
+ * (developers.cloudflare.com/workers/platform/limits).
+ */
+export const ARCHIVE_RUN_MS = 20_000;
+export const MAX_ARCHIVE_RUN_FILES = 30;
+
+/** How long the archive waits for R2, which it then asks again later. */
+export const ARCHIVE_CALL_TIMEOUT_MS = 30_000;
+
+/** How long a write to R2 that was not answered may still take effect. What comes of it then is removed. */
+export const MAX_LATE_WRITE_MS = 60 * 60 * 1000;
+
+/** The least time for which a row stays in D1 where that fills up, so that readers of the feed find it. */
 export const MIN_HOT_DAYS = 1;
 
-/** The share of a database's size from which on the archive takes days earlier than `D1_DAYS` says. */
+/**
+ * The shares of a database's size from which on the archive takes rows earlier than `D1_DAYS` says: after half of it, and
+ * after MIN_HOT_DAYS, as when years of events are imported.
+ */
 export const EARLY_ARCHIVE_SHARE = 0.7;
+export const URGENT_ARCHIVE_SHARE = 0.85;
 
 /** What one D1 database may hold (developers.cloudflare.com/d1/platform/limits). */
 export const MAX_DATABASE_BYTES = 10_000_000_000;
 
-/** Objects in one answer of R2's list (developers.cloudflare.com/r2/api/workers/workers-api-reference). */
+/** Objects in one answer of R2's list, and in one delete (developers.cloudflare.com/r2/api/workers/workers-api-reference). */
 export const MAX_LISTED_OBJECTS = 1_000;
 
 /** Keys of the feed that one step of the roll-up looks at, and a reader of the counters who is ahead of it. */

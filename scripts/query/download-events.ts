@@ -29,11 +29,12 @@ export async function downloadEvents(url: string, key: string | undefined, folde
     });
     return response;
   };
-  // D1 first: what leaves it for the archive meanwhile is then in both, and counts once.
+  // D1 first: what leaves it for the archive meanwhile is then in both, and counts once. Not by the feed, which may have
+  // forgotten what is about to leave.
   const hot = join(folder, "hot.ndjson");
   const erased = join(folder, "erased.ndjson");
-  await downloadFeed(
-    async (cursor) => answered(await ask(`/events?after=${cursor}`, { Accept: "application/x-ndjson" })),
+  await downloadHot(
+    async (cursor) => answered(await ask(`/events?order=time&after=${cursor}`, { Accept: "application/x-ndjson" })),
     {
       hot,
       erased,
@@ -62,8 +63,8 @@ async function answered(response: Response): Promise<Response> {
   return fail(detail ?? `The answer was ${response.status}`);
 }
 
-/** Follows the feed to its end: a stream that ends early says in its last line where to go on. */
-async function downloadFeed(
+/** Reads all that D1 has. A stream that ends early says in its last line where to go on. */
+async function downloadHot(
   ask: (cursor: string) => Promise<Response>,
   files: Pick<EventFiles, "hot" | "erased">,
 ): Promise<void> {

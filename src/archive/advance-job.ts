@@ -1,12 +1,15 @@
 import { EVENT_ROW_COLUMNS, type EventRow, type RowKey } from "../d1/event-row.ts";
-import { fileOf } from "./bucket.ts";
-import { erasedLogs, keyOfRow, readHotRows, removeHotRows, textOfLog } from "./hot-rows.ts";
+import { keyOfRow } from "../d1/read-rows.ts";
+import { byteLength } from "../event/json.ts";
+import { logFailure } from "../log-failure.ts";
+import type { Bucket } from "./bucket.ts";
+import { erasedLogs, readHotRows, removeHotRows, removeOldFeed, textOfLog } from "./hot-rows.ts";
 import type { Job, MovePlan, ReplacePlan } from "./job.ts";
-import { type ArchivedObject, changeManifest } from "./manifest.ts";
+import { type ArchivedObject, archivedObject, changeManifest } from "./manifest.ts";
 import { parquetOf, readParquet } from "./parquet-file.ts";
 
 export interface Stores {
-  bucket: R2Bucket;
+  bucket: Bucket;
   database: D1Database;
   /** The database's binding. */
   name: string;
@@ -15,21 +18,24 @@ export interface Stores {
 /**
  * Does a job's next step, and returns the job as it is then; null where it is done. Every step can be repeated. Rejects
  * with what R2 or D1 throws; the job is then tried again from the same state.
+ *
+ * @param manifestVersion the one that was seen last
  */
-export async function advanceJob(stores: Stores, job: Job): Promise<Job | null> {
+export async function advanceJob(stores: Stores, job: Job, manifestVersion: number): Promise<Job | null> {
   const { plan, object } = job;
   switch (job.state) {
     case "planned":
       return { ...job, state: "written", object: plan.kind === "remove" ? null : await writeTarget(stores, plan) };
-    case "written":
-      await changeManifest(stores.bucket, stores.name, {
+    case "written": {
+      const { version } = await changeManifest(stores.bucket, stores.name, manifestVersion, {
         add: object ? [object] : [],
         remove: plan.kind === "move" ? [] : plan.sources,
       });
-      return { ...job, state: "listed" };
+      return { ...job, state: "listed", manifestVersion: version };
+    }
     case "listed":
-      if (plan.kind !== "move") await stores.bucket.delete(plan.sources);
-      else if (object) await removeHotRows(stores.database, await readKeys(stores, object));
+      if (plan.kind !== "move") await stores.bucket.remove(plan.sources);
+      else if (object) await leaveD1(stores, plan, object);
       return null;
   }
 }
@@ -38,31 +44,27 @@ export async function advanceJob(stores: Stores, job: Job): Promise<Job | null> 
 async function writeTarget(stores: Stores, plan: MovePlan | ReplacePlan): Promise<ArchivedObject | null> {
   const { target, day } = plan;
   const known = await stores.bucket.head(target);
-  if (known) return manifestEntry(known, day);
+  if (known) return archivedObject(known, day);
   const rows = plan.kind === "move" ? await rowsToMove(stores, plan) : await rowsToKeep(stores, plan);
   if (rows.length === 0) return null;
+  const textBytes = rows.reduce((sum, row) => sum + byteLength(row.properties) + byteLength(row.context), 0);
   const put = await stores.bucket.put(target, parquetOf(rows), {
     onlyIf: { etagDoesNotMatch: "*" },
-    customMetadata: { rows: String(rows.length) },
+    customMetadata: { rows: String(rows.length), text_bytes: String(textBytes) },
   });
-  if (put) return manifestEntry(put, day);
+  if (put) return archivedObject(put, day);
   const first = await stores.bucket.head(target);
   if (!first) throw new Error("The archive's object was neither written nor there");
-  return manifestEntry(first, day);
-}
-
-function manifestEntry({ key, size, etag, customMetadata }: R2Object, day: string): ArchivedObject {
-  return { name: key, day, rows: Number(customMetadata?.["rows"]), bytes: size, etag };
+  return archivedObject(first, day);
 }
 
 async function rowsToMove({ database }: Stores, { from, to, writtenBefore }: MovePlan): Promise<EventRow[]> {
   const rows: EventRow[] = [];
   for (let after: RowKey = from; ;) {
-    const page = await readHotRows(database, after, to[0] + 1, { writtenBefore });
-    const within = page.filter((row) => compareKeys(keyOfRow(row), to) <= 0);
-    rows.push(...within);
+    const page = await readHotRows(database, after, to, writtenBefore);
     const last = page.at(-1);
-    if (!last || within.length < page.length) break;
+    if (!last) break;
+    rows.push(...page);
     after = keyOfRow(last);
   }
   const erased = await erasedLogs(database, logsOf(rows));
@@ -75,9 +77,12 @@ async function rowsToKeep({ bucket }: Stores, { sources, drop }: ReplacePlan): P
   const latest = new Map<string, EventRow>();
   for (const source of sources) {
     const head = await bucket.head(source);
-    // A source that is gone was replaced by a try before this one, which then has written the target.
-    if (!head) throw new Error(`The archive's object ${source} is gone`);
-    for (const row of await readParquet(fileOf(bucket, source, head.size), { columns: EVENT_ROW_COLUMNS })) {
+    // Nothing brings it back. To wait for it would keep everything else waiting; the users' logs have what was in it.
+    if (!head) {
+      logFailure("archive_file_missing", "A file that the manifest lists is gone from R2", { file: source });
+      continue;
+    }
+    for (const row of await readParquet(bucket.file(source, head.size), { columns: EVENT_ROW_COLUMNS })) {
       if (dropped.has(textOfLog(row))) continue;
       const key = `${textOfLog(row)} ${row.seq}`;
       if ((latest.get(key)?.revision ?? 0) < row.revision) latest.set(key, row);
@@ -86,21 +91,20 @@ async function rowsToKeep({ bucket }: Stores, { sources, drop }: ReplacePlan): P
   return [...latest.values()];
 }
 
-/** What a file holds decides what leaves D1, whatever D1 has become meanwhile. */
-function readKeys({ bucket }: Stores, { name, bytes }: ArchivedObject) {
-  return readParquet(fileOf(bucket, name, bytes), {
-    columns: ["timestamp", "generation", "seq", "user_id", "revision"],
-  });
+/**
+ * Takes out of D1 what a file holds, whatever D1 has become meanwhile. The feed forgets what is as old first: a reader
+ * who is that far behind is told so, instead of passing over events that are not there any more.
+ */
+async function leaveD1({ bucket, database }: Stores, plan: MovePlan, { name, bytes }: ArchivedObject): Promise<void> {
+  await removeOldFeed(database, plan.writtenBefore);
+  await removeHotRows(database, await readKeys(bucket, { name, bytes }));
+}
+
+/** What of the rows of a file identifies them in D1. */
+export function readKeys(bucket: Bucket, { name, bytes }: Pick<ArchivedObject, "name" | "bytes">) {
+  return readParquet(bucket.file(name, bytes), { columns: ["timestamp", "generation", "seq", "user_id", "revision"] });
 }
 
 function logsOf(rows: readonly EventRow[]): Pick<EventRow, "generation" | "user_id">[] {
   return [...new Map(rows.map((row) => [textOfLog(row), row])).values()];
-}
-
-function compareKeys(a: RowKey, b: RowKey): number {
-  for (let i = 0; i < 3; i++) {
-    const difference = (a[i] as number) - (b[i] as number);
-    if (difference !== 0) return difference;
-  }
-  return a[3] < b[3] ? -1 : a[3] > b[3] ? 1 : 0;
 }

@@ -1,8 +1,14 @@
 import { DAY_MS } from "../d1/hour.ts";
 import { copyCutoff } from "../d1/retention.ts";
 import { settingsOf } from "../settings.ts";
-import { EARLY_ARCHIVE_SHARE, MAX_DATABASE_BYTES, MIN_HOT_DAYS } from "../limits.ts";
-import type { Horizon } from "./hot-rows.ts";
+import {
+  EARLY_ARCHIVE_SHARE,
+  MAX_DATABASE_BYTES,
+  MAX_FUTURE_MS,
+  MIN_HOT_DAYS,
+  URGENT_ARCHIVE_SHARE,
+} from "../limits.ts";
+import { databaseBytes, type Horizon } from "./hot-rows.ts";
 
 /**
  * Days before this one, as YYYY-MM-DD, are no longer kept at all; empty where all are.
@@ -15,17 +21,23 @@ export function expiredBefore(env: Env, now: number): string {
 }
 
 /**
- * What may leave D1 now: whole days that are older than `D1_DAYS`, or than half of it where the database fills up.
- * Null where `D1_DAYS` is not set. Rejects with what D1 throws.
+ * What may leave D1 now: rows that were written more than `D1_DAYS` ago, sooner where the database fills up. The feed
+ * ends at the same time, so that it tells of everything that D1 has. Null where `D1_DAYS` is not set. Rejects with what
+ * D1 throws.
  *
  * @param now epoch milliseconds
  */
 export async function horizonOf(env: Env, database: D1Database, now: number): Promise<Horizon | null> {
-  const { d1Days: days } = settingsOf(env);
-  if (days === null) return null;
-  const { meta } = await database.prepare("SELECT 1").run();
-  const isFilling = meta.size_after > EARLY_ARCHIVE_SHARE * MAX_DATABASE_BYTES;
-  const kept = Math.max(MIN_HOT_DAYS, isFilling ? days / 2 : days);
+  const { d1Days } = settingsOf(env);
+  if (d1Days === null) return null;
+  const kept = keptDays(d1Days, (await databaseBytes(database)) / MAX_DATABASE_BYTES);
   const cutoff = Math.floor((now - kept * DAY_MS) / DAY_MS) * DAY_MS;
-  return { cutoff, writtenBefore: now - MIN_HOT_DAYS * DAY_MS };
+  // An event may be dated ahead. Whatever was written before this has happened before the cutoff.
+  return { cutoff, writtenBefore: cutoff - MAX_FUTURE_MS };
+}
+
+/** For how many days D1 keeps what it was sent, by the share of its size that is taken. */
+export function keptDays(d1Days: number, share: number): number {
+  if (share > URGENT_ARCHIVE_SHARE) return MIN_HOT_DAYS;
+  return Math.max(MIN_HOT_DAYS, share > EARLY_ARCHIVE_SHARE ? d1Days / 2 : d1Days);
 }

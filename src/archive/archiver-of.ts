@@ -3,7 +3,7 @@ import type { RemoteObject } from "../remote-object.ts";
 import type { Archiver } from "./archiver.ts";
 
 /** An archiver, called over RPC. */
-type RemoteArchiver = RemoteObject<Archiver, "run" | "erase" | "removeArchivedFromD1" | "rebuildManifest">;
+type RemoteArchiver = RemoteObject<Archiver, "run" | "erase" | "removeArchivedFromD1" | "status">;
 
 /** The archiver of a database, by the database's binding. */
 export function archiverOf(env: Env, database: string): RemoteArchiver {

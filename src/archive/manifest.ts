@@ -1,12 +1,6 @@
-import { MAX_LISTED_OBJECTS } from "../limits.ts";
-import {
-  databaseOfObject,
-  dayOfObject,
-  manifestName,
-  objectPrefix,
-  revisionOfObject,
-  seriesOfObject,
-} from "./object-name.ts";
+import { logFailure } from "../log-failure.ts";
+import type { Bucket } from "./bucket.ts";
+import { manifestName, objectPrefix, parseObjectName } from "./object-name.ts";
 
 /** One Parquet file of the archive. */
 export interface ArchivedObject {
@@ -15,6 +9,8 @@ export interface ArchivedObject {
   day: string;
   rows: number;
   bytes: number;
+  /** How large its properties and contexts are as text, which is what a reader of all of it holds in memory. */
+  text_bytes: number;
   etag: string;
 }
 
@@ -32,63 +28,90 @@ interface StoredManifest {
   etag: string | undefined;
 }
 
-/** Reads a database's manifest; an empty one where there is none yet. Rejects where R2 fails. */
-export async function readManifest(bucket: R2Bucket, database: string): Promise<StoredManifest> {
-  const object = await bucket.get(manifestName(database));
+/** Reads a database's manifest; an empty one of version 0 where there is none. Rejects where R2 fails. */
+export async function readManifest(bucket: Bucket, database: string): Promise<StoredManifest> {
+  const object = await bucket.read(manifestName(database));
   if (!object) return { manifest: { version: 0, database, objects: [] }, etag: undefined };
-  return { manifest: await object.json<Manifest>(), etag: object.etag };
+  return { manifest: parsed(object.text) ?? { version: 0, database, objects: [] }, etag: object.etag };
 }
 
 /**
- * Replaces some of a manifest's objects by others, in one step. Repeating it changes nothing. Rejects where R2 fails, or
- * where somebody else has changed the manifest meanwhile.
+ * Replaces some of a manifest's objects by others, in one step. Repeating it changes nothing. Rejects where R2 fails,
+ * where somebody else has changed the manifest meanwhile, and where it is not the one that was there before.
+ *
+ * @param known the version that was seen last
+ * @returns the manifest as it is then
  */
 export async function changeManifest(
-  bucket: R2Bucket,
+  bucket: Bucket,
   database: string,
+  known: number,
   { add, remove }: { add: readonly ArchivedObject[]; remove: readonly string[] },
-): Promise<void> {
+): Promise<Manifest> {
   const { manifest, etag } = await readManifest(bucket, database);
+  if (manifest.version < known) throw new Error("The archive's manifest is gone; the next run makes it anew");
   const gone = new Set([...remove, ...add.map(({ name }) => name)]);
   const kept = manifest.objects.filter(({ name }) => !gone.has(name));
-  const objects = [...kept, ...add].sort((a, b) => (a.name < b.name ? -1 : 1));
-  if (JSON.stringify(objects) === JSON.stringify(manifest.objects)) return;
-  await putManifest(bucket, { manifest: { version: manifest.version + 1, database, objects }, etag });
+  const objects = [...kept, ...add].sort(byName);
+  if (JSON.stringify(objects) === JSON.stringify(manifest.objects)) return manifest;
+  return putManifest(bucket, { manifest: { version: manifest.version + 1, database, objects }, etag });
 }
 
-/** Makes a lost manifest anew from the objects that there are. Of a file that was rewritten, the latest one counts. */
-export async function rebuildManifest(bucket: R2Bucket, database: string): Promise<Manifest> {
-  const latest = new Map<string, ArchivedObject>();
-  for (let cursor: string | undefined; ;) {
-    const options = { prefix: objectPrefix, limit: MAX_LISTED_OBJECTS, include: ["customMetadata" as const] };
-    const listed: R2Objects = await bucket.list(cursor === undefined ? options : { ...options, cursor });
-    for (const { key, size, etag, customMetadata } of listed.objects) {
-      if (databaseOfObject(key) !== database) continue;
-      const series = seriesOfObject(key);
-      const known = latest.get(series);
-      if (known && revisionOfObject(known.name) > revisionOfObject(key)) continue;
-      latest.set(series, {
-        name: key,
-        day: dayOfObject(key),
-        rows: Number(customMetadata?.["rows"]),
-        bytes: size,
-        etag,
-      });
+/**
+ * Makes a lost manifest anew from the objects that there are. Of a file that was rewritten, the latest revision counts;
+ * the others are removed. Rejects where R2 fails.
+ *
+ * @param version of the lost one, at least: the new one's is greater
+ */
+export async function rebuildManifest(bucket: Bucket, database: string, version: number): Promise<Manifest> {
+  const latest = new Map<string, { revision: number; object: ArchivedObject }>();
+  const replaced: string[] = [];
+  for (const found of await bucket.list(objectPrefix)) {
+    const name = parseObjectName(found.key);
+    if (name?.database !== database) continue;
+    const chunk = `${name.day} ${name.chunk}`;
+    const known = latest.get(chunk);
+    if (known && known.revision > name.revision) {
+      replaced.push(found.key);
+      continue;
     }
-    if (!listed.truncated) break;
-    cursor = listed.cursor;
+    if (known) replaced.push(known.object.name);
+    latest.set(chunk, { revision: name.revision, object: archivedObject(found, name.day) });
   }
-  const objects = [...latest.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const objects = [...latest.values()].map(({ object }) => object).sort(byName);
   const { manifest, etag } = await readManifest(bucket, database);
-  const rebuilt = { version: manifest.version + 1, database, objects };
+  if (objects.length === 0 && version === 0 && manifest.version === 0) return manifest;
+  const rebuilt = { version: Math.max(version, manifest.version) + 1, database, objects };
   await putManifest(bucket, { manifest: rebuilt, etag });
+  await bucket.remove(replaced);
   return rebuilt;
 }
 
-async function putManifest(bucket: R2Bucket, { manifest, etag }: StoredManifest): Promise<void> {
+/** An object of R2 as the manifest tells of it. */
+export function archivedObject({ key, size, etag, customMetadata }: R2Object, day: string): ArchivedObject {
+  const number = (name: string) => Number(customMetadata?.[name]);
+  return { name: key, day, rows: number("rows"), bytes: size, text_bytes: number("text_bytes"), etag };
+}
+
+/** One that cannot be read is as good as lost, and is made anew like one. */
+function parsed(text: string): Manifest | null {
+  try {
+    return JSON.parse(text) as Manifest;
+  } catch (error) {
+    logFailure("archive_manifest_unreadable", error);
+    return null;
+  }
+}
+
+async function putManifest(bucket: Bucket, { manifest, etag }: StoredManifest): Promise<Manifest> {
   const put = await bucket.put(manifestName(manifest.database), JSON.stringify(manifest), {
     onlyIf: etag === undefined ? { etagDoesNotMatch: "*" } : { etagMatches: etag },
     httpMetadata: { contentType: "application/json" },
   });
   if (!put) throw new Error("The archive's manifest was changed by somebody else");
+  return manifest;
+}
+
+function byName(a: ArchivedObject, b: ArchivedObject): number {
+  return a.name < b.name ? -1 : 1;
 }

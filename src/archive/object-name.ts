@@ -3,8 +3,18 @@
 /** Everything in the archive that holds events. */
 export const objectPrefix = "events/v1/day=";
 
+/** What the name of a file of events says. */
+interface ObjectName {
+  /** The day of its events, as YYYY-MM-DD in UTC. */
+  day: string;
+  database: string;
+  chunk: number;
+  /** Grows with each rewriting of the same chunk. */
+  revision: number;
+}
+
 /** The name of a file: the same one for the same chunk, so that writing it again after a crash finds it there. */
-export function objectName(database: string, day: string, chunk: number, revision: number): string {
+export function objectName({ day, database, chunk, revision }: ObjectName): string {
   return `${objectPrefix}${day}/db=${database}/chunk=${String(chunk).padStart(6, "0")}-r${revision}.parquet`;
 }
 
@@ -13,34 +23,12 @@ export function manifestName(database: string): string {
 }
 
 const NAME =
-  /^events\/v1\/day=(?<day>\d{4}-\d{2}-\d{2})\/db=(?<database>DB(?:_\d+)?)\/(?<chunk>chunk=\d+)-r(?<revision>\d+)\.parquet$/;
+  /^events\/v1\/day=(?<day>\d{4}-\d{2}-\d{2})\/db=(?<database>DB(?:_\d+)?)\/chunk=(?<chunk>\d{6,})-r(?<revision>\d+)\.parquet$/;
 
-/** Whether this is the name of an object that readers may have. */
-export function isObjectName(name: string): boolean {
-  return NAME.test(name);
-}
-
-export function dayOfObject(name: string): string {
-  return part(name, "day");
-}
-
-export function databaseOfObject(name: string): string {
-  return part(name, "database");
-}
-
-/** What a file and those that replaced it have in common. */
-export function seriesOfObject(name: string): string {
-  return `${part(name, "database")}/${part(name, "chunk")}`;
-}
-
-export function revisionOfObject(name: string): number {
-  return Number(part(name, "revision"));
-}
-
-export function chunkOfObject(name: string): number {
-  return Number(part(name, "chunk").slice("chunk=".length));
-}
-
-function part(name: string, group: "day" | "database" | "chunk" | "revision"): string {
-  return NAME.exec(name)?.groups?.[group] ?? "";
+/** Null where it is no name of a file of events. */
+export function parseObjectName(name: string): ObjectName | null {
+  const groups = NAME.exec(name)?.groups as Record<keyof ObjectName, string> | undefined;
+  if (!groups) return null;
+  const { day, database, chunk, revision } = groups;
+  return { day, database, chunk: Number(chunk), revision: Number(revision) };
 }

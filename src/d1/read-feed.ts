@@ -80,7 +80,9 @@ interface FeedExtent {
   last: number | null;
 }
 
-const EXTENT = `SELECT name AS incarnation, (SELECT min(position) FROM feed) AS first,
+// A row without anything in it is the newest of those that were removed: what it told of has left D1 as well.
+const EXTENT = `SELECT name AS incarnation,
+  (SELECT position + (events = 0 AND erased IS NULL) FROM feed ORDER BY position LIMIT 1) AS first,
   (SELECT max(position) FROM feed) AS last FROM incarnation`;
 
 /** Whether statements are missing between a place and what the feed has: they were removed, or a restore took them. */
@@ -101,9 +103,11 @@ async function readPage(
   const ahead = statements.flatMap((statement) => keysOf(statement, after, query.order));
   const looked = ahead.slice(0, window);
   const { lines, count } = await linesOf(database, looked, query);
+  const isPast = query.order === "asc" && count === ahead.length;
   return {
     lines,
-    next: looked[count - 1]?.place ?? after,
+    // Past the last statement even if there was nothing in it.
+    next: isPast ? [last.position + 1, 0] : (looked[count - 1]?.place ?? after),
     more: count < ahead.length || last.position !== last.last_position,
   };
 }

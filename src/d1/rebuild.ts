@@ -1,3 +1,4 @@
+import { EARLY_ARCHIVE_SHARE, MAX_DATABASE_BYTES } from "../limits.ts";
 import type { RowKey } from "./event-row.ts";
 
 /** How far the rebuilding of a database has come. Kept by the writer of its first lane, so that it can be resumed. */
@@ -16,6 +17,10 @@ export interface Rebuild {
   afterRow: RowKey | null;
   /** The user of this lane whose log was delivered last. */
   afterUser: string;
+  /** The file of the archive whose rows were taken out of D1 last; null before the first one. */
+  afterFile: string | null;
+  /** At this size the database has to let go of archived rows before it is sent more, in bytes. */
+  clearAtBytes: number;
   erasures: number;
   users: number;
   events: number;
@@ -31,6 +36,8 @@ export function newRebuild(startedAt: number, incarnation: string): Rebuild {
     afterErasure: ["", 0],
     afterRow: null,
     afterUser: "",
+    afterFile: null,
+    clearAtBytes: EARLY_ARCHIVE_SHARE * MAX_DATABASE_BYTES,
     erasures: 0,
     users: 0,
     events: 0,

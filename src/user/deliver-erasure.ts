@@ -50,13 +50,11 @@ export async function deliverErasure(
     if (Date.now() >= until) return { kind: "more" };
     const archived = await eraseArchived(env, current, generation);
     if (!archived.ok) return { kind: "failed", failure: "away", error: archived.error };
-    if (!archived.isWhole) {
-      save({ files: current.files + archived.files });
-      continue;
-    }
+    save({ files: current.files + archived.files, days: archived.left });
+    if (archived.left.length > 0) continue;
     const outcome = await erase([], true);
     if (!outcome.ok) return { kind: "failed", failure: outcome.failure, error: outcome.error };
-    save({ files: current.files + archived.files, stage: "done", days: [], doneAt: Date.now() });
+    save({ stage: "done", doneAt: Date.now() });
   }
   return { kind: "done" };
 }
@@ -64,12 +62,12 @@ export async function deliverErasure(
 async function eraseArchived(env: Env, { userId, database, days }: Erasure, generation: number) {
   try {
     const answer = archiverOf(env, database).erase(userId, generation, days);
-    const { files, isWhole } = await orTimeout(
+    const { files, left } = await orTimeout(
       answer,
       WRITER_CALL_TIMEOUT_MS,
       () => new Error("The archiver did not answer"),
     );
-    return { ok: true as const, files, isWhole };
+    return { ok: true as const, files, left };
   } catch (error) {
     return { ok: false as const, error: String(error) };
   }

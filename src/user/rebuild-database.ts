@@ -1,5 +1,6 @@
 import { archiverOf } from "../archive/archiver-of.ts";
 import { archiveBucket } from "../archive/bucket.ts";
+import { databaseBytes } from "../archive/hot-rows.ts";
 import { databaseNamed } from "../d1/databases.ts";
 import { ceilTo, HOUR_MS } from "../d1/hour.ts";
 import { incarnationOf, newIncarnation } from "../d1/incarnation.ts";
@@ -7,7 +8,14 @@ import { newRebuild, type Rebuild } from "../d1/rebuild.ts";
 import { copyCutoff } from "../d1/retention.ts";
 import { sweepErased } from "../d1/replay-erasures.ts";
 import { type RemoteWriter, writerLanes, writerOfLane } from "../d1/writer-of.ts";
-import { MAX_ERASED_KEYS, MAX_ROLLUP_STATEMENTS, REBUILD_PAGE_USERS, REBUILD_SLICE_MS } from "../limits.ts";
+import {
+  MAX_DATABASE_BYTES,
+  MAX_ERASED_KEYS,
+  MAX_ROLLUP_STATEMENTS,
+  REBUILD_CLEARING_SHARE,
+  REBUILD_PAGE_USERS,
+  REBUILD_SLICE_MS,
+} from "../limits.ts";
 import { rollUpDatabase } from "../stats/roll-up.ts";
 import { hasStaleHours } from "../stats/stale-hours.ts";
 import { type CallOutcome, callUserLog } from "./call-user-log.ts";
@@ -76,9 +84,9 @@ async function nextStep(
     const next = await sweepErased(databaseNamed(env, database), afterRow);
     return next ? { ...rebuild, afterRow: next } : { ...rebuild, stage: "users", lane: 0 };
   }
-  if (stage === "archive") return leaveArchived(env, database, rebuild, clock);
-  if (!lane)
-    return { ...rebuild, stage: stage === "users" ? "archive" : rebuild.erasures > 0 ? "sweep" : "users", lane: 0 };
+  if (stage === "archive") return leaveArchived(env, database, lanes.length, rebuild, clock);
+  if (!lane && stage === "users") return { ...rebuild, stage: "archive" };
+  if (!lane) return { ...rebuild, stage: rebuild.erasures > 0 ? "sweep" : "users", lane: 0 };
   if (stage === "erasures") {
     const told = await lane.replayErasures(afterErasure, MAX_ERASED_KEYS);
     if (!told.next) return { ...rebuild, lane: rebuild.lane + 1, afterErasure: ["", 0] };
@@ -87,8 +95,11 @@ async function nextStep(
   const users = await lane.usersAfter(afterUser, REBUILD_PAGE_USERS);
   if (users.length === 0) return { ...rebuild, lane: rebuild.lane + 1, afterUser: "" };
   const events = await Promise.all(users.map(({ user_id }) => redeliverAll(env, user_id)));
+  // The logs have more than a database holds, if the archive does.
+  const isFilling = (await databaseBytes(databaseNamed(env, database))) > rebuild.clearAtBytes;
   return {
     ...rebuild,
+    stage: isFilling && archiveBucket(env) ? "archive" : "users",
     afterUser: users.at(-1)!.user_id,
     users: rebuild.users + users.length,
     events: events.reduce((sum, count) => sum + count, rebuild.events),
@@ -97,16 +108,26 @@ async function nextStep(
 
 /**
  * What the logs have sent of archived days leaves D1 again, in exactly the revisions that the archive has. Before that,
- * it is counted: what was not counted when it leaves is not counted any more.
+ * it is counted: what was not counted when it leaves is not counted any more. Then the users go on who are left.
  */
-async function leaveArchived(env: Env, database: string, rebuild: Rebuild, clock: () => number): Promise<Rebuild> {
-  if (!archiveBucket(env)) return { ...rebuild, stage: "done" };
+async function leaveArchived(
+  env: Env,
+  database: string,
+  lanes: number,
+  rebuild: Rebuild,
+  clock: () => number,
+): Promise<Rebuild> {
+  const rest = rebuild.lane < lanes ? "users" : "done";
+  if (!archiveBucket(env)) return { ...rebuild, stage: rest };
   const d1 = databaseNamed(env, database);
   const now = clock();
   await rollUpDatabase(d1, { statements: MAX_ROLLUP_STATEMENTS, until: now + REBUILD_SLICE_MS }, clock);
   if (await hasStaleHours(d1, now)) return rebuild;
-  await archiverOf(env, database).removeArchivedFromD1();
-  return { ...rebuild, stage: "done" };
+  const afterFile = await archiverOf(env, database).removeArchivedFromD1(rebuild.afterFile);
+  if (afterFile !== null) return { ...rebuild, afterFile };
+  // Not again before a good deal has come: what is left are rows that D1 is to have.
+  const clearAtBytes = (await databaseBytes(d1)) + REBUILD_CLEARING_SHARE * MAX_DATABASE_BYTES;
+  return { ...rebuild, stage: rest, afterFile: null, clearAtBytes };
 }
 
 /** Sends a whole log. Throws where that fails: the page of users is then done again. */

@@ -12,9 +12,13 @@ const VARYING = new Set(["request_id", "received_at", "pending", "ticket", "expi
 /** The position in the feed is that of the database, so the feed's cursors vary; a timeline's do not. */
 const VARYING_OF_FEED = new Set([...VARYING, "next_cursor", "cursor", "generation"]);
 /** Other examples have written to the same database. */
-const VARYING_OF_HEALTH = new Set([...VARYING, "last_write", "size_bytes", "size_share", "incarnation"]);
+const VARYING_OF_HEALTH = new Set([
+  ...VARYING,
+  ..."last_write size_bytes size_share incarnation last_run last_success".split(" "),
+  ..."archived_files archived_rows archived_bytes".split(" "),
+]);
 /** What the other examples have left behind counts here, too. */
-const VARYING_OF_ARCHIVE = new Set([...VARYING, "version", "name", "rows", "bytes", "etag", "removed"]);
+const VARYING_OF_ARCHIVE = new Set([...VARYING, "version", "name", "rows", "bytes", "text_bytes", "etag", "removed"]);
 const VARYING_OF_REBUILD = new Set([...VARYING, "started_at", "erasures", "users", "total_users", "events"]);
 const VARYING_OF_ERASURES = new Set([...VARYING, "erased_at", "stage"]);
 const VARYING_OF: Record<string, Set<string>> = {

@@ -17,7 +17,7 @@ function allIsAway(): Partial<Env> {
   vi.spyOn(env.LIVE_VIEW, "getByName").mockImplementation(() => {
     throw new Error("away");
   });
-  return { ARCHIVE: { get: fail, head: fail } } as unknown as Partial<Env>;
+  return { ARCHIVE: { get: fail, head: fail }, D1_DAYS: "" } as unknown as Partial<Env>;
 }
 
 /** Lets the user's event be old enough for the archive, and no other's. */
@@ -82,7 +82,9 @@ export const GIVEN: Record<string, (user: string) => Partial<Env> | Promise<Part
   unavailable: allIsAway,
   unreachable: allIsAway,
   unhealthy: allIsAway,
-  not_ready: () => ({ WRITE_KEYS: "site" }),
+  metrics: archived,
+  healthy: () => ({ D1_DAYS: "" }),
+  not_ready: () => ({ WRITE_KEYS: "site", D1_DAYS: "" }),
   // A setting that is of no possible type stands for a bug.
   internal: () => ({ READ_KEYS: 1 as unknown as string, WRITE_KEYS: 1 as unknown as string }),
 };

@@ -1,14 +1,15 @@
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import * as v from "valibot";
 import { archiverOf } from "../../archive/archiver-of.ts";
-import { archiveBucket } from "../../archive/bucket.ts";
-import { readManifest } from "../../archive/manifest.ts";
-import { isObjectName } from "../../archive/object-name.ts";
+import { archiveBucket, Bucket } from "../../archive/bucket.ts";
+import { type Manifest, readManifest } from "../../archive/manifest.ts";
+import { parseObjectName } from "../../archive/object-name.ts";
 import { databaseNames } from "../../d1/databases.ts";
 import { logFailure } from "../../log-failure.ts";
 import type { AppEnv } from "../app-env.ts";
 import { problem } from "../problem.ts";
 import { requireKey } from "../require-key.ts";
+import { parseByteRange } from "./byte-range.ts";
 import { parseQuery } from "./query.ts";
 
 const NO_ARCHIVE = "This deployment has no archive: no R2 bucket is bound as ARCHIVE.";
@@ -23,42 +24,51 @@ export const archive = new Hono<AppEnv>()
     const bucket = archiveBucket(c.env);
     if (!bucket) return problem(c, { reason: "not_found", detail: NO_ARCHIVE });
     try {
-      const stored = await Promise.all(databaseNames(c.env).map((name) => readManifest(bucket, name)));
-      return c.json({ manifests: stored.map(({ manifest }) => manifest) });
+      const manifests = await Promise.all(databaseNames(c.env).map((name) => wholeManifest(c.env, bucket, name)));
+      return c.json({ manifests });
     } catch (error) {
-      logFailure("archive_unreadable", error, { request_id: c.get("requestId") });
-      return problem(c, { reason: "unreachable" });
+      return unreadable(c, error);
     }
   })
 
-  // By ranges as well: a query engine reads the end of a file first, and then the columns that it needs.
+  // By ranges as well: a query engine reads the end of a file first, and then the columns that it needs. A file never
+  // changes under its name, so that what holds for its head holds for its parts.
   .get("/archive/objects/*", async (c) => {
     const bucket = archiveBucket(c.env);
     if (!bucket) return problem(c, { reason: "not_found", detail: NO_ARCHIVE });
     // Some clients encode these two, and no name has another character that would be encoded.
     const name = c.req.path.slice("/archive/objects/".length).replaceAll(/%3D/gi, "=").replaceAll(/%2F/gi, "/");
-    if (!isObjectName(name)) return problem(c, { reason: "not_found", detail: "This is no name of an archived file." });
-    let object: R2ObjectBody | null;
+    if (!parseObjectName(name))
+      return problem(c, { reason: "not_found", detail: "This is no name of an archived file." });
+    const gone = () => problem(c, { reason: "not_found", detail: "This file is not in the archive any more." });
     try {
-      object = await bucket.get(name, { range: c.req.raw.headers });
+      const file = await bucket.head(name);
+      if (!file) return gone();
+      const headers = {
+        "Content-Type": "application/vnd.apache.parquet",
+        "Accept-Ranges": "bytes",
+        "Last-Modified": file.uploaded.toUTCString(),
+        ETag: file.httpEtag,
+      };
+      if (isListed(c.req.header("if-none-match"), file.httpEtag)) return c.body(null, 304, headers);
+      // A part is only wanted of the file that the reader knows.
+      const isKnown = (c.req.header("if-range") ?? file.httpEtag) === file.httpEtag;
+      const range = isKnown ? parseByteRange(c.req.header("range"), file.size) : null;
+      if (range === "unsatisfiable")
+        return c.body(null, 416, { "Accept-Ranges": "bytes", "Content-Range": `bytes */${file.size}` });
+      const { start, end } = range ?? { start: 0, end: file.size - 1 };
+      const length = end - start + 1;
+      const told = {
+        ...headers,
+        "Content-Length": String(length),
+        ...(range && { "Content-Range": `bytes ${start}-${end}/${file.size}` }),
+      };
+      if (c.req.method === "HEAD") return c.body(null, range ? 206 : 200, told);
+      const object = await bucket.get(name, { range: { offset: start, length } });
+      return object ? c.body(object.body, range ? 206 : 200, told) : gone();
     } catch (error) {
-      // R2 throws for a range that the file does not have.
-      const file = await bucket.head(name).catch(() => null);
-      if (file) return c.body(null, 416, { "Content-Range": `bytes */${file.size}` });
-      logFailure("archive_unreadable", error, { request_id: c.get("requestId") });
-      return problem(c, { reason: "unreachable" });
+      return unreadable(c, error);
     }
-    if (!object) return problem(c, { reason: "not_found", detail: "This file is not in the archive any more." });
-    const headers: Record<string, string> = {
-      "Content-Type": "application/vnd.apache.parquet",
-      "Accept-Ranges": "bytes",
-      ETag: object.httpEtag,
-    };
-    if (c.req.header("range") === undefined || !object.range)
-      return c.body(object.body, 200, { ...headers, "Content-Length": String(object.size) });
-    const { start, end } = boundsOf(object.range, object.size);
-    headers["Content-Range"] = `bytes ${start}-${end}/${object.size}`;
-    return c.body(object.body, 206, { ...headers, "Content-Length": String(end - start + 1) });
   })
 
   .post("/archive/run", async (c) => {
@@ -74,9 +84,21 @@ export const archive = new Hono<AppEnv>()
     return run.ok ? c.json({ database, ...run.report }) : problem(c, { reason: "unreachable" });
   });
 
-/** The first and the last byte of a range, as a `Content-Range` names them. */
-function boundsOf(range: R2Range, size: number): { start: number; end: number } {
-  const { offset, length, suffix } = range as { offset?: number; length?: number; suffix?: number };
-  const start = suffix === undefined ? (offset ?? 0) : Math.max(0, size - suffix);
-  return { start, end: Math.min(size, start + (length ?? size)) - 1 };
+/** Throws where it is lost: what it does not tell of must not seem to be gone. The next run makes it anew. */
+async function wholeManifest(env: Env, bucket: R2Bucket, database: string): Promise<Manifest> {
+  // In this order: the archiver may have a newer one by the time it is asked.
+  const { manifestVersion } = await archiverOf(env, database).status();
+  const { manifest } = await readManifest(new Bucket(bucket), database);
+  if (manifest.version < (manifestVersion ?? 0)) throw new Error("The archive's manifest is gone");
+  return manifest;
+}
+
+/** Whether an `If-None-Match` names a file. */
+function isListed(header: string | undefined, etag: string): boolean {
+  return (header ?? "").split(",").some((listed) => ["*", etag].includes(listed.trim().replace(/^W\//, "")));
+}
+
+function unreadable(c: Context<AppEnv>, error: unknown): Response {
+  logFailure("archive_unreadable", error, { request_id: c.get("requestId") });
+  return problem(c, { reason: "unreachable" });
 }

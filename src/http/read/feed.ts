@@ -1,16 +1,19 @@
 import { type Context, Hono } from "hono";
 import * as v from "valibot";
 import type { EventRow } from "../../d1/event-row.ts";
-import { FEED_WINDOW_KEYS } from "../../limits.ts";
+import type { Fault } from "../../event/fault.ts";
+import { ARCHIVE_PAGE_ROWS, FEED_WINDOW_KEYS } from "../../limits.ts";
 import { logFailure } from "../../log-failure.ts";
 import type { AppEnv } from "../app-env.ts";
 import { problem } from "../problem.ts";
 import { requireKey } from "../require-key.ts";
+import type { Chunk } from "./chunk.ts";
 import { cursorTo, encodeCursor } from "./cursor.ts";
-import { type FeedChunk, feedCursor, readChunks } from "./feed-chunks.ts";
+import { feedCursor, readChunks } from "./feed-chunks.ts";
 import { presentEvent } from "./present-event.ts";
 import { nonEmptyText, pageLimit, parseQuery } from "./query.ts";
 import { streamOf } from "./stream-of.ts";
+import { readTimeChunks, timeCursor } from "./time-chunks.ts";
 
 const START = encodeCursor({});
 
@@ -20,13 +23,13 @@ export const feedQuery = v.strictObject({
     v.pipe(
       v.string(),
       v.transform((cursor) => cursor || START),
-      cursorTo(feedCursor),
+      cursorTo(v.union([feedCursor, timeCursor])),
     ),
     START,
   ),
   event: v.optional(nonEmptyText),
   user_id: v.optional(nonEmptyText),
-  order: v.optional(v.picklist(["asc", "desc"], "must be asc or desc"), "asc"),
+  order: v.optional(v.picklist(["asc", "desc", "time"], "must be asc, desc or time"), "asc"),
   limit: pageLimit,
 });
 
@@ -34,14 +37,14 @@ export const feedQuery = v.strictObject({
 export const feed = new Hono<AppEnv>().get("/events", requireKey("read"), async (c) => {
   const parsed = parseQuery(c, feedQuery);
   if (!parsed.ok) return problem(c, { reason: "invalid_request", faults: parsed.faults });
-  const { after, ...query } = parsed.query;
   const isStream = wantsLines(c);
-  // A stream goes on to the end of the feed, unless a limit was asked for.
+  // A stream goes on to the end, unless a limit was asked for.
   const isWhole = isStream && c.req.query("limit") === undefined;
-  const chunks = readChunks(c.env, after, isWhole ? { ...query, limit: FEED_WINDOW_KEYS } : query, isWhole);
-  let first: FeedChunk | "gone";
+  const chunks = chunksOf(c.env, parsed.query, isWhole);
+  if (Array.isArray(chunks)) return problem(c, { reason: "invalid_request", faults: chunks });
+  let first: Chunk | "gone";
   try {
-    first = (await chunks.next()).value as FeedChunk | "gone";
+    first = (await chunks.next()).value as Chunk | "gone";
   } catch (error) {
     logFailure("feed_unreadable", error, { request_id: c.get("requestId") });
     return problem(c, { reason: "unreachable" });
@@ -63,13 +66,32 @@ export const feed = new Hono<AppEnv>().get("/events", requireKey("read"), async 
   });
 });
 
+/** What the query asks for, or what is wrong with it. */
+function chunksOf(
+  env: Env,
+  { after, order, ...filter }: v.InferOutput<typeof feedQuery>,
+  isWhole: boolean,
+): AsyncGenerator<Chunk | "gone", void> | Fault[] {
+  if (order !== "time") {
+    if (Array.isArray(after)) return [{ pointer: "/after", detail: "is not a cursor of this order" }];
+    return readChunks(env, after, { ...filter, order, ...(isWhole && { limit: FEED_WINDOW_KEYS }) }, isWhole);
+  }
+  const faults = (["event", "user_id"] as const)
+    .filter((name) => filter[name] !== undefined)
+    .map((name) => ({ pointer: `/${name}`, detail: "cannot be combined with order=time" }));
+  const isAtStart = !Array.isArray(after) && Object.keys(after).length === 0;
+  if (!isAtStart && !Array.isArray(after)) faults.push({ pointer: "/after", detail: "is not a cursor of this order" });
+  if (faults.length > 0) return faults;
+  return readTimeChunks(env, Array.isArray(after) ? after : null, isWhole ? ARCHIVE_PAGE_ROWS : filter.limit, isWhole);
+}
+
 /**
  * A chunk at a time, as fast as the client reads. The last line says where to go on, and whether this was the end. It
  * also comes where D1 failed in between, so that a reader always gets on.
  */
 async function* textsOf(
-  first: FeedChunk,
-  chunks: AsyncGenerator<FeedChunk | "gone">,
+  first: Chunk,
+  chunks: AsyncGenerator<Chunk | "gone">,
   onFailure: (error: unknown) => void,
 ): AsyncGenerator<string> {
   let last = first;
@@ -87,7 +109,7 @@ async function* textsOf(
   yield `${JSON.stringify({ cursor: encodeCursor(last.cursor), end: !last.more })}\n`;
 }
 
-function textOf({ lines }: FeedChunk): string {
+function textOf({ lines }: Chunk): string {
   return lines
     .map(({ line, cursor }) => {
       const own = line.kind === "event" ? presentRow(line) : { erased: line.user_id, generation: line.generation };

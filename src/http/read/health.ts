@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { version } from "../../../package.json";
+import type { ArchiverStatus } from "../../archive/archiver.ts";
 import type { DatabaseHealth } from "../../d1/check-databases.ts";
 import { formatTimestamp } from "../../event/timestamp.ts";
 import { MAX_DATABASE_BYTES } from "../../limits.ts";
@@ -12,16 +13,19 @@ import { rememberedHealth } from "./remembered-health.ts";
 
 /**
  * Whether events can come in and reach D1, for monitors. Anybody may ask; what it is that fails, and which settings
- * cannot be read, only a read key is told. A bad setting alone is no 503, as its fallback holds and events come in;
+ * cannot be read, only a read key is told. An archive that does not get on is no 503: its events are in D1. A bad setting alone is no 503, as its fallback holds and events come in;
  * only JURISDICTION has none.
  */
 export const health = new Hono<AppEnv>().get("/health", async (c) => {
-  const databases = await rememberedHealth(c.env);
+  const { databases, archives } = await rememberedHealth(c.env);
   const secrets = Object.entries(await secretsHealth(c.env)).filter(([, found]) => found !== "ok");
   const { faults } = settingsOf(c.env);
   const isTrusted = (await checkKey(c.env, "read", keyInHeaders(c))).ok;
   const details = {
     databases: Object.fromEntries(Object.entries(databases).map(([name, found]) => [name, told(found)])),
+    ...(Object.keys(archives).length > 0 && {
+      archive: Object.fromEntries(Object.entries(archives).map(([name, found]) => [name, toldOfArchive(found)])),
+    }),
     ...(secrets.length > 0 && { secrets: Object.fromEntries(secrets) }),
     ...(Object.keys(faults).length > 0 && { settings: faults }),
   };
@@ -35,12 +39,33 @@ function told(found: DatabaseHealth) {
   const { status, incarnation, lastWrite, sizeBytes, usersWaiting, eventsWaiting, waitingSince } = found;
   return {
     status,
-    last_write: lastWrite === null ? null : formatTimestamp(lastWrite),
+    last_write: timeOf(lastWrite),
     size_bytes: sizeBytes,
     size_share: sizeBytes === null ? null : Number((sizeBytes / MAX_DATABASE_BYTES).toFixed(4)),
     incarnation,
     users_waiting: usersWaiting,
     events_waiting: eventsWaiting,
-    waiting_since: waitingSince === null ? null : formatTimestamp(waitingSince),
+    waiting_since: timeOf(waitingSince),
   };
+}
+
+function toldOfArchive(found: ArchiverStatus | null) {
+  if (!found) return { status: "no_archiver" };
+  const { job, moved, waiting, lastRunAt, lastSuccessAt, lastError } = found;
+  return {
+    status: lastError === null ? "ok" : "failed",
+    last_run: timeOf(lastRunAt),
+    last_success: timeOf(lastSuccessAt),
+    last_error: lastError,
+    waiting_rows: waiting && waiting.rows,
+    waiting_days: waiting && waiting.days,
+    job: job && { kind: job.kind, state: job.state, since: formatTimestamp(job.plannedAt) },
+    archived_files: moved.files,
+    archived_rows: moved.rows,
+    archived_bytes: moved.bytes,
+  };
+}
+
+function timeOf(at: number | null): string | null {
+  return at === null ? null : formatTimestamp(at);
 }

@@ -3,6 +3,7 @@ import { secretsHealth } from "../keys.ts";
 import { settingsOf } from "../../settings.ts";
 import type { AppEnv } from "../app-env.ts";
 import { requireKey } from "../require-key.ts";
+import { archiveMetrics } from "./metrics-of-archive.ts";
 import { databaseMetrics, writerMetrics } from "./metrics-of-databases.ts";
 import { configurationMetrics } from "./metrics-of-configuration.ts";
 import { METRICS_TYPE, metricsText } from "./metrics-text.ts";
@@ -13,11 +14,12 @@ import { rememberedHealth } from "./remembered-health.ts";
  * may be some seconds old. Counters begin anew when an object wakes up.
  */
 export const metrics = new Hono<AppEnv>().get("/metrics", requireKey("read"), async (c) => {
-  const databases = await rememberedHealth(c.env);
+  const { databases, archives } = await rememberedHealth(c.env);
   const text = metricsText([
     ...configurationMetrics(await secretsHealth(c.env), settingsOf(c.env).faults),
     ...databaseMetrics(databases, Date.now()),
     ...writerMetrics(databases),
+    ...archiveMetrics(archives),
   ]);
   return c.body(text, 200, { "Content-Type": METRICS_TYPE });
 });

@@ -1,9 +1,16 @@
+import { type ArchiveStatuses, archiveStatuses } from "../../archive/archive-statuses.ts";
 import { checkDatabases, type DatabasesHealth } from "../../d1/check-databases.ts";
 import { HEALTH_MEMORY_MS, HEALTH_POLL_MS, HEALTH_TIMEOUT_MS } from "../../limits.ts";
 
-/** What is known of the databases, and since when somebody has been asking them. Epoch milliseconds. */
+/** How the copies of the logs are. */
+interface Health {
+  databases: DatabasesHealth;
+  archives: ArchiveStatuses;
+}
+
+/** What is known of them, and since when somebody has been asking them. Epoch milliseconds. */
 interface Memory {
-  found?: { at: number; health: DatabasesHealth };
+  found?: { at: number; health: Health };
   askedAt?: number;
 }
 
@@ -14,13 +21,13 @@ const memories = new WeakMap<Env, Memory>();
 const LOST_AFTER_MS = HEALTH_TIMEOUT_MS * 1.5;
 
 /**
- * How the databases are. One request at a time asks them, what it found holds for HEALTH_MEMORY_MS, and requests that
+ * How the databases and their archives are. One request at a time asks them, what it found holds for HEALTH_MEMORY_MS, and requests that
  * come meanwhile look for its result again and again. They do not share its promise: if that request is cut off, the
  * promise may never settle, so one of those who wait asks in its place.
  *
  * Never rejects, and waits at most for two lost questions and one of its own.
  */
-export async function rememberedHealth(env: Env): Promise<DatabasesHealth> {
+export async function rememberedHealth(env: Env): Promise<Health> {
   const memory = memories.get(env) ?? {};
   memories.set(env, memory);
   for (const begun = Date.now(); ;) {
@@ -32,9 +39,10 @@ export async function rememberedHealth(env: Env): Promise<DatabasesHealth> {
   }
 }
 
-async function ask(env: Env, memory: Memory, now: number): Promise<DatabasesHealth> {
+async function ask(env: Env, memory: Memory, now: number): Promise<Health> {
   memory.askedAt = now;
-  const health = await checkDatabases(env, now);
+  const [databases, archives] = await Promise.all([checkDatabases(env, now), archiveStatuses(env)]);
+  const health = { databases, archives };
   memory.found = { at: Date.now(), health };
   if (memory.askedAt === now) delete memory.askedAt;
   return health;

@@ -53,6 +53,7 @@ const manifest: Operation = {
                   day: { type: "string", format: "date", description: "The day of its events, in UTC." },
                   rows: count,
                   bytes: count,
+                  text_bytes: { ...count, description: "How large its properties and contexts are as text." },
                   etag: text,
                 }),
               },
@@ -74,7 +75,14 @@ const manifest: Operation = {
             version: 1,
             database: "DB",
             objects: [
-              { name: NAME, day: "2020-11-23", rows: 1, bytes: 3127, etag: "5a105e8b9d40e1329780d62ea2265d8a" },
+              {
+                name: NAME,
+                day: "2020-11-23",
+                rows: 1,
+                bytes: 3127,
+                text_bytes: 45,
+                etag: "5a105e8b9d40e1329780d62ea2265d8a",
+              },
             ],
           },
         ],
@@ -91,7 +99,8 @@ const object: Operation = {
   operationId: "archiveObject",
   summary: "A file of the archive",
   description:
-    "Whole, or a range of it: a query engine reads a file's end first, and then only the columns that it needs.",
+    "Whole, or a range of it: a query engine reads a file's end first, and then only the columns that it needs. A file " +
+    "never changes under its name. HEAD tells its size.",
   parameters: [
     {
       name: "name",
@@ -102,10 +111,19 @@ const object: Operation = {
       example: NAME,
     },
     { name: "Range", in: "header", required: false, description: "As in `bytes=-65536`.", schema: text },
+    {
+      name: "If-Range",
+      in: "header",
+      required: false,
+      description: "The range only if the ETag is this.",
+      schema: text,
+    },
+    { name: "If-None-Match", in: "header", required: false, description: "Nothing if the ETag is this.", schema: text },
   ],
   answers: {
     200: { description: "The file.", content: { [PARQUET]: { type: "string", format: "binary" } } },
     206: { description: "A range of the file.", content: { [PARQUET]: { type: "string", format: "binary" } } },
+    304: { description: "The ETag is the one that `If-None-Match` has.", content: {} },
     404: NOT_FOUND,
     416: { description: "The file has no such range; `Content-Range` has its size.", content: {} },
   },
@@ -133,8 +151,8 @@ const run: Operation = {
   operationId: "runArchive",
   summary: "Move old events to the archive now",
   description:
-    "Days that are older than `D1_DAYS` go from D1 to the archive, once their rows have been in D1 for a day. Without that " +
-    "setting nothing is moved.",
+    "Events that were written to D1 more than `D1_DAYS` ago go to the archive, sooner where the database fills up. Without " +
+    "that setting nothing is moved.",
   parameters: [
     {
       name: "database",

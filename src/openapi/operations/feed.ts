@@ -25,7 +25,10 @@ export const feedOperation: Operation = {
     after: "The `next_cursor` of the page before, or the `cursor` of a line. Empty: from the start.",
     event: "Only events of this name, and all erasures.",
     user_id: "Only events of this user.",
-    order: "`desc`: the newest first. An event that is updated meanwhile may be missing.",
+    order:
+      "`desc`: the newest first. An event that is updated meanwhile may be missing. `time`: no feed, but all that D1 " +
+      "has, one database after the other, its events as they happened and then its erased logs. With the archive, read " +
+      "after it, that is everything.",
     limit: "How many events the page may hold.",
   }),
   answers: {

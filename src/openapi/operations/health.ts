@@ -40,6 +40,47 @@ const DATABASES = {
   },
 };
 
+const count = { type: "integer", minimum: 0 };
+const time = { type: ["string", "null"], format: "date-time" };
+
+const ARCHIVE = {
+  type: "object",
+  description:
+    "Where events go to an archive: how far that of each database is, as the last run left it; told to a read key only.",
+  additionalProperties: {
+    type: "object",
+    required: ["status"],
+    properties: {
+      status: {
+        enum: ["ok", "failed", "no_archiver"],
+        description: "`failed`: the last run broke off. `no_archiver`: the object that archives does not answer.",
+      },
+      last_run: time,
+      last_success: { ...time, description: "When a run last left nothing to be moved." },
+      last_error: { type: ["string", "null"] },
+      waiting_rows: {
+        type: ["integer", "null"],
+        description:
+          "Rows that are old enough to leave D1, counted up to 100,000; null where they could not be counted.",
+      },
+      waiting_days: { type: ["integer", "null"], description: "The days of these rows." },
+      job: {
+        type: ["object", "null"],
+        description: "What is under way.",
+        properties: {
+          kind: { enum: ["move", "replace", "remove"] },
+          state: { enum: ["planned", "written", "listed"] },
+          since: { type: "string", format: "date-time" },
+        },
+        required: ["kind", "state", "since"],
+      },
+      archived_files: { ...count, description: "In all its life." },
+      archived_rows: count,
+      archived_bytes: count,
+    },
+  },
+};
+
 const NOT_THERE = {
   status: "failed",
   last_write: null,
@@ -89,6 +130,7 @@ export const healthOperation: Operation = {
             status: { const: "ok" },
             version: { type: "string" },
             databases: DATABASES,
+            archive: ARCHIVE,
             settings: SETTINGS,
           },
         },
@@ -102,6 +144,32 @@ export const healthOperation: Operation = {
       after: ["track/sample"],
       status: 200,
       answer: { success: true, status: "ok", version, databases: { DB: WELL } },
+    },
+    archived: {
+      summary: "With an archive",
+      request: {},
+      after: ["track/sample"],
+      status: 200,
+      answer: {
+        success: true,
+        status: "ok",
+        version,
+        databases: { DB: WELL },
+        archive: {
+          DB: {
+            status: "ok",
+            last_run: "2026-01-02T03:10:00.000Z",
+            last_success: "2026-01-02T03:10:00.000Z",
+            last_error: null,
+            waiting_rows: 0,
+            waiting_days: 0,
+            job: null,
+            archived_files: 1,
+            archived_rows: 1,
+            archived_bytes: 3127,
+          },
+        },
+      },
     },
     not_ready: problemExample(
       "A secret is malformed",

@@ -1,4 +1,6 @@
 import { version } from "../../../package.json";
+import type { ArchiveStatuses } from "../../archive/archive-statuses.ts";
+import { archiveMetrics } from "../../http/read/metrics-of-archive.ts";
 import { configurationMetrics } from "../../http/read/metrics-of-configuration.ts";
 import { databaseMetrics, writerMetrics } from "../../http/read/metrics-of-databases.ts";
 import { metricsText, METRICS_TYPE } from "../../http/read/metrics-text.ts";
@@ -32,6 +34,18 @@ const DATABASES: DatabasesHealth = {
   },
 };
 
+const ARCHIVES: ArchiveStatuses = {
+  DB: {
+    moved: { files: 1, rows: 1, bytes: 3127 },
+    lastRunAt: 1_767_323_400_000,
+    lastSuccessAt: 1_767_323_400_000,
+    lastError: null,
+    waiting: { rows: 0, days: 0 },
+    job: null,
+    manifestVersion: 1,
+  },
+};
+
 export const metricsOperation: Operation = {
   method: "get",
   path: "/metrics",
@@ -40,7 +54,7 @@ export const metricsOperation: Operation = {
   summary: "The deployment's numbers, for Prometheus",
   description:
     "In Prometheus' text format. A scrape costs one read of each database and one call to each of its writers, and " +
-    "numbers may be five seconds old. Counters begin anew when the object that counts wakes up, as `rate()` expects.",
+    "numbers may be five seconds old. What begins with `tracklog_archive_` is there where events go to an archive. Counters begin anew when the object that counts wakes up, as `rate()` expects.",
   key: "read",
   answers: {
     200: {
@@ -50,7 +64,7 @@ export const metricsOperation: Operation = {
   },
   examples: {
     metrics: {
-      summary: `One database, version ${version}`,
+      summary: `One database and its archive, version ${version}`,
       request: {},
       after: ["track/sample"],
       status: 200,
@@ -58,6 +72,7 @@ export const metricsOperation: Operation = {
         ...configurationMetrics({ WRITE_KEYS: "ok", READ_KEYS: "ok" }, {}),
         ...databaseMetrics(DATABASES, 0),
         ...writerMetrics(DATABASES),
+        ...archiveMetrics(ARCHIVES),
       ]),
     },
   },

@@ -1,11 +1,13 @@
 import { env, exports } from "cloudflare:workers";
+import { asyncBufferFromUrl, parquetReadObjects } from "hyparquet";
 import { describe, it, vi } from "vitest";
+import { archiveBucket } from "../../../src/archive/bucket.ts";
 import { type Answer, anEvent, call, get, newUser, requestWith, rowsOf, track } from "../../tracklog.ts";
 
 env.D1_DAYS = "30";
 
-function fetchFile(name: string, headers: Record<string, string> = {}) {
-  return exports.default.fetch(`https://tracklog.test/archive/objects/${name}`, { headers });
+function fetchFile(name: string, headers: Record<string, string> = {}, method = "GET") {
+  return exports.default.fetch(`https://tracklog.test/archive/objects/${name}`, { headers, method });
 }
 
 /** Puts one event into the archive, and returns the file that it is in. */
@@ -52,6 +54,74 @@ describe("the archive over HTTP", () => {
     const part = await fetchFile(name as string, { Range: "bytes=1-2" });
     expect(part.headers.get("content-range")).toBe(`bytes 1-2/${bytes}`);
     expect(await part.text()).toBe("AR");
+  });
+
+  it("says where a file ends to whoever asks for what lies behind", async ({ expect }) => {
+    const { name, bytes } = await archivedFile();
+    const behind = await fetchFile(name as string, { Range: `bytes=${bytes}-` });
+    expect(behind.status).toBe(416);
+    expect(behind.headers.get("content-range")).toBe(`bytes */${bytes}`);
+    await behind.body?.cancel();
+  });
+
+  it("tells of a file without sending it", async ({ expect }) => {
+    const { name, bytes, etag } = await archivedFile();
+    const head = await fetchFile(name as string, {}, "HEAD");
+    expect(head.status).toBe(200);
+    expect(Object.fromEntries(head.headers)).toMatchObject({
+      "accept-ranges": "bytes",
+      "content-length": String(bytes),
+      "content-type": "application/vnd.apache.parquet",
+      etag: `"${etag}"`,
+    });
+    expect(Date.parse(head.headers.get("last-modified")!)).toBeGreaterThan(0);
+    expect(await head.text()).toBe("");
+
+    const part = await fetchFile(name as string, { Range: "bytes=-8" }, "HEAD");
+    expect(part.status).toBe(206);
+    expect(part.headers.get("content-length")).toBe("8");
+  });
+
+  it("sends a part only of the file that the reader knows, and nothing to whoever has it", async ({ expect }) => {
+    const { name, bytes, etag } = await archivedFile();
+    const ask = async (headers: Record<string, string>) => {
+      const answer = await fetchFile(name as string, headers);
+      return [answer.status, (await answer.arrayBuffer()).byteLength];
+    };
+    const Range = "bytes=0-3";
+    expect(await ask({ Range, "If-Range": `"${etag}"` })).toEqual([206, 4]);
+    expect(await ask({ Range, "If-Range": '"another"' })).toEqual([200, bytes]);
+    expect(await ask({ "If-None-Match": `"another", W/"${etag}"` })).toEqual([304, 0]);
+    expect(await ask({ "If-None-Match": '"another"' })).toEqual([200, bytes]);
+    expect(await ask({ Range: "bytes=0-1,4-5" })).toEqual([200, bytes]);
+  });
+
+  it("gives what a query engine reads by ranges: the size, the end, and then some columns", async ({ expect }) => {
+    const { name, rows } = await archivedFile();
+    const sent: string[] = [];
+    const file = await asyncBufferFromUrl({
+      url: `https://tracklog.test/archive/objects/${name}`,
+      fetch: (url, init) => {
+        const request = new Request(url, init);
+        sent.push(`${request.method} ${request.headers.get("range") ?? ""}`.trim());
+        return exports.default.fetch(request);
+      },
+    });
+    const found = await parquetReadObjects({ file, columns: ["event", "seq"] });
+    expect(found).toHaveLength(rows as number);
+    expect(found.at(-1)).toEqual({ event: "signed_up", seq: 1n });
+    expect(sent[0]).toBe("HEAD");
+    expect(sent.slice(1).every((one) => one.startsWith("GET bytes="))).toBe(true);
+  });
+
+  it("does not pass over files while the manifest is lost", async ({ expect }) => {
+    await archivedFile();
+    await archiveBucket(env)!.delete("events/v1/manifest/DB.json");
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
+    expect((await get("/archive/manifest")).status).toBe(503);
+    log.mockRestore();
+    await call("POST", "/archive/run");
+    expect((await get("/archive/manifest")).body["manifests"]).toMatchObject([{ objects: [{ day: "2024-01-02" }] }]);
   });
 
   it.for(["events/v1/manifest/DB.json", "other", "..%2Fsecret", "%E0%A4%A"])(

@@ -1,0 +1,46 @@
+import type { EventRow } from "../d1/event-row.ts";
+import type { Bucket } from "./bucket.ts";
+import type { Budget } from "./budget.ts";
+import type { JobRunner } from "./job-runner.ts";
+import type { ArchivedObject } from "./manifest.ts";
+import { objectName, parseObjectName } from "./object-name.ts";
+import { readParquet } from "./parquet-file.ts";
+
+/**
+ * Writes the files of some days anew that hold rows of an erased log.
+ *
+ * @param days as YYYY-MM-DD
+ * @returns how many files those were, and the days that are left because the budget was used up
+ */
+export async function eraseFromFiles(
+  runner: JobRunner,
+  log: Pick<EventRow, "user_id" | "generation">,
+  days: readonly string[],
+  budget: Budget,
+): Promise<{ files: number; left: string[] }> {
+  const { bucket } = runner.stores;
+  const byDay = Map.groupBy((await runner.manifest()).objects, ({ day }) => day);
+  let files = 0;
+  for (const [index, day] of days.entries()) {
+    for (const object of byDay.get(day) ?? []) {
+      if (!budget.takeFile()) return { files, left: days.slice(index) };
+      const isThere = (await bucket.head(object.name)) !== null;
+      // One that is gone is written anew out of nothing, and so is not listed any more.
+      if (isThere && !(await holdsLog(bucket, object, log))) continue;
+      const name = parseObjectName(object.name)!;
+      const target = objectName({ ...name, revision: name.revision + 1 });
+      await runner.do({ kind: "replace", target, day, sources: [object.name], drop: [log] });
+      files++;
+    }
+  }
+  return { files, left: [] };
+}
+
+async function holdsLog(
+  bucket: Bucket,
+  { name, bytes }: ArchivedObject,
+  { user_id: userId, generation }: Pick<EventRow, "user_id" | "generation">,
+): Promise<boolean> {
+  const rows = await readParquet(bucket.file(name, bytes), { columns: ["generation"], userId });
+  return rows.some((row) => row.generation === generation);
+}

@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { startWorkerServer, type WorkerServer } from "../../bench/worker-server.ts";
+import type { Fault } from "./fault.ts";
+
+/** An event as it is sent. */
+export interface SentEvent {
+  event: string;
+  user_id: string;
+  timestamp: string;
+  properties: Record<string, unknown>;
+}
+
+/** Any answer of the API, as loosely as a client reads it. */
+// oxlint-disable-next-line typescript/no-explicit-any -- what a test expects of an answer is its own statement
+export type Answer = Record<string, any>;
+
+const MAX_WAIT_MS = 30_000;
+
+/** Tracklog with an archive, in a workerd of its own, and with an archiver that has faults when it is told to. */
+export class Deployment {
+  readonly server: WorkerServer;
+  readonly url: string;
+  /** Everybody to whom anything was ever sent. */
+  readonly users = new Set<string>();
+
+  private constructor(server: WorkerServer) {
+    this.server = server;
+    this.url = server.url.origin;
+  }
+
+  static async start(moreDatabases: readonly string[] = [], vars: Record<string, string> = {}): Promise<Deployment> {
+    const server = await startWorkerServer({
+      entry: "test/archive-proof/worker/index.ts",
+      migrations: "src/d1/migrations",
+      isSilent: true,
+      hasArchive: true,
+      moreDatabases,
+      vars: { D1_DAYS: "30", ...vars },
+    });
+    return new Deployment(server);
+  }
+
+  stop(): Promise<void> {
+    return this.server.stop();
+  }
+
+  async track(events: readonly SentEvent[]): Promise<void> {
+    const { status, body } = await this.ask("POST", "/track", events);
+    if (status !== 200) throw new Error(`/track answered ${status}: ${JSON.stringify(body)}`);
+    for (const { user_id } of events) this.users.add(user_id);
+  }
+
+  async erase(user: string): Promise<void> {
+    await this.ask("DELETE", `/users/${user}`);
+  }
+
+  /** Sets a fault, and counts steps from now on; without one there is none. */
+  async fault(fault: Fault = { at: 0, mode: "fail before" }): Promise<void> {
+    await this.ask("PUT", "/test/fault", fault);
+  }
+
+  /** The archiver's calls of R2 and D1 since the fault was set. */
+  async steps(): Promise<string[]> {
+    return (await this.ask("GET", "/test/fault")).body["steps"] as string[];
+  }
+
+  /** Lets D1 have had everything for a long time. */
+  async age(databases: readonly string[] = ["DB"]): Promise<void> {
+    for (const name of databases) {
+      const database = await this.server.database(name);
+      await database.batch(["events", "feed"].map((table) => database.prepare(`UPDATE ${table} SET written_at = 0`)));
+    }
+  }
+
+  /** What the run did; null where it failed. */
+  async archive(database = "DB"): Promise<{ files: number; removed: number; more: boolean } | null> {
+    const { status, body } = await this.ask("POST", `/archive/run?database=${database}`);
+    return status === 200 ? (body as Awaited<ReturnType<Deployment["archive"]>>) : null;
+  }
+
+  /** Runs the archiver until nothing is left to do. */
+  async archiveAll(database = "DB"): Promise<void> {
+    await until("the archive has everything", async () => {
+      const run = await this.archive(database);
+      return run !== null && run.files + run.removed === 0 && !run.more;
+    });
+  }
+
+  /** Waits until D1 has every event, and everything has forgotten what was erased. */
+  async settled(): Promise<void> {
+    for (const user of this.users) {
+      await until(`D1 has everything of ${user}`, async () => {
+        const { status, body } = await this.ask("GET", `/users/${user}`);
+        return status === 404 || body["pending"] === 0;
+      });
+      await until(`${user} is forgotten`, async () => {
+        const { body } = await this.ask("GET", `/users/${user}/erasure`);
+        const erasures = (body["erasures"] ?? []) as { stage: string }[];
+        return erasures.every(({ stage }) => stage === "done");
+      });
+    }
+  }
+
+  async ask(method: string, path: string, body?: unknown): Promise<{ status: number; body: Answer }> {
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, body: (await response.json()) as Answer };
+  }
+}
+
+/** Asks again and again. Throws where it does not come true in time. */
+export async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+  for (const begun = performance.now(); !(await isTrue()); await sleep(10))
+    if (performance.now() - begun > MAX_WAIT_MS) throw new Error(`Not in time: ${what}`);
+}
