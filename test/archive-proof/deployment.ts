@@ -20,24 +20,27 @@ const MAX_WAIT_MS = 30_000;
 export class Deployment {
   readonly server: WorkerServer;
   readonly url: string;
+  readonly databases: readonly string[];
   /** Everybody to whom anything was ever sent. */
   readonly users = new Set<string>();
 
-  private constructor(server: WorkerServer) {
+  private constructor(server: WorkerServer, databases: readonly string[]) {
     this.server = server;
+    this.databases = databases;
     this.url = server.url.origin;
   }
 
-  static async start(moreDatabases: readonly string[] = [], vars: Record<string, string> = {}): Promise<Deployment> {
+  /** @param moreDatabases besides DB, by their bindings */
+  static async start(moreDatabases: readonly string[] = []): Promise<Deployment> {
     const server = await startWorkerServer({
       entry: "test/archive-proof/worker/index.ts",
       migrations: "src/d1/migrations",
       isSilent: true,
       hasArchive: true,
       moreDatabases,
-      vars: { D1_DAYS: "30", ...vars },
+      vars: { D1_DAYS: "30" },
     });
-    return new Deployment(server);
+    return new Deployment(server, ["DB", ...moreDatabases]);
   }
 
   stop(): Promise<void> {
@@ -65,11 +68,30 @@ export class Deployment {
   }
 
   /** Lets D1 have had everything for a long time. */
-  async age(databases: readonly string[] = ["DB"]): Promise<void> {
-    for (const name of databases) {
+  async age(): Promise<void> {
+    for (const name of this.databases) {
       const database = await this.server.database(name);
       await database.batch(["events", "feed"].map((table) => database.prepare(`UPDATE ${table} SET written_at = 0`)));
     }
+  }
+
+  /** Empties a database, as where it was lost. */
+  async loseDatabase(name = "DB"): Promise<void> {
+    const database = await this.server.database(name);
+    await database.batch(["events", "feed", "erased"].map((table) => database.prepare(`DELETE FROM ${table}`)));
+  }
+
+  /** Nobody and nothing, as at the beginning. */
+  async beginAnew(): Promise<void> {
+    await this.fault();
+    for (const known of this.users) await this.erase(known);
+    await this.settled();
+    this.users.clear();
+    for (const database of this.databases) await this.loseDatabase(database);
+    const bucket = await this.server.archive();
+    const { objects } = await bucket.list();
+    await bucket.delete(objects.map(({ key }) => key));
+    for (const database of this.databases) await this.archiveAll(database);
   }
 
   /** What the run did; null where it failed. */

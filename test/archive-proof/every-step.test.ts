@@ -83,7 +83,7 @@ const WORKS: Record<string, Work> = {
     given: async () => {
       await haveEvents();
       await deployment.archiveAll();
-      await emptyD1();
+      await deployment.loseDatabase();
     },
     work: async () => {
       await until("the database is rebuilt", async () => {
@@ -109,23 +109,10 @@ async function haveEvents(): Promise<void> {
   await deployment.age();
 }
 
-async function emptyD1(): Promise<void> {
-  const database = await deployment.server.database("DB");
-  await database.batch(["events", "feed"].map((table) => database.prepare(`DELETE FROM ${table}`)));
-}
-
 /** Nobody and nothing, as at the beginning. */
 async function beginAnew(): Promise<void> {
-  await deployment.fault();
-  for (const known of deployment.users) await deployment.erase(known);
-  await deployment.settled();
-  deployment.users.clear();
+  await deployment.beginAnew();
   runs++;
-  await emptyD1();
-  const bucket = await deployment.server.archive();
-  const { objects } = await bucket.list();
-  await bucket.delete(objects.map(({ key }) => key));
-  await deployment.archiveAll();
 }
 
 describe.for(Object.entries(WORKS))("%s", ([name, { given, work, gone = () => [], settings, since }]) => {

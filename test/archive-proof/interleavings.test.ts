@@ -11,7 +11,6 @@ const SEEDS = process.env["SEED"]
   : Array.from({ length: IS_WHOLE ? 60 : 3 }, (_, seed) => seed + 1);
 const ACTIONS = 25;
 const USERS = 6;
-const DATABASES = ["DB", "DB_1"];
 const MODES: FaultMode[] = ["crash before", "crash after", "fail before", "fail after", "hang after", "late"];
 
 let deployment: Deployment;
@@ -78,7 +77,7 @@ class Chaos {
     const events = Array.from({ length: 1 + Math.floor(this.#random() * 8) }, (): SentEvent => {
       const day = this.#pick([1, 2, 3, 40]);
       const timestamp = new Date(Date.UTC(2024, 0, day) + Math.floor(this.#random() * 86_400_000)).toISOString();
-      const user_id = `user-${Math.floor(this.#random() * USERS)}-of-${this.#seed}`;
+      const user_id = `user-${Math.floor(this.#random() * USERS)}-of-seed-${this.#seed}`;
       return { event: this.#pick(["came", "went"]), user_id, timestamp, properties: { n: this.#sent.length } };
     });
     this.#sent.push(...events);
@@ -93,7 +92,7 @@ class Chaos {
 
   async #letTimePass(): Promise<void> {
     if (this.#random() < 0.7) await deployment.settled();
-    await deployment.age(DATABASES);
+    await deployment.age();
   }
 
   async #archiveWithFault(): Promise<void> {
@@ -104,12 +103,14 @@ class Chaos {
     };
     this.story.push(JSON.stringify(fault));
     await deployment.fault(fault);
-    await deployment.archive(this.#pick(DATABASES));
+    await deployment.archive(this.#pick(deployment.databases));
     if (this.#random() < 0.5) await deployment.fault();
   }
 
   async #archiveAtOnce(): Promise<void> {
-    await Promise.all([...DATABASES, ...DATABASES].map((database) => deployment.archive(database)));
+    await Promise.all(
+      [...deployment.databases, ...deployment.databases].map((database) => deployment.archive(database)),
+    );
   }
 
   async #erase(): Promise<void> {
@@ -120,13 +121,12 @@ class Chaos {
   }
 
   async #loseManifest(): Promise<void> {
-    await (await deployment.server.archive()).delete(`events/v1/manifest/${this.#pick(DATABASES)}.json`);
+    await (await deployment.server.archive()).delete(`events/v1/manifest/${this.#pick(deployment.databases)}.json`);
   }
 
   async #loseDatabase(): Promise<void> {
-    const name = this.#pick(DATABASES);
-    const database = await deployment.server.database(name);
-    await database.batch(["events", "feed", "erased"].map((table) => database.prepare(`DELETE FROM ${table}`)));
+    const name = this.#pick(deployment.databases);
+    await deployment.loseDatabase(name);
     this.#lost.add(name);
   }
 }
@@ -135,12 +135,13 @@ describe("the archive and D1 together", () => {
   it.for(SEEDS)(
     "have each event once and nothing that is erased, whatever happens: seed %i",
     async (seed, { expect }) => {
+      await deployment.beginAnew();
       const chaos = new Chaos(seed);
       const nothingIsWrong = async () => {
         await deployment.fault();
         await deployment.settled();
         await chaos.rebuild();
-        for (const database of DATABASES) await deployment.archiveAll(database);
+        for (const database of deployment.databases) await deployment.archiveAll(database);
         const violations = [
           ...(await compareWithLogs(deployment)),
           ...(await compareWithManifest(deployment)),
@@ -154,9 +155,9 @@ describe("the archive and D1 together", () => {
       }
       await nothingIsWrong();
 
-      await deployment.age(DATABASES);
+      await deployment.age();
       await nothingIsWrong();
-      for (const name of DATABASES) {
+      for (const name of deployment.databases) {
         const rows = await (
           await deployment.server.database(name)
         )

@@ -76,11 +76,12 @@ export async function tracesOf(deployment: Deployment, users: readonly string[])
     const bucket = await deployment.server.archive();
     const connection = await (await DuckDBInstance.create()).connect();
     const violations: string[] = [];
-    for (const name of await objectNames(deployment)) {
+    for (const [index, name] of (await objectNames(deployment)).entries()) {
       const bytes = Buffer.from(await (await bucket.get(name))!.arrayBuffer());
       let text = bytes.toString("latin1");
       if (name.endsWith(".parquet")) {
-        const file = join(folder, "file.parquet");
+        // Each under a name of its own: DuckDB remembers what it has read of a file.
+        const file = join(folder, `${index}.parquet`);
         await writeFile(file, bytes);
         const reader = await connection.runAndReadAll(`SELECT * FROM read_parquet('${file}')`);
         text += JSON.stringify(reader.getRowsJson());
