@@ -1,4 +1,5 @@
 import { EVENT_ROW_COLUMNS } from "./event-row.ts";
+import { writtenAt } from "./written-at.ts";
 
 // D1 allows 100 bound parameters, so the rows come as one JSON array. `place` is a row's place in it.
 const SENT = `SELECT ${EVENT_ROW_COLUMNS.map((column, index) => `value ->> ${index} AS ${column}`).join(", ")}`;
@@ -17,7 +18,7 @@ const IS_WANTED = `sent.timestamp >= ?2 AND NOT EXISTS
  */
 const APPEND_TO_FEED = `
 INSERT INTO feed (written_at, events, keys)
-SELECT ?3, count(*), json_group_array(json_array(timestamp, generation, seq, revision) ORDER BY place)
+SELECT ${writtenAt("?3")}, count(*), json_group_array(json_array(timestamp, generation, seq, revision) ORDER BY place)
 FROM (
   SELECT sent.timestamp, sent.generation, sent.seq, max(sent.revision) AS revision, min(sent.place) AS place
   FROM (${SENT}, key AS place ${FROM}) AS sent
@@ -29,7 +30,7 @@ HAVING count(*) > 0`;
 
 const INSERT_EVENTS = `
 INSERT INTO events (${EVENT_ROW_COLUMNS.join(", ")}, written_at)
-SELECT *, ?3 FROM (${SENT} ${FROM}) AS sent WHERE ${IS_WANTED}
+SELECT *, ${writtenAt("?3")} FROM (${SENT} ${FROM}) AS sent WHERE ${IS_WANTED}
 ON CONFLICT (timestamp, generation, seq, user_id) DO UPDATE SET
   revision = excluded.revision,
   properties = excluded.properties,

@@ -1,3 +1,5 @@
+import { writtenAt } from "./written-at.ts";
+
 /** A log that is erased. */
 export interface ErasedLog {
   user_id: string;
@@ -14,7 +16,7 @@ export function tombstones(database: D1Database, erased: readonly ErasedLog[], n
   const sent = JSON.stringify(erased.map(({ user_id, generation }) => [generation, user_id]));
   return [
     `INSERT INTO feed (written_at, events, keys, erased)
-     SELECT ?1, 0, '[]', value ->> 0 FROM json_each(?2)
+     SELECT ${writtenAt("?1")}, 0, '[]', value ->> 0 FROM json_each(?2)
      WHERE NOT EXISTS (SELECT 1 FROM erased WHERE generation = value ->> 0 AND user_id = value ->> 1)`,
     `INSERT OR IGNORE INTO erased (generation, user_id, erased_at)
      SELECT value ->> 0, value ->> 1, ?1 FROM json_each(?2)`,

@@ -110,8 +110,8 @@ describe("insertEvents", () => {
     const rows = [99, 100].map((timestamp) => eventRow({ user_id: user, timestamp, seq: timestamp, revision: 2 }));
     await insertEvents(env.DB, [encodeEventRow(rows[0]!)], 100, 1);
     expect(await statementCount()).toBe(statements);
-    await insertEvents(env.DB, rows.map(encodeEventRow), 100, 1);
-    expect(await rowsOf(user)).toEqual([{ ...rows[1], written_at: 1 }]);
+    await insertEvents(env.DB, rows.map(encodeEventRow), 100, 1_700_000_000_001);
+    expect(await rowsOf(user)).toEqual([{ ...rows[1], written_at: 1_700_000_000_001 }]);
     expect(await newestKeys()).toEqual([[100, 1, 100, 2]]);
   });
 });
@@ -150,5 +150,18 @@ describe("eraseEvents", () => {
     const statements = await statementCount();
     for (const seq of [1, 1, 2]) await eraseEvents(env.DB, user, 1, [[1_700_000_000_000, seq]], 5);
     expect(await statementCount()).toBe(statements + 1);
+  });
+});
+
+describe("the feed", () => {
+  it("dates no statement before the one before it, whatever the clock does", async ({ expect }) => {
+    const [first, second, third, erased] = [newUser(), newUser(), newUser(), newUser()];
+    await insertEvents(env.DB, [encodeEventRow(eventRow({ user_id: first }))], 0, 1_800_000_000_000);
+    await insertEvents(env.DB, [encodeEventRow(eventRow({ user_id: second }))], 0, 1_700_000_000_000);
+    await eraseEvents(env.DB, erased, 1, [], 1_700_000_000_000);
+    await insertEvents(env.DB, [encodeEventRow(eventRow({ user_id: third }))], 0, 1_800_000_000_001);
+    const { results } = await env.DB.prepare("SELECT written_at FROM feed ORDER BY position DESC LIMIT 4").all();
+    expect(results.map(({ written_at }) => (written_at as number) - 1_800_000_000_000)).toEqual([1, 0, 0, 0]);
+    expect(await rowsOf(second)).toMatchObject([{ written_at: 1_800_000_000_000 }]);
   });
 });

@@ -23,7 +23,7 @@ CREATE TABLE events (
 -- What was written to `events`, in the order of the statements: a row for each statement, and one for each erasure.
 CREATE TABLE feed (
   position   INTEGER PRIMARY KEY,
-  -- By the writer's clock, in epoch milliseconds.
+  -- By the writer's clock, in epoch milliseconds, but never before the row before it.
   written_at INTEGER NOT NULL,
   -- How many keys there are.
   events     INTEGER NOT NULL,
