@@ -38,7 +38,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "/src/live": ["/src/d1", "/src/event"],
   "/src/stats": ["/src/d1", "/src/event"],
   "/src/user": ["/src/stats", "/src/archive", "/src/d1", "/src/event"],
-  "/src/archive": ["/src/d1", "/src/event"],
+  "/src/archive": ["/src/stats", "/src/d1", "/src/event"],
   "/src/d1": ["/src/event"],
   "/src/event": [],
 };

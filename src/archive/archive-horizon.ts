@@ -1,4 +1,5 @@
-import { DAY_MS } from "../d1/hour.ts";
+import { DAY_MS, floorTo } from "../d1/hour.ts";
+import { countedUntil } from "../d1/stale-hours.ts";
 import { copyCutoff } from "../d1/retention.ts";
 import { settingsOf } from "../settings.ts";
 import {
@@ -22,8 +23,8 @@ export function expiredBefore(env: Env, now: number): string {
 
 /**
  * What may leave D1 now: rows that were written more than `D1_DAYS` ago, sooner where the database fills up. The feed
- * ends at the same time, so that it tells of everything that D1 has. Null where `D1_DAYS` is not set. Rejects with what
- * D1 throws.
+ * ends at the same time, so that it tells of everything that D1 has. What the counters do not have yet stays. Null where
+ * `D1_DAYS` is not set. Rejects with what D1 throws.
  *
  * @param now epoch milliseconds
  */
@@ -31,9 +32,13 @@ export async function horizonOf(env: Env, database: D1Database, now: number): Pr
   const { d1Days } = settingsOf(env);
   if (d1Days === null) return null;
   const kept = keptDays(d1Days, (await databaseBytes(database)) / MAX_DATABASE_BYTES);
-  const cutoff = Math.floor((now - kept * DAY_MS) / DAY_MS) * DAY_MS;
-  // An event may be dated ahead. Whatever was written before this has happened before the cutoff.
-  return { cutoff, writtenBefore: cutoff - MAX_FUTURE_MS };
+  const writtenDay = floorTo(DAY_MS, now - kept * DAY_MS);
+  const counted = await countedUntil(database);
+  return {
+    cutoff: floorTo(DAY_MS, Math.min(writtenDay, counted.hour)),
+    // An event may be dated ahead. Whatever was written before this has happened before its day.
+    writtenBefore: Math.min(writtenDay - MAX_FUTURE_MS, counted.writtenAt),
+  };
 }
 
 /** For how many days D1 keeps what it was sent, by the share of its size that is taken. */

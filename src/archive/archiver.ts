@@ -1,7 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
 import { databaseNamed } from "../d1/databases.ts";
-import { MAX_LASTING_DELAY_MS } from "../limits.ts";
+import { MAX_LASTING_DELAY_MS, MAX_ROLLUP_STATEMENTS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
+import { settingsOf } from "../settings.ts";
+import { rollUpDatabase } from "../stats/roll-up.ts";
 import type { Stores } from "./advance-job.ts";
 import { expiredBefore, horizonOf } from "./archive-horizon.ts";
 import { archiveBucket, Bucket } from "./bucket.ts";
@@ -113,9 +115,12 @@ export class Archiver extends DurableObject<Env> {
       const runner = new JobRunner(this.#jobs, stores);
       await runner.recover();
       report.removed += await this.#removeExpired(runner, expiredBefore(this.env, Date.now()));
+      const budget = new Budget();
+      // Only what is counted may leave, and whoever runs the archive by hand has not waited for the cron.
+      const countingBudget = { statements: MAX_ROLLUP_STATEMENTS, until: budget.until };
+      if (settingsOf(this.env).d1Days !== null) await rollUpDatabase(stores.database, countingBudget, Date.now);
       horizon = await horizonOf(this.env, stores.database, Date.now());
       if (!horizon) return report;
-      const budget = new Budget();
       report.more =
         (await this.#moveRows(runner, horizon, budget, report)) || (await this.#compact(runner, budget, report));
       await this.#noteRun(stores, report.more ? horizon : "done", null);

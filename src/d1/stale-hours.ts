@@ -38,3 +38,15 @@ export function sealHours(database: D1Database, last: number): D1PreparedStateme
 export async function oldestStaleHour(database: D1Database): Promise<number | null> {
   return database.prepare("SELECT min(hour) AS hour FROM stale_hours").first<number | null>("hour");
 }
+
+/**
+ * What the counters have: every event that happened before `hour` and was written before `writtenAt`, in epoch
+ * milliseconds. Others must not leave yet, or nobody counts them any more. Rejects with what D1 throws.
+ */
+export async function countedUntil(database: D1Database): Promise<{ hour: number; writtenAt: number }> {
+  const found = await database.prepare(COUNTED_UNTIL).first<{ hour: number | null; writtenAt: number | null }>();
+  return { hour: found?.hour ?? Infinity, writtenAt: found?.writtenAt ?? Infinity };
+}
+
+const COUNTED_UNTIL = `SELECT (SELECT min(hour) FROM stale_hours) AS hour,
+  (SELECT written_at FROM feed WHERE position > (SELECT position FROM rollup) ORDER BY position LIMIT 1) AS writtenAt`;

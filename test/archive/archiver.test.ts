@@ -7,7 +7,7 @@ import type { Job } from "../../src/archive/job.ts";
 import { readManifest } from "../../src/archive/manifest.ts";
 import { readParquet } from "../../src/archive/parquet-file.ts";
 import { EVENT_ROW_COLUMNS, type EventRow } from "../../src/d1/event-row.ts";
-import { anEvent, newUser, rowsOf, track } from "../tracklog.ts";
+import { anEvent, get, newUser, rowsOf, track } from "../tracklog.ts";
 
 env.D1_DAYS = "30";
 const bucket = archiveBucket(env)!;
@@ -52,6 +52,13 @@ async function archived(): Promise<EventRow[]> {
     readParquet(new Bucket(bucket).file(name, bytes), { columns: EVENT_ROW_COLUMNS }),
   );
   return (await Promise.all(files)).flat();
+}
+
+function refuseSecondDay(put: R2Bucket["put"]): R2Bucket["put"] {
+  return ((name: string, ...rest: [string]) => {
+    if (name.includes("2024-02-03")) throw new Error("R2 is away");
+    return put(name, ...rest);
+  }) as R2Bucket["put"];
 }
 
 function withoutWriting(row: Record<string, unknown>): unknown {
@@ -155,6 +162,18 @@ describe("the archiver", () => {
     await archiver().run();
     expect(await rowsOf(user)).toEqual([]);
     expect(await archived()).toHaveLength(1);
+  });
+
+  it("has taken from the feed what leaves, also where it does not come to its end", async ({ expect }) => {
+    await userWithEvents(["2024-01-02", "2024-02-03"]);
+    const cursor = String((await get("/events?limit=1")).body["next_cursor"]);
+    // As a later statement has it: the feed keeps its newest one.
+    await userWithEvents([new Date().toISOString()]);
+    await env.DB.prepare("UPDATE feed SET written_at = 0").run();
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    vi.spyOn(bucket, "put").mockImplementation(refuseSecondDay(bucket.put.bind(bucket)));
+    expect(await archiver().run()).toMatchObject({ ok: false });
+    expect((await get(`/events?after=${cursor}`)).status).toBe(410);
   });
 
   it("takes an erased log out of its files, so that no byte of the user is left", async ({ expect }) => {

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, it, vi } from "vitest";
+import { D1Writer } from "../../src/d1/d1-writer.ts";
 import { rebuildDatabase } from "../../src/user/rebuild-database.ts";
 import { type Answer, anEvent, call, newUser, rowsOf, timelineOf, track } from "../tracklog.ts";
 
@@ -98,6 +99,16 @@ describe("rebuilding a database", () => {
 });
 
 describe("POST /rebuild", () => {
+  it("is 503 where the platform ends a writer in between", async ({ expect }) => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    vi.spyOn(D1Writer.prototype, "userCount").mockImplementationOnce(() => {
+      throw new Error("The object was reset");
+    });
+    const { status, body } = await call("POST", "/rebuild");
+    expect([status, body["code"]]).toEqual([503, "unreachable"]);
+    vi.restoreAllMocks();
+  });
+
   it("answers how far it has come", async ({ expect }) => {
     await userInD1(1);
     const { status, body } = await call("POST", "/rebuild?database=DB&restart=true");

@@ -79,9 +79,14 @@ export const archive = new Hono<AppEnv>()
       const detail = `is not a bound database: ${databaseNames(c.env).join(", ")}`;
       return problem(c, { reason: "invalid_request", faults: [{ pointer: "/database", detail }] });
     }
-    const run = await archiverOf(c.env, database).run();
+    // The platform may end the archiver in between. What it has begun is finished by the next run.
+    const run = await archiverOf(c.env, database)
+      .run()
+      .catch((error: unknown) => ({ ok: false as const, error: String(error) }));
     if (!run) return problem(c, { reason: "not_found", detail: NO_ARCHIVE });
-    return run.ok ? c.json({ database, ...run.report }) : problem(c, { reason: "unreachable" });
+    if (run.ok) return c.json({ database, ...run.report });
+    logFailure("archive_run_failed", run.error, { request_id: c.get("requestId") });
+    return problem(c, { reason: "unreachable" });
   });
 
 /** Throws where it is lost: what it does not tell of must not seem to be gone. The next run makes it anew. */

@@ -26,16 +26,14 @@ export const rebuild = new Hono<AppEnv>().post("/rebuild", requireKey("read"), a
     return problem(c, { reason: "invalid_request", faults: [{ pointer: "/database", detail }] });
   }
   const clock = Date.now;
-  const until = clock() + REBUILD_SLICE_MS;
-  const {
-    rebuild: state,
-    totalUsers,
-    error,
-  } = await rebuildDatabase(c.env, database, {
-    restart: restart === "true",
-    clock,
-    until,
+  const options = { restart: restart === "true", clock, until: clock() + REBUILD_SLICE_MS };
+  // The platform may end a writer that is asked how far the rebuilding has come.
+  const answer = await rebuildDatabase(c.env, database, options).catch((error: unknown) => {
+    logFailure("rebuild_broke_off", error, { database, request_id: c.get("requestId") });
+    return null;
   });
+  if (!answer) return problem(c, { reason: "unreachable" });
+  const { rebuild: state, totalUsers, error } = answer;
   const progress = {
     database,
     stage: state.stage,

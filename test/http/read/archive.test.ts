@@ -1,6 +1,7 @@
 import { env, exports } from "cloudflare:workers";
 import { asyncBufferFromUrl, parquetReadObjects } from "hyparquet";
 import { describe, it, vi } from "vitest";
+import { Archiver } from "../../../src/archive/archiver.ts";
 import { archiveBucket } from "../../../src/archive/bucket.ts";
 import { type Answer, anEvent, call, get, newUser, requestWith, rowsOf, track } from "../../tracklog.ts";
 
@@ -36,6 +37,40 @@ describe("the archive over HTTP", () => {
       removed: 0,
       more: false,
     });
+  });
+
+  it("counts what leaves, though no cron has come before", async ({ expect }) => {
+    const user = newUser();
+    const event = `counted-${user}`;
+    await track(anEvent({ user_id: user, event, timestamp: "2024-03-02T03:04:05Z" }));
+    await vi.waitFor(async () => {
+      if ((await rowsOf(user)).length !== 1) throw new Error("not there yet");
+    }, 10_000);
+    await env.DB.batch(["events", "feed"].map((table) => env.DB.prepare(`UPDATE ${table} SET written_at = 0`)));
+    expect((await call("POST", "/archive/run")).body).toMatchObject({ rows: 1 });
+    expect(await rowsOf(user)).toEqual([]);
+    const { body } = await get(`/stats?by=event&event=${event}&from=2024-03-01&to=2024-03-03`);
+    expect(body["rows"]).toEqual([{ event, events: 1 }]);
+  });
+
+  it("lets nothing leave that is not counted yet", async ({ expect }) => {
+    const user = newUser();
+    await track(anEvent({ user_id: user, timestamp: "2024-04-02" }));
+    await vi.waitFor(async () => {
+      if ((await rowsOf(user)).length !== 1) throw new Error("not there yet");
+    }, 10_000);
+    await env.DB.batch(["events", "feed"].map((table) => env.DB.prepare(`UPDATE ${table} SET written_at = 0`)));
+    const batch = env.DB.batch.bind(env.DB);
+    // The hour is marked, and its recount comes to nothing.
+    vi.spyOn(env.DB, "batch").mockImplementation(async (statements) => {
+      const [first] = statements as unknown as { statement?: string }[];
+      if (first?.statement?.startsWith("DELETE FROM hourly")) return [{ meta: { changes: 1 } }] as never;
+      return batch<never>(statements);
+    });
+    expect((await call("POST", "/archive/run")).body).toMatchObject({ rows: 0 });
+    vi.restoreAllMocks();
+    expect(await rowsOf(user)).toHaveLength(1);
+    expect((await call("POST", "/archive/run")).body).toMatchObject({ rows: 1 });
   });
 
   it("gives a file whole, or a part of it", async ({ expect }) => {
@@ -137,6 +172,15 @@ describe("the archive over HTTP", () => {
     expect(status).toBe(404);
     expect(body["detail"]).toContain("no R2 bucket is bound as ARCHIVE");
     expect((await requestWith({ READ_KEYS: "a:r1" }, "/archive/manifest")).status).toBe(401);
+  });
+
+  it("is 503 where the platform ends the archiver in between", async ({ expect }) => {
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
+    vi.spyOn(Archiver.prototype, "run").mockRejectedValueOnce(new Error("The object was reset"));
+    const { status, body } = await call("POST", "/archive/run");
+    expect([status, body["code"]]).toEqual([503, "unreachable"]);
+    expect(log.mock.calls.join()).toContain("archive_run_failed");
+    vi.restoreAllMocks();
   });
 
   it("refuses a database that is not bound", async ({ expect }) => {
