@@ -9,9 +9,14 @@ const root = dirname(import.meta.dirname);
  *
  * @param entry from the repository's root
  * @param replaced modules with those that take their places, both from the repository's root
+ * @param plugins what else esbuild is to do to it
  * @returns the Worker as one ES module
  */
-export async function buildWorker(entry: string, replaced: Record<string, string> = {}): Promise<string> {
+export async function buildWorker(
+  entry: string,
+  replaced: Record<string, string> = {},
+  plugins: esbuild.Plugin[] = [],
+): Promise<string> {
   const replacements = new Map(Object.entries(replaced).map(([module, by]) => [join(root, module), join(root, by)]));
   const found = new Set<string>();
   const replace: esbuild.Plugin = {
@@ -35,7 +40,7 @@ export async function buildWorker(entry: string, replaced: Record<string, string
     conditions: ["workerd", "worker", "browser"],
     external: ["cloudflare:*", "node:*"],
     loader: { ".sql": "text" },
-    plugins: [replace],
+    plugins: [...plugins, replace],
     logLevel: "warning",
   });
   const missing = [...replacements.keys()].filter((module) => !found.has(module));

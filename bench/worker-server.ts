@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Plugin } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare, type V4DurableObject } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf, unstable_splitSqlQuery as splitSql } from "wrangler";
 import { buildWorker } from "./build-worker.ts";
@@ -18,6 +19,8 @@ export interface WorkerServer {
   database: (binding: string) => Promise<Database>;
   /** The bucket behind the binding ARCHIVE. */
   archive: () => Promise<Bucket>;
+  /** Puts an object to sleep, as the runtime does with one that had nothing to do for a while. */
+  evict: (className: string, name: string) => Promise<void>;
   stop: () => Promise<void>;
 }
 
@@ -48,6 +51,8 @@ export interface WorkerServerOptions {
   hasArchive?: boolean;
   /** Databases besides DB, by their bindings. */
   moreDatabases?: readonly string[];
+  /** What else esbuild is to do to the Worker. */
+  plugins?: Plugin[];
 }
 
 /**
@@ -67,6 +72,7 @@ export async function startWorkerServer({
   vars = {},
   hasArchive = false,
   moreDatabases = [],
+  plugins = [],
 }: WorkerServerOptions): Promise<WorkerServer> {
   process.env["WRANGLER_LOG"] ??= "warn";
   // Cloudflare counts a key's rate in memory and keeps assets apart; the local stand-ins, a database and one more Worker
@@ -82,7 +88,7 @@ export async function startWorkerServer({
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       ...options,
-      modules: [{ type: "ESModule", path: "worker.js", contents: await buildWorker(entry, replaced) }],
+      modules: [{ type: "ESModule", path: "worker.js", contents: await buildWorker(entry, replaced, plugins) }],
       bindings: { ...(options["bindings"] as object), ...VARS, ...vars },
       ...(hasArchive && { r2Buckets: { ARCHIVE: "archive" } }),
       ...(moreDatabases.length > 0 && {
@@ -115,6 +121,7 @@ export async function startWorkerServer({
       d1File,
       database: (binding) => miniflare.getD1Database(binding),
       archive: () => miniflare.getR2Bucket("ARCHIVE"),
+      evict: (className, name) => miniflare.unsafeEvictDurableObject(options["name"] as string, className, { name }),
       stop,
     };
   } catch (error) {

@@ -15,32 +15,41 @@ export class MortalServer {
 
   readonly #port: number;
   readonly #state: string;
+  readonly #script: string;
   #process: ChildProcess | null = null;
 
-  private constructor(state: string, port: number) {
+  private constructor(state: string, port: number, script: string) {
     this.#state = state;
+    this.#script = script;
     this.#port = port;
     this.url = `http://127.0.0.1:${port}`;
     process.once("exit", () => this.#signal());
   }
 
-  static async start(state: string): Promise<MortalServer> {
-    const server = new MortalServer(state, await freePort());
-    await server.start();
+  /**
+   * @param state the folder of its state
+   * @param options of the script
+   * @param script what serves, and says where D1 is with its first line
+   */
+  static async start(
+    state: string,
+    options: readonly string[] = [],
+    script = join(import.meta.dirname, "serve.ts"),
+  ): Promise<MortalServer> {
+    const server = new MortalServer(state, await freePort(), script);
+    await server.start(options);
     return server;
   }
 
-  /** @param isClockBack whether the Worker finds itself an hour before the machine's time */
-  async start(isClockBack = false): Promise<void> {
-    const script = join(import.meta.dirname, "serve.ts");
+  /** @param options of the script that serves */
+  async start(options: readonly string[] = []): Promise<void> {
     const child = spawn(
       process.execPath,
-      [script, "--state", this.#state, "--port", String(this.#port), ...(isClockBack ? ["--clock-back"] : [])],
-      {
-        detached: true,
-        stdio: ["ignore", "pipe", "pipe"],
-      },
+      [this.#script, "--state", this.#state, "--port", String(this.#port), ...options],
+      { detached: true, stdio: ["pipe", "pipe", "pipe"] },
     );
+    // It may be killed while it is told something.
+    child.stdin.on("error", () => {});
     this.#process = child;
     let errors = "";
     child.stderr.on("data", (chunk: Buffer) => (errors = `${errors}${chunk.toString()}`.slice(-MAX_QUOTED_CHARACTERS)));
@@ -54,6 +63,11 @@ export class MortalServer {
     );
     ended.catch(() => {});
     this.d1File = (JSON.parse(line) as { d1File: string }).d1File;
+  }
+
+  /** Writes a line to the standard input of the script that serves. */
+  tell(message: object): void {
+    this.#process?.stdin?.write(`${JSON.stringify(message)}\n`);
   }
 
   /** Kills Node, workerd and whatever else they started, at once: nobody gets to finish or to flush anything. */

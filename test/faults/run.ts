@@ -97,7 +97,7 @@ async function haveFaults(ledger: Ledger): Promise<void> {
     await server.kill();
     console.log(`killed ${kill} of ${KILLS}, after ${ledger.answered} answered events`);
     // One of its lives is an hour before the others.
-    await server.start(kill === CLOCK_BACK_AFTER_KILL);
+    await server.start(kill === CLOCK_BACK_AFTER_KILL ? ["--clock-back"] : []);
     await lock;
   }
   await sleep(LIFE_MS);

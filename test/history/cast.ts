@@ -1,0 +1,169 @@
+import type { Dice } from "../fuzz-run/random.ts";
+import { AUTO, contentOf, type SentEvent } from "./model/entry.ts";
+
+const HOUR_MS = 3_600_000;
+const SPAN_HOURS = 60;
+const ACTIVE_USERS = 24;
+const EVENTS_PER_USER = 150;
+const NAMES = ["signed_up", "searched", "bought", "Page viewed"];
+/** A user who is suppressed now and then. */
+const SHY_USERS = 3;
+
+/** A request for recording, and the events that it carries. Null stands for an invalid one. */
+export interface Request {
+  route: string;
+  body: string;
+  headers: Record<string, string>;
+  events: (SentEvent | null)[];
+}
+
+/** Who there is, what they have done, and what they do next: everything that is drawn of a run's events. */
+export class Cast {
+  readonly users: string[] = [];
+  readonly #events = new Map<string, SentEvent[]>();
+  readonly #versions = new Map<string, number>();
+  readonly #taken = new Set<string>();
+  readonly #past: Request[] = [];
+  readonly #startedAt: number;
+  #active: string[] = [];
+  #labels = 0;
+
+  /** @param startedAt epoch milliseconds; events happen in the days before it */
+  constructor(startedAt: number) {
+    this.#startedAt = startedAt;
+    while (this.#active.length < ACTIVE_USERS) this.#active.push(this.#newUser());
+  }
+
+  get shyUsers(): string[] {
+    return this.users.slice(0, SHY_USERS);
+  }
+
+  /** One of those who do something these minutes; seldom one who has been gone for long. */
+  someUser(dice: Dice): string {
+    return dice.one(dice.hits(0.93) ? this.#active : this.users);
+  }
+
+  /** A request as some client sends it. Sometimes one that was sent before, however long ago. */
+  nextRequest(dice: Dice): Request {
+    const old = this.#past.length > 0 && dice.hits(0.12) ? this.#somePast(dice) : undefined;
+    if (old) return old;
+    const request = this.#newRequest(dice);
+    this.#past.push(request);
+    return request;
+  }
+
+  #newRequest(dice: Dice): Request {
+    const form = dice.below(100);
+    if (form < 40) return single(dice.hits(0.35) ? this.#update(dice) : this.#event(dice, this.someUser(dice)));
+    const size = 1 + dice.below(dice.hits(0.1) ? 60 : 8);
+    const user = this.someUser(dice);
+    const ofOne = dice.hits(0.4);
+    const some = () => (ofOne ? user : this.someUser(dice));
+    if (form >= 80) return segmentBatch(this.#messages(dice, size, some));
+    const events = Array.from({ length: size }, () =>
+      dice.hits(0.05) ? null : dice.hits(0.25) ? this.#update(dice) : this.#event(dice, some()),
+    );
+    return form < 65 ? array(events) : lines(events);
+  }
+
+  #somePast(dice: Dice): Request | undefined {
+    const recent = this.#past.slice(-200);
+    return dice.one(dice.hits(0.7) ? recent : this.#past);
+  }
+
+  /** A new event. Some happen in the very same millisecond as another one of their user. */
+  #event(dice: Dice, user: string): SentEvent {
+    const known = this.#events.get(user) ?? [];
+    const twin = known.length > 0 && dice.hits(0.2) ? dice.one(known) : undefined;
+    const timestamp = twin?.timestamp ?? this.#time(dice);
+    const event = dice.one(NAMES);
+    const label = `e${++this.#labels}`;
+    const isTaken = this.#taken.has(`${user} ${timestamp} ${event}`);
+    const messageId = isTaken || dice.hits(0.5) ? label : null;
+    if (messageId === null) this.#taken.add(`${user} ${timestamp} ${event}`);
+    return this.#remember({ user, label, copy: 1, version: 1, event, timestamp, messageId });
+  }
+
+  /** Another version of an event that was sent before; a new event where there is none. */
+  #update(dice: Dice): SentEvent {
+    const user = this.someUser(dice);
+    const known = (this.#events.get(user) ?? []).filter(
+      ({ messageId, timestamp }) => messageId !== AUTO && timestamp !== null,
+    );
+    if (known.length === 0) return this.#event(dice, user);
+    const event = dice.one(dice.hits(0.6) ? known.slice(-10) : known);
+    const version = this.#versions.get(event.label)! + 1;
+    this.#versions.set(event.label, version);
+    return { ...event, version };
+  }
+
+  /** Segment's messages: with an id and a time, with an id alone, or with a time alone; the last sometimes twice. */
+  #messages(dice: Dice, size: number, user: () => string): SentEvent[] {
+    return Array.from({ length: size }, () => this.#event(dice, user())).flatMap((event) => {
+      const form = dice.below(4);
+      if (form === 0) return [Object.assign(event, { timestamp: null, messageId: event.label })];
+      if (form > 1) return [Object.assign(event, { messageId: event.label })];
+      Object.assign(event, { messageId: AUTO });
+      return dice.hits(0.3) ? [event, { ...event, copy: 2 }] : [event];
+    });
+  }
+
+  #remember(event: SentEvent): SentEvent {
+    const known = this.#events.get(event.user) ?? [];
+    this.#events.set(event.user, [...known, event]);
+    this.#versions.set(event.label, 1);
+    if (known.length + 1 === EVENTS_PER_USER)
+      this.#active = this.#active.map((user) => (user === event.user ? this.#newUser() : user));
+    return event;
+  }
+
+  #newUser(): string {
+    const number = this.users.length + 1;
+    // Some are hard to spell in a path.
+    const user = number % 7 === 0 ? `user ${number}/ü%` : `user-${number}`;
+    this.users.push(user);
+    return user;
+  }
+
+  #time(dice: Dice): number {
+    return this.#startedAt - HOUR_MS - dice.below(SPAN_HOURS * HOUR_MS);
+  }
+}
+
+const JSON_TYPE = { "Content-Type": "application/json" };
+
+function single(event: SentEvent): Request {
+  return { route: "/track", headers: JSON_TYPE, body: JSON.stringify(trackOf(event)), events: [event] };
+}
+
+function array(events: (SentEvent | null)[]): Request {
+  return { route: "/track", headers: JSON_TYPE, body: JSON.stringify(events.map(trackOf)), events };
+}
+
+function lines(events: (SentEvent | null)[]): Request {
+  const body = events.map((event) => JSON.stringify(trackOf(event))).join("\n");
+  return { route: "/track", headers: { "Content-Type": "application/x-ndjson" }, body, events };
+}
+
+function segmentBatch(events: SentEvent[]): Request {
+  const batch = events.map((sent) => ({
+    type: "track",
+    userId: sent.user,
+    event: sent.event,
+    ...contentOf(sent),
+    ...(sent.timestamp !== null && { timestamp: new Date(sent.timestamp).toISOString() }),
+    ...(sent.messageId !== AUTO && { messageId: sent.messageId }),
+  }));
+  return { route: "/v1/batch", headers: JSON_TYPE, body: JSON.stringify({ batch }), events };
+}
+
+function trackOf(event: SentEvent | null): object {
+  if (!event) return { event: "invalid", user_id: "user-1", timestamp: "2026-02-30", properties: { id: "invalid" } };
+  return {
+    event: event.event,
+    user_id: event.user,
+    timestamp: new Date(event.timestamp!).toISOString(),
+    ...contentOf(event),
+    ...(event.messageId !== null && { message_id: event.messageId }),
+  };
+}

@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Dice } from "../fuzz-run/random.ts";
+import type { Cast } from "./cast.ts";
+import type { Recorder } from "./recorder.ts";
+import type { ServerUnderTest } from "./server-under-test.ts";
+
+interface Stage {
+  server: ServerUnderTest;
+  recorder: Recorder;
+  cast: Cast;
+  dice: Dice;
+  isOver: () => boolean;
+}
+
+const RETRY_PAUSE_MS = 200;
+
+/** Erases users, again and again until it is answered, as whoever has to forget somebody does. */
+export async function runEraser({ server, recorder, cast, dice, isOver }: Stage): Promise<void> {
+  while (!isOver()) {
+    await sleep(200 + dice.below(1_500));
+    const user = cast.someUser(dice);
+    for (let isAnswered = false; !isAnswered;) {
+      const invoked = recorder.now();
+      const answered = await server.ask("DELETE", `/users/${encodeURIComponent(user)}`);
+      const answer = answered && { erased: Number(answered.body["erased"]) };
+      recorder.note(invoked, { kind: "erase", client: "eraser", user, answer });
+      isAnswered = answer !== null;
+      if (!isAnswered) await sleep(RETRY_PAUSE_MS);
+    }
+  }
+}
+
+/** Suppresses some users and lets go of them again. */
+export async function runSuppressor({ server, recorder, cast, dice, isOver }: Stage): Promise<void> {
+  const suppressed = new Set<string>();
+  while (!isOver()) {
+    await sleep(300 + dice.below(2_500));
+    const user = dice.one(cast.shyUsers);
+    const on = !suppressed.has(user);
+    for (let isAnswered = false; !isAnswered;) {
+      const invoked = recorder.now();
+      const answered = await server.ask(on ? "PUT" : "DELETE", `/users/${encodeURIComponent(user)}/suppression`);
+      recorder.note(invoked, { kind: "suppress", client: "suppressor", user, on, answer: answered && true });
+      isAnswered = answered !== null;
+      if (!isAnswered) await sleep(RETRY_PAUSE_MS);
+    }
+    if (on) suppressed.add(user);
+    else suppressed.delete(user);
+  }
+}
+
+/** Runs the archive, the cron and now and then a rebuild, as a deployment does. */
+export async function runCaretaker({ server, recorder, dice, isOver }: Stage): Promise<void> {
+  while (!isOver()) {
+    await sleep(300 + dice.below(2_000));
+    const what = dice.below(100);
+    const invoked = recorder.now();
+    if (what < 60) {
+      const answered = await server.ask("POST", "/archive/run", { isLong: true });
+      recorder.note(invoked, { kind: "care", what: "archive", client: "caretaker", answer: answered && answered.body });
+    } else if (what < 92) {
+      // It archives, too.
+      const isDone = await server.runCron();
+      recorder.note(invoked, { kind: "care", what: "archive", client: "cron", answer: isDone ? {} : null });
+    } else await rebuild(server, recorder);
+  }
+}
+
+/** Until it is done, also when the run is over: counters are only whole again after that. */
+async function rebuild(server: ServerUnderTest, recorder: Recorder): Promise<void> {
+  for (let isRestart = true; ; isRestart = false) {
+    const invoked = recorder.now();
+    const answered = await server.ask("POST", `/rebuild?restart=${isRestart}`, { isLong: true });
+    recorder.note(invoked, { kind: "care", what: "rebuild", client: "caretaker", answer: answered && answered.body });
+    if (answered?.body["stage"] === "done") return;
+    await sleep(RETRY_PAUSE_MS);
+  }
+}

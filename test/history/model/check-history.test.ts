@@ -1,0 +1,223 @@
+import { describe, it } from "vitest";
+import { checkHistory } from "./check-history.ts";
+import type { Entry } from "./entry.ts";
+import type { Found } from "./found.ts";
+import {
+  A,
+  B,
+  BOTH,
+  created,
+  duplicate,
+  erase,
+  feed,
+  found,
+  read,
+  receipt,
+  receipts,
+  record,
+  rowOf,
+  sent,
+  stored,
+  suppress,
+  updated,
+} from "./small-history.ts";
+
+// The model that `npm run test:history` holds against long histories, over short ones that are known to be good or bad.
+
+const GOOD: [string, Entry[], Found][] = [
+  ["two events", BOTH, found([stored(1, "a"), stored(2, "b")])],
+  ["no answer, and nothing happened", [record([1, 2], [A], null)], found([])],
+  ["no answer, and it happened", [record([1, 2], [A], null)], found([stored(1, "a")])],
+  [
+    "a retry of what had no answer",
+    [record([1, 2], [A], null), record([3, 4], [A], [duplicate(1, 1)])],
+    found([stored(1, "a")]),
+  ],
+  [
+    "an update, and a late retry of the older version",
+    [
+      record([1, 2], [A], [created(1)]),
+      record([3, 4], [sent("a", 2)], [updated(1, 2)]),
+      record([5, 6], [A], [duplicate(1, 2)]),
+    ],
+    found([stored(1, "a", [1, 2])]),
+  ],
+  [
+    "two at once, numbered in either order",
+    [record([1, 4], [A], [created(2)]), record([2, 3], [B], [created(1)])],
+    found([stored(1, "b"), stored(2, "a")]),
+  ],
+  [
+    "an erasure, and the same event again",
+    [...BOTH, erase([5, 6], 2), record([7, 8], [A], [created(1)])],
+    found([stored(1, "a")], { receipts: receipts(receipt(2)) }),
+  ],
+  [
+    "an erasure that is under way with an event: erased or not",
+    [record([1, 4], [A], [created(1)]), erase([2, 3], 0)],
+    found([stored(1, "a")]),
+  ],
+  [
+    "a suppressed user",
+    [suppress([1, 2], true), record([3, 4], [A], [{ status: "suppressed" }]), suppress([5, 6], false)],
+    found([]),
+  ],
+  [
+    "an event in the archive in an older revision, and in D1 in the latest",
+    [record([1, 2], [A], [created(1)]), record([3, 4], [sent("a", 2)], [updated(1, 2)])],
+    found([stored(1, "a", [1, 2])], {
+      archive: [{ ...rowOf(stored(1, "a")), object: "o" }],
+      listed: ["o"],
+      objects: ["o"],
+    }),
+  ],
+  [
+    "a reader who was told of both revisions",
+    [
+      record([1, 2], [A], [created(1)]),
+      feed([3, 4], [rowOf(stored(1, "a"))]),
+      record([5, 6], [sent("a", 2)], [updated(1, 2)]),
+      feed([7, 8], [rowOf(stored(1, "a", [1, 2]))]),
+    ],
+    found([stored(1, "a", [1, 2])]),
+  ],
+];
+
+const BAD: [string, string, Entry[], Found][] = [
+  [
+    "G1",
+    "an answered event is nowhere in D1",
+    BOTH,
+    found([stored(1, "a"), stored(2, "b")], { d1: [rowOf(stored(1, "a"))] }),
+  ],
+  ["G2", "an event was stored twice", BOTH, found([stored(1, "a"), stored(2, "b"), stored(3, "b")])],
+  [
+    "G2",
+    "a retry was created anew",
+    [...BOTH, record([5, 6], [A], [created(3)])],
+    found([stored(1, "a"), stored(2, "b")]),
+  ],
+  [
+    "G3",
+    "a number was given twice",
+    [record([1, 2], [A], [created(1)]), record([3, 4], [B], [created(1)])],
+    found([stored(1, "a")]),
+  ],
+  [
+    "G3",
+    "a later event got a smaller number",
+    [record([1, 2], [A], [created(2)]), record([3, 4], [B], [created(1)])],
+    found([stored(1, "b"), stored(2, "a")]),
+  ],
+  ["G3", "a timeline is out of order", BOTH, found([stored(2, "b"), stored(1, "a")])],
+  ["G3", "an event was not late", [record([1, 2], [A], [created(1, true)])], found([stored(1, "a")])],
+  [
+    "G4",
+    "a late retry turned the event back",
+    [record([1, 2], [A], [created(1)]), record([3, 4], [sent("a", 2)], [updated(1, 2)])],
+    found([stored(1, "a", [2, 1])]),
+  ],
+  [
+    "G4",
+    "an update lost what was there",
+    [record([1, 2], [A], [created(1)]), record([3, 4], [sent("a", 2)], [updated(1, 2)])],
+    found([stored(1, "a", [2], { revision: 2 })]),
+  ],
+  ["G4", "a duplicate of nothing", [record([1, 2], [A], [duplicate(1, 1)])], found([stored(1, "a")])],
+  [
+    "G5",
+    "a timeline lacks what was answered",
+    [...BOTH, read([5, 6], [stored(1, "a")])],
+    found([stored(1, "a"), stored(2, "b")]),
+  ],
+  ["G6", "something that nobody sent", BOTH, found([stored(1, "a"), stored(2, "x")])],
+  [
+    "G7",
+    "a reader was told twice",
+    [record([1, 2], [A], [created(1)]), feed([3, 4], [rowOf(stored(1, "a"))]), feed([5, 6], [rowOf(stored(1, "a"))])],
+    found([stored(1, "a")]),
+  ],
+  [
+    "G7",
+    "a reader missed an event",
+    [...BOTH, feed([5, 6], [rowOf(stored(2, "b"))])],
+    found([stored(1, "a"), stored(2, "b")]),
+  ],
+  [
+    "G7",
+    "a reader was not told of an erasure",
+    [record([1, 2], [A], [created(1)]), feed([3, 4], [rowOf(stored(1, "a"))]), erase([5, 6], 1), feed([7, 8], [])],
+    found([], { receipts: receipts(receipt(1)) }),
+  ],
+  [
+    "G8",
+    "an erased event is still there",
+    [...BOTH, erase([5, 6], 2)],
+    found([stored(1, "a"), stored(2, "b")], { receipts: receipts(receipt(2)) }),
+  ],
+  [
+    "G8",
+    "an erased event is still in the archive",
+    [record([1, 2], [A], [created(1)]), erase([3, 4], 1)],
+    found([], {
+      receipts: receipts(receipt(1)),
+      archive: [{ ...rowOf(stored(1, "a")), object: "o" }],
+      listed: ["o"],
+      objects: ["o"],
+    }),
+  ],
+  ["G5", "an erasure took what came after it", [erase([1, 2], 0), record([3, 4], [A], [created(1)])], found([])],
+  ["G8", "an erasure's receipt is missing", [record([1, 2], [A], [created(1)]), erase([3, 4], 1)], found([])],
+  [
+    "G8",
+    "an erasure took fewer than were there",
+    [...BOTH, erase([5, 6], 1)],
+    found([], { receipts: receipts(receipt(1)) }),
+  ],
+  [
+    "G8",
+    "an erasure is not over",
+    [record([1, 2], [A], [created(1)]), erase([3, 4], 1)],
+    found([], { receipts: receipts(receipt(1, "d1")) }),
+  ],
+  [
+    "suppression",
+    "a suppressed user's event was stored",
+    [suppress([1, 2], true), record([3, 4], [A], [created(1)])],
+    found([stored(1, "a")]),
+  ],
+  ["archive", "a file is not listed", BOTH, found([stored(1, "a"), stored(2, "b")], { objects: ["o"] })],
+  [
+    "counters",
+    "an hour is counted wrongly",
+    BOTH,
+    found([stored(1, "a"), stored(2, "b")], {
+      counters: { rows: [], isComplete: true, sealedBefore: 0, verdicts: {} },
+    }),
+  ],
+  [
+    "live view",
+    "somebody saw an event that was not sent",
+    [
+      {
+        kind: "live",
+        id: 1,
+        client: "w",
+        invoked: 1,
+        ended: 1,
+        answer: [{ id: "1", verdict: "created", user: "ann", seq: 1, revision: 1, properties: { id: "x", last: 1 } }],
+      },
+    ],
+    found([]),
+  ],
+];
+
+describe("the model of the guarantees", () => {
+  it.for(GOOD)("accepts %s", ([, entries, state], { expect }) => {
+    expect(checkHistory(entries, state)).toEqual([]);
+  });
+
+  it.for(BAD)("finds a violation of %s: %s", ([rule, , entries, state], { expect }) => {
+    expect(checkHistory(entries, state).map((violation) => violation.rule)).toContain(rule);
+  });
+});

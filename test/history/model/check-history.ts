@@ -1,0 +1,41 @@
+import { checkAnswers } from "./check-answers.ts";
+import { checkCopies } from "./check-copies.ts";
+import { checkCounters } from "./check-counters.ts";
+import { checkErasures, checkForgotten } from "./check-erasures.ts";
+import { checkFeed } from "./check-feed.ts";
+import { checkLive } from "./check-live.ts";
+import { checkSummary } from "./check-summaries.ts";
+import { checkSuppression } from "./check-suppression.ts";
+import { checkTimelines } from "./check-timelines.ts";
+import type { Entry } from "./entry.ts";
+import type { Found } from "./found.ts";
+import { userHistories } from "./user-history.ts";
+import type { Violation } from "./violation.ts";
+
+/**
+ * Holds all that was answered in a run, and what was found after it, against the guarantees. Pure. What was not answered
+ * may or may not have happened: a history is wrong only if it is wrong either way.
+ */
+export function checkHistory(entries: readonly Entry[], found: Found): Violation[] {
+  const histories = userHistories(entries);
+  const violations: Violation[] = [];
+  for (const [user, history] of histories) {
+    const timeline = found.timelines.get(user) ?? [];
+    violations.push(
+      ...checkAnswers(history),
+      ...checkSuppression(history, found.suppressed.get(user)),
+      ...checkTimelines(history, timeline),
+      ...checkErasures(history, found.receipts.get(user) ?? []),
+      ...checkSummary(user, timeline, found.summaries.get(user) ?? null),
+    );
+  }
+  violations.push(
+    ...checkCopies(found),
+    ...checkForgotten(found),
+    ...checkFeed(entries, histories, found),
+    ...checkLive(entries, histories),
+    ...checkCounters(found, entries),
+  );
+  if (found.health !== "ok") violations.push({ rule: "health", what: `/health says ${found.health}`, entries: [] });
+  return violations;
+}

@@ -1,0 +1,132 @@
+// What is recorded of a run. Times are milliseconds from its beginning, by the clock of the machine that sends.
+
+/** An event as a client sends it. Its properties name its label, its version, and nothing that another version names. */
+export interface SentEvent {
+  user: string;
+  /** What tells it from all other events. */
+  label: string;
+  /** Its number among the equal messages without an id in a request; 1 for all others. */
+  copy: number;
+  /** Which properties it carries: 1 for the first, one more for each update. */
+  version: number;
+  event: string;
+  /** Epoch milliseconds; null where the server gives it a time. */
+  timestamp: number | null;
+  /** Null for none, and {@link AUTO} where the server makes one of the content. */
+  messageId: string | null;
+}
+
+export const AUTO = "(auto)";
+
+/** What was answered of one event. */
+export interface Verdict {
+  status: "created" | "updated" | "duplicate" | "suppressed" | "rejected";
+  seq?: number;
+  revision?: number;
+  late?: boolean;
+}
+
+/** An event as it is read back, from whichever copy. */
+export interface StoredEvent {
+  event: string;
+  timestamp: string;
+  properties: Record<string, unknown>;
+  context: Record<string, unknown>;
+  message_id: string | null;
+  seq: number;
+  revision: number;
+  received_at: string;
+  source: string | null;
+}
+
+/** A row of D1, of the archive or of the feed. */
+export interface CopiedEvent {
+  user: string;
+  generation: number;
+  stored: StoredEvent;
+}
+
+export type FeedLine = ({ kind: "event" } & CopiedEvent) | { kind: "erasure"; user: string; generation: number };
+
+export interface LiveLine {
+  id: string;
+  verdict: string;
+  user: string;
+  seq: number | null;
+  revision: number | null;
+  properties: Record<string, unknown> | null;
+}
+
+interface Timed {
+  id: number;
+  client: string;
+  invoked: number;
+  /** When it was answered, or given up: what has no answer may have happened, or may yet. */
+  ended: number;
+}
+
+/** A request's events, in their order. Null stands for one that is invalid on purpose. */
+export type RecordEntry = Timed & {
+  kind: "record";
+  route: string;
+  events: (SentEvent | null)[];
+  answer: Verdict[] | null;
+};
+export type EraseEntry = Timed & { kind: "erase"; user: string; answer: { erased: number } | null };
+export type SuppressEntry = Timed & { kind: "suppress"; user: string; on: boolean; answer: true | null };
+export type ReadEntry = Timed & { kind: "read"; user: string; answer: StoredEvent[] | null };
+/** A page of the feed. With "gone" the reader's epoch ends, and it begins anew with the next one. */
+export type FeedEntry = Timed & {
+  kind: "feed";
+  reader: string;
+  epoch: number;
+  /** Whether it began at the feed's beginning. */
+  isFirst: boolean;
+  answer: { lines: FeedLine[]; isEnd: boolean } | "gone" | null;
+};
+export type LiveEntry = Timed & { kind: "live"; answer: LiveLine[] };
+/** What is done to the server as whoever runs it might, or a cron. */
+export type CareEntry = Timed & { kind: "care"; what: "archive" | "rebuild"; answer: Record<string, unknown> | null };
+/** What is done to the server to harm it. */
+export type FaultEntry = Timed & { kind: "fault"; what: string; answer: null };
+
+export type Entry =
+  | RecordEntry
+  | EraseEntry
+  | SuppressEntry
+  | ReadEntry
+  | FeedEntry
+  | LiveEntry
+  | CareEntry
+  | FaultEntry;
+
+/** What tells an event of a user from all others of theirs. */
+export function keyOfSent({ label, copy }: Pick<SentEvent, "label" | "copy">): string {
+  return copy === 1 ? label : `${label}#${copy}`;
+}
+
+/** The same key of an event that was read back. Undefined for one that no client of the run has sent. */
+export function keyOfStored({ properties, message_id }: StoredEvent): string | undefined {
+  const label = properties["id"];
+  if (typeof label !== "string") return undefined;
+  const copy = Number(/^auto-.*-(\d+)$/.exec(message_id ?? "")?.[1] ?? 1);
+  return keyOfSent({ label, copy });
+}
+
+/** The versions that were merged into an event. */
+export function versionsOf({ properties }: Pick<StoredEvent, "properties">): number[] {
+  return Object.keys(properties).flatMap((key) => (/^v\d+$/.test(key) ? [Number(key.slice(1))] : []));
+}
+
+/** What an event's version carries. Every version sets `last`, and a key that is its own. */
+export function contentOf({ label, version }: Pick<SentEvent, "label" | "version">) {
+  return {
+    properties: {
+      id: label,
+      last: version,
+      [`v${version}`]: true,
+      ...(version % 3 === 0 && { email: `${label}.${version}@example.com` }),
+    },
+    context: { last: version, [`v${version}`]: true },
+  };
+}

@@ -1,0 +1,42 @@
+import type { CopiedEvent, StoredEvent } from "./entry.ts";
+
+/** What was found after everything had settled. */
+export interface Found {
+  /** By user; empty where nothing is stored. */
+  timelines: Map<string, StoredEvent[]>;
+  suppressed: Map<string, boolean>;
+  summaries: Map<string, FoundSummary | null>;
+  receipts: Map<string, FoundReceipt[]>;
+  d1: CopiedEvent[];
+  archive: ArchivedEvent[];
+  /** The archive's files that the manifest lists, and all that are there. */
+  listed: string[];
+  objects: string[];
+  counters: FoundCounters;
+  /** What /health says. */
+  health: string;
+}
+
+export type ArchivedEvent = CopiedEvent & { object: string };
+
+export interface FoundSummary {
+  events: number;
+  properties: Record<string, string>;
+}
+
+export interface FoundReceipt {
+  events: number;
+  stage: string;
+  erased_at: string;
+  done_at: string | null;
+}
+
+/** What /stats says by hour and event, once the roll-up has run. */
+export interface FoundCounters {
+  rows: { hour: string; event: string | null; events: number }[];
+  isComplete: boolean;
+  /** Hours before this time (epoch milliseconds) are sealed: some of their events have left D1. */
+  sealedBefore: number;
+  /** What was answered, by verdict: rough. */
+  verdicts: Record<string, number>;
+}

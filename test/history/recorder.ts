@@ -1,0 +1,28 @@
+import { writeFileSync } from "node:fs";
+import type { Entry } from "./model/entry.ts";
+
+/** An entry as its client knows it: the recorder adds the number and the times. */
+type Told = {
+  [Kind in Entry["kind"]]: Omit<Extract<Entry, { kind: Kind }>, "id" | "invoked" | "ended">;
+}[Entry["kind"]];
+
+/** Everything that was sent and done in a run, with what was answered. */
+export class Recorder {
+  readonly entries: Entry[] = [];
+  readonly #began = performance.now();
+
+  /** Milliseconds from the run's beginning. */
+  now(): number {
+    return performance.now() - this.#began;
+  }
+
+  /** Notes what has ended just now. */
+  note(invoked: number, told: Told): void {
+    this.entries.push({ ...told, id: this.entries.length + 1, invoked, ended: this.now() });
+  }
+
+  /** Writes all entries as lines of JSON. */
+  write(file: string): void {
+    writeFileSync(file, this.entries.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
+  }
+}

@@ -1,0 +1,36 @@
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { startWorkerServer } from "../../bench/worker-server.ts";
+import { smallerLimits } from "./smaller-limits.ts";
+
+// The process that is killed: Tracklog, with bindings that can be made to fail. A line on the standard input names an
+// object to evict.
+
+const { values } = parseArgs({
+  options: {
+    state: { type: "string" },
+    port: { type: "string" },
+    clock: { type: "string", default: "0" },
+    "real-limits": { type: "boolean" },
+  },
+});
+if (values.state === undefined) throw new Error("--state is missing");
+
+const { d1File, evict } = await startWorkerServer({
+  entry: "test/history/worker/entry.ts",
+  migrations: "src/d1/migrations",
+  state: values.state,
+  port: Number(values.port),
+  mayEvict: true,
+  isSilent: true,
+  vars: { D1_DAYS: "1", CLOCK_OFFSET_MS: values.clock },
+  hasArchive: true,
+  plugins: values["real-limits"] ? [] : [smallerLimits()],
+});
+console.log(JSON.stringify({ d1File }));
+
+for await (const line of createInterface(process.stdin)) {
+  const { className, name } = JSON.parse(line) as { className: string; name: string };
+  // An object that does not run has nothing to lose.
+  await evict(className, name).catch(() => {});
+}

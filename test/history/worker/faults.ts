@@ -1,0 +1,101 @@
+import { randomFrom } from "../../faults/random.ts";
+
+/** How often each fault happens to a call, from 0 to 1. */
+export interface FaultRates {
+  /** It fails before anything is done. */
+  fail: number;
+  /** It is done, and then fails all the same. */
+  lie: number;
+  /** It is done only after `hangMs`, when whoever called may have given up. */
+  hang: number;
+  /** It is done at once and answered after `hangMs`. */
+  stall: number;
+  /** The object that calls is aborted: half of the times before the call is done, half of them after it. */
+  abort: number;
+  hangMs: number;
+}
+
+export const NO_FAULTS: FaultRates = { fail: 0, lie: 0, hang: 0, stall: 0, abort: 0, hangMs: 0 };
+
+export type FaultyStore = "d1" | "r2";
+
+type Fault = keyof Omit<FaultRates, "hangMs">;
+
+/** One isolate has all objects and the Worker, so this is the state of the whole server. */
+const rates: Record<FaultyStore, FaultRates> = { d1: NO_FAULTS, r2: NO_FAULTS };
+let random = randomFrom(1);
+const counts = new Map<string, number>();
+
+export function setFaults(store: FaultyStore, wanted: FaultRates): void {
+  rates[store] = wanted;
+}
+
+export function seedFaults(seed: number): void {
+  random = randomFrom(seed);
+}
+
+/** How many faults there were since this was last asked, such as `d1 lie`. */
+export function takeFaultCounts(): Record<string, number> {
+  const taken = Object.fromEntries(counts);
+  counts.clear();
+  return taken;
+}
+
+/** The texts that the platform has for failures that may pass. */
+const MESSAGES: Record<FaultyStore, string[]> = {
+  d1: ["D1_ERROR: Network connection lost.", "D1_ERROR: D1 DB storage operation exceeded timeout"],
+  r2: ["put: We encountered an internal error. Please try again. (10001)", "Network connection lost."],
+};
+
+/**
+ * Does a call to a real store, or has something happen to it.
+ *
+ * @param object what calls; null for the Worker, which cannot be aborted
+ */
+export async function throughFaults<T>(
+  store: FaultyStore,
+  object: Pick<DurableObjectState, "abort"> | null,
+  call: () => Promise<T>,
+): Promise<T> {
+  const { hangMs } = rates[store];
+  const fault = drawFault(store);
+  if (fault) counts.set(`${store} ${fault}`, (counts.get(`${store} ${fault}`) ?? 0) + 1);
+  switch (fault) {
+    case null:
+      return call();
+    case "fail":
+      throw failureOf(store);
+    case "lie":
+      await call();
+      throw failureOf(store);
+    case "hang":
+      await scheduler.wait(hangMs);
+      return call();
+    case "stall": {
+      const answer = await call();
+      await scheduler.wait(hangMs);
+      return answer;
+    }
+    case "abort": {
+      if (!object) return call();
+      if (random() < 0.5) await call();
+      object.abort("aborted by the history");
+      throw new Error("The object was aborted");
+    }
+  }
+}
+
+function drawFault(store: FaultyStore): Fault | null {
+  const { hangMs: _, ...wanted } = rates[store];
+  let dice = random();
+  for (const [fault, rate] of Object.entries(wanted) as [Fault, number][]) {
+    if (dice < rate) return fault;
+    dice -= rate;
+  }
+  return null;
+}
+
+function failureOf(store: FaultyStore): Error {
+  const messages = MESSAGES[store];
+  return new Error(messages[Math.floor(random() * messages.length)]);
+}
