@@ -1,6 +1,8 @@
 /** A deliberate fault in the product, as a replacement in one of its files. */
 export interface Break {
   name: string;
+  /** What has to be found violated; another one may come first. */
+  rule: string;
   file: string;
   find: string;
   replace: string;
@@ -10,114 +12,133 @@ export interface Break {
 export const BREAKS: Break[] = [
   {
     name: "an event is stored again when it is sent again",
+    rule: "G2",
     file: "src/user/record-event.ts",
     find: "message_id: event.messageId,",
     replace: "message_id: event.messageId || String(state.headSeq),",
   },
   {
     name: "a late retry of an older version turns the event back",
+    rule: "G4",
     file: "src/user/record-event.ts",
     find: " || includesVersion(stored.versions, event))",
     replace: ")",
   },
   {
     name: "an update replaces the event instead of being merged",
+    rule: "G4",
     file: "src/event/merge.ts",
     find: "const after = { ...before, ...change };",
     replace: "const after = { ...change };",
   },
   {
     name: "a log forgets what D1 lacks when its object ends",
+    rule: "G1",
     file: "src/user/event-log.ts",
     find: 'this.#state = values.get("log");\n    this.#backlog = new Backlog(values, this.#state);',
     replace: 'this.#state = values.get("log");\n    this.#backlog = new Backlog(values);',
   },
   {
     name: "no alarm guards what was answered",
+    rule: "G1",
     file: "src/user/delivery.ts",
     find: "if (alarmAt === null || isOverdue || isFarOff) await this.#setAlarm(latest);",
     replace: "if (isOverdue || isFarOff) await this.#setAlarm(latest);",
   },
   {
     name: "an update that comes while D1 is awaited counts as delivered",
+    rule: "G4",
     file: "src/user/backlog.ts",
     find: "else if (this.#entries.get(text) === entry) this.#remove(text);",
     replace: "else this.#remove(text);",
   },
   {
     name: "D1 keeps the first revision",
+    rule: "G4",
     file: "src/d1/insert-events.ts",
     find: "WHERE excluded.revision > events.revision`",
     replace: "WHERE excluded.revision < events.revision`",
   },
   {
     name: "a statement that is repeated is told to the feed again",
+    rule: "G7",
     file: "src/d1/insert-events.ts",
     find: "sent.revision > coalesce(known.revision, 0)",
     replace: "sent.revision >= coalesce(known.revision, 0)",
   },
   {
     name: "the feed skips a statement",
+    rule: "G7",
     file: "src/d1/read-feed.ts",
     find: "[position + 1, 0])",
     replace: "[position + (position % 20 === 0 ? 2 : 1), 0])",
   },
   {
     name: "an erasure does not reach D1's rows",
+    rule: "G8",
     file: "src/user/deliver-erasure.ts",
     find: "values.get(`erased:${generation}:${first}`) ?? []",
     replace: "[]",
   },
   {
     name: "late rows of an erased log come back",
+    rule: "G8",
     file: "src/d1/insert-events.ts",
     find: "AND NOT EXISTS",
     replace: "OR NOT EXISTS",
   },
   {
     name: "an erasure does not reach the archive",
+    rule: "G8",
     file: "src/user/deliver-erasure.ts",
     find: "const hasArchive = archiveBucket(env) !== undefined;",
     replace: "const hasArchive = archiveBucket(env) === undefined;",
   },
   {
     name: "an erasure's receipt has a wrong number",
+    rule: "G8",
     file: "src/user/erasure.ts",
     find: "    events,\n    erasedAt: now,",
     replace: "    events: events + 1,\n    erasedAt: now,",
   },
   {
     name: "an object that begins anew has forgotten the suppression",
+    rule: "suppression",
     file: "src/user/user-log.ts",
     find: '#isSuppressed = this.#values.get("suppressed") === true;',
     replace: "#isSuppressed = false;",
   },
   {
     name: "late events stand at the end of a timeline",
+    rule: "G3",
     file: "src/user/timeline.ts",
     find: 'ascending ? "timestamp, seq"',
     replace: 'ascending ? "seq, timestamp"',
   },
   {
     name: "the head follows the last event instead of the latest",
+    rule: "G3",
     file: "src/user/record-event.ts",
     find: "Math.max(state.headTimestamp, event.timestamp)",
     replace: "event.timestamp",
   },
   {
     name: "the archive removes rows by their keys, whatever their revision",
+    rule: "G4",
     file: "src/archive/hot-rows.ts",
     find: " AND hot.revision = sent.value ->> 4",
     replace: "",
   },
   {
     name: "the archive's manifest does not list a new file",
+    rule: "archive",
     file: "src/archive/manifest.ts",
     find: "const objects = [...kept, ...add]",
     replace: "const objects = [...kept, ...(remove.length > 0 ? add : [])]",
   },
   {
     name: "events leave D1 before they are counted",
+    rule: "counters",
     file: "src/archive/archive-horizon.ts",
     find: "const counted = await countedUntil(database);",
     replace: "const counted = { ...(await countedUntil(database)), hour: Infinity, writtenAt: Infinity };",

@@ -71,14 +71,12 @@ export async function runHistory(options: Options): Promise<Violation[]> {
       ...readers.map((reader) => reader.run(isOver)),
     ]);
     const progress = setInterval(() => showProgress(recorder, server, minutes), PROGRESS_MS);
-    // The faults end first, so that every client can be answered.
+    // The last kill ends what is under way. Those who erase and suppress go on until they are answered.
     await harm;
     await inTime(clients, MAX_FINISH_MS, "A client did not get its last answer");
     clearInterval(progress);
     endProgress();
 
-    // From here on, alarms alone do what is still to do.
-    await server.killAndRestart(seed, 0);
     await settle(server, cast.users, settleMs);
     const found = await find(server, cast.users, startedAt);
     const violations = server.faults.map((what): Violation => ({ rule: "no 5xx but 503", what, entries: [] }));

@@ -31,8 +31,12 @@ export async function runWriter(stage: Stage): Promise<void> {
 }
 
 async function sendUntilAnswered(stage: Stage, request: Request): Promise<void> {
-  const { dice } = stage;
-  while (!(await send(stage, request)) && !dice.hits(GIVE_UP_SHARE)) await sleep(dice.below(MAX_RETRY_PAUSE_MS));
+  const { dice, isOver } = stage;
+  while (!(await send(stage, request)) && !dice.hits(GIVE_UP_SHARE)) {
+    await sleep(dice.below(MAX_RETRY_PAUSE_MS));
+    // Whoever comes back would wake the log, which has to deliver by itself.
+    if (isOver()) return;
+  }
 }
 
 /** Whether it was answered. */

@@ -29,6 +29,7 @@ export function checkFeed(
   for (const [name, own] of groupBy(pages, ({ reader, epoch }) => `${reader}, epoch ${epoch}`)) {
     const told = own.toSorted((a, b) => a.id - b.id);
     const reader = readInTurn(name, told, archived, violations);
+    checkOrder(reader, care, violations);
     const { answer } = told.at(-1)!;
     const isLast = !pages.some((page) => page.reader === told[0]!.reader && page.epoch > told[0]!.epoch);
     // A reader who began anew of its own accord had not read to the end.
@@ -67,6 +68,26 @@ function readInTurn(name: string, pages: FeedEntry[], archived: ReadonlySet<stri
       tellers.set(row, page);
     }
   return { name, pages, copy };
+}
+
+/** A user's events are told of in the order of their numbers, unless a rebuilding has gone through the logs by time. */
+function checkOrder({ name, pages }: Reader, care: readonly CareEntry[], violations: Violation[]): void {
+  const { ended } = pages.at(-1)!;
+  if (care.some(({ what, invoked }) => what === "rebuild" && invoked < ended)) return;
+  const last = new Map<string, { seq: number; page: FeedEntry }>();
+  for (const page of pages)
+    for (const line of linesOf(page)) {
+      if (line.kind === "erasure" || line.stored.revision > 1) continue;
+      const { seq } = line.stored;
+      const before = last.get(logOf(line));
+      if (before && before.seq > seq)
+        violations.push({
+          rule: "G3",
+          what: `${name} was told of seq ${seq} of ${line.user} after seq ${before.seq}`,
+          entries: [before.page, page],
+        });
+      else last.set(logOf(line), { seq, page });
+    }
 }
 
 /** The reader has read to the end, so its copy is what the logs have: of all events, or of those since it began. */
