@@ -1,3 +1,4 @@
+import { COPY_EXPIRY_DELAY_MS } from "../../src/limits.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { Deployment, type SentEvent, until } from "./deployment.ts";
@@ -68,7 +69,7 @@ const WORKS: Record<string, Work> = {
       await deployment.archiveAll();
     },
     work: () => deployment.archiveAll(),
-    settings: { retentionDays: String((Date.now() - Date.UTC(2024, 0, 2, 1)) / 86_400_000) },
+    settings: { retentionDays: String((Date.now() - COPY_EXPIRY_DELAY_MS - Date.UTC(2024, 0, 2, 1)) / 86_400_000) },
     since: "2024-01-02",
   },
   "making a lost manifest anew": {

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, it } from "vitest";
-import { horizonOf, keptDays } from "../../src/archive/archive-horizon.ts";
+import { expiredBefore, horizonOf, keptDays } from "../../src/archive/archive-horizon.ts";
 import { MIN_HOT_DAYS } from "../../src/limits.ts";
 
 const NOON = Date.UTC(2026, 5, 15, 12);
@@ -9,13 +9,17 @@ describe("what may leave D1", () => {
   it("is what was written D1_DAYS before the beginning of the day, whatever was dated ahead of that included", async ({
     expect,
   }) => {
-    const horizon = await horizonOf({ ...env, D1_DAYS: "30", RETENTION_DAYS: "100" }, env.DB, NOON);
+    const horizon = await horizonOf({ ...env, D1_DAYS: "30" }, env.DB, NOON);
     expect(horizon).toEqual({
       cutoff: Date.UTC(2026, 4, 16),
       writtenBefore: Date.UTC(2026, 4, 15),
-      expiredBefore: "2026-03-07",
     });
     expect(await horizonOf({ ...env, D1_DAYS: "" }, env.DB, NOON)).toBeNull();
+  });
+
+  it("is kept in the archive by whole days, a day longer than RETENTION_DAYS", ({ expect }) => {
+    expect(expiredBefore({ ...env, RETENTION_DAYS: "100" }, NOON)).toBe("2026-03-06");
+    expect(expiredBefore({ ...env, RETENTION_DAYS: "" }, NOON)).toBe("");
   });
 
   it.for([

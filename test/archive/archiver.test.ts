@@ -171,8 +171,9 @@ describe("the archiver", () => {
     await userWithEvents([new Date().toISOString()]);
     await env.DB.prepare("UPDATE feed SET written_at = 0").run();
     vi.spyOn(console, "error").mockImplementation(() => {});
-    vi.spyOn(bucket, "put").mockImplementation(refuseSecondDay(bucket.put.bind(bucket)));
-    expect(await archiver().run()).toMatchObject({ ok: false });
+    const put = refuseSecondDay(bucket.put.bind(bucket));
+    vi.spyOn(bucket, "put").mockImplementation(put);
+    expect(await archiver().run()).toEqual({ ok: false, error: "Error: R2 is away" });
     expect((await get(`/events?after=${cursor}`)).status).toBe(410);
   });
 

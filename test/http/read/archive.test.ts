@@ -156,7 +156,8 @@ describe("the archive over HTTP", () => {
     expect((await get("/archive/manifest")).status).toBe(503);
     log.mockRestore();
     await call("POST", "/archive/run");
-    expect((await get("/archive/manifest")).body["manifests"]).toMatchObject([{ objects: [{ day: "2024-01-02" }] }]);
+    const [{ objects }] = (await get("/archive/manifest")).body["manifests"] as [{ objects: { day: string }[] }];
+    expect(objects.map(({ day }) => day)).toContain("2024-01-02");
   });
 
   it.for(["events/v1/manifest/DB.json", "other", "..%2Fsecret", "%E0%A4%A"])(
