@@ -4,6 +4,8 @@ import { anEvent, newUser, requestWith, rowsOf, track } from "./tracklog.ts";
 import { env } from "cloudflare:workers";
 import { app } from "../src/app.ts";
 
+env.D1_DAYS = "30";
+
 const RULES = /```yaml\n(.*?)```/s.exec(running)![1]!;
 const ALERTS = [...RULES.matchAll(/- alert: (\w+)/g)].map(([, name]) => name!);
 
@@ -12,7 +14,8 @@ describe("docs/running.md", () => {
     const user = newUser();
     await track(anEvent({ user_id: user }));
     await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), 10_000);
-    const text = await (await app.request("/metrics", {}, { ...env })).text();
+    await env.ARCHIVER.getByName("DB").run();
+    const text = await (await app.request("/metrics", {}, { ...env, D1_DAYS: "30" })).text();
     const metrics = new Set([...text.matchAll(/^(tracklog_\w+)/gm)].map(([, name]) => name));
     const named = [...running.matchAll(/\btracklog_\w+/g)].map(([name]) => name);
     expect(named.length).toBeGreaterThan(ALERTS.length);

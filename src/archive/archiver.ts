@@ -12,6 +12,7 @@ import { eraseFromFiles } from "./erase-from-files.ts";
 import { countWaiting, type Horizon } from "./hot-rows.ts";
 import { JobRunner } from "./job-runner.ts";
 import { type Job, JobStore, type Progress } from "./job.ts";
+import type { ArchivedObject } from "./manifest.ts";
 import { planCompaction, planMove, planRemoval } from "./plan.ts";
 import { removeArchivedRows } from "./remove-archived-rows.ts";
 
@@ -113,7 +114,7 @@ export class Archiver extends DurableObject<Env> {
     let horizon: Horizon | null = null;
     try {
       const runner = new JobRunner(this.#jobs, stores);
-      await runner.recover();
+      countMoved(report, await runner.recover());
       report.removed += await this.#removeExpired(runner, expiredBefore(this.env, Date.now()));
       const budget = new Budget();
       // Only what is counted may leave, and whoever runs the archive by hand has not waited for the cron.
@@ -154,12 +155,8 @@ export class Archiver extends DurableObject<Env> {
       const plan = await planMove(runner.stores.database, after, horizon, budget.until);
       if (plan === "later") return true;
       if (!plan) return false;
-      const object = await runner.do(plan);
+      countMoved(report, await runner.do(plan));
       after = plan.to;
-      if (!object) continue;
-      report.files++;
-      report.rows += object.rows;
-      report.bytes += object.bytes;
     }
   }
 
@@ -200,4 +197,11 @@ export class Archiver extends DurableObject<Env> {
     if (name === undefined) throw new Error("Archiver must be addressed by name: the name is the database's binding");
     return name;
   }
+}
+
+function countMoved(report: ArchiveReport, object: ArchivedObject | null): void {
+  if (!object) return;
+  report.files++;
+  report.rows += object.rows;
+  report.bytes += object.bytes;
 }

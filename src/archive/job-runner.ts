@@ -18,16 +18,23 @@ export class JobRunner {
   /**
    * To be called before anything new is begun: a lost manifest is made anew, what a crash has left is finished, and
    * files are removed that a write has brought about which nobody waited for any more.
+   *
+   * @returns the file to which rows from D1 were moved thereby; null where none was
    */
-  async recover(): Promise<void> {
+  async recover(): Promise<ArchivedObject | null> {
     await this.#ensureManifest();
-    const job = this.#jobs.unfinished();
-    if (job) {
-      const target = job.state === "planned" && job.plan.kind !== "remove" ? job.plan.target : null;
-      if (target !== null) this.#noteLateFile(target);
-      await this.#carryOut(job);
-    }
+    const moved = await this.#finishJob();
     await this.#removeLateFiles();
+    return moved;
+  }
+
+  async #finishJob(): Promise<ArchivedObject | null> {
+    const job = this.#jobs.unfinished();
+    if (!job) return null;
+    const { plan, state } = job;
+    if (state === "planned" && plan.kind !== "remove") this.#noteLateFile(plan.target);
+    const object = await this.#carryOut(job);
+    return plan.kind === "move" ? object : null;
   }
 
   async manifest(): Promise<Manifest> {

@@ -1,5 +1,8 @@
 import { env } from "cloudflare:workers";
 import { describe, it } from "vitest";
+import { newRebuild } from "../../src/d1/rebuild.ts";
+import { writerOfLane } from "../../src/d1/writer-of.ts";
+import { REBUILD_PAGE_USERS } from "../../src/limits.ts";
 import { rebuildDatabase } from "../../src/user/rebuild-database.ts";
 import { delivered, newUser, record, rowsOf } from "../tracklog.ts";
 
@@ -19,4 +22,36 @@ describe("rebuilding a database that has an archive", () => {
     expect(rebuild).toMatchObject({ stage: "done", events: 2 });
     expect((await rowsOf(user)).map(({ seq }) => seq as number)).toEqual([2]);
   });
+
+  it("lets archived rows go in between where the logs have more than the database holds", async ({ expect }) => {
+    const users = Array.from({ length: REBUILD_PAGE_USERS + 5 }, newUser);
+    for (const user of users) await record(user, { timestamp: Date.parse("2024-01-02") }, { timestamp: Date.now() });
+    for (const user of users) await delivered(user);
+    await env.DB.prepare("UPDATE events SET written_at = 0 WHERE seq = 1").run();
+    await env.ARCHIVER.getByName("DB").run();
+    await env.DB.prepare("DELETE FROM events").run();
+    const writer = writerOfLane(env, "DB", 0);
+    await writer.saveRebuild({ ...newRebuild(Date.now()), clearAtBytes: 1 });
+
+    const stages: string[] = [];
+    for (let stage = ""; stage !== "done";) {
+      const { rebuild } = await rebuildDatabase(env, "DB", { restart: false, clock: steps(), until: 1 });
+      ({ stage } = rebuild);
+      stages.push(stage);
+      // What the archive has is gone before more users come.
+      if (stages.at(-2) === "archive" && stage === "users")
+        expect(await env.DB.prepare("SELECT count(*) AS n FROM events WHERE seq = 1").first("n")).toBe(0);
+    }
+    const changes = stages.filter((stage, index) => stage !== stages[index - 1]);
+    expect(changes).toEqual(["erasures", "users", "archive", "users", "archive", "done"].slice(-changes.length));
+    const { results } = await env.DB.prepare("SELECT seq, count(*) AS n FROM events GROUP BY seq").all();
+    expect(results).toEqual([{ seq: 2, n: expect.any(Number) as number }]);
+    for (const user of users) expect((await rowsOf(user)).map(({ seq }) => seq as number)).toEqual([2]);
+  });
 });
+
+/** A clock that lets one step be done. */
+function steps(): () => number {
+  let now = 0;
+  return () => now++;
+}
