@@ -1,4 +1,5 @@
-import { LINGER_MS } from "../src/limits.ts";
+import { ARCHIVE_CHUNK_ROWS, LINGER_MS } from "../src/limits.ts";
+import type { Archiving } from "./archive.ts";
 import type { EventWork, StorageUse } from "./event-work.ts";
 
 // Cloudflare's list prices in USD, beyond what the paid plan includes
@@ -13,6 +14,11 @@ const MILLION_ROWS_WRITTEN = 1;
 const MILLION_ROWS_READ = 0.001;
 const OBJECT_GB_MONTH = 0.2;
 const D1_GB_MONTH = 0.75;
+/** R2 (developers.cloudflare.com/r2/pricing): what writes or lists, and storage. Reads cost a twelfth, deletes nothing. */
+const MILLION_R2_WRITES = 4.5;
+const R2_GB_MONTH = 0.015;
+/** Of all kinds, for a file of 25,000 events. Each is reckoned as dearly as a write, and is still nothing. */
+const R2_CALLS_PER_FILE = 20;
 
 // What cannot be counted here, since it is Cloudflare's machines and network that decide it: assumptions.
 const CPU_MS_PER_REQUEST = 1.5;
@@ -53,4 +59,19 @@ export function usdPerMillionEvents(work: EventWork): number {
 /** The price of keeping a million events for a month, in their objects and in D1. A byte an event is a MB a million. */
 export function usdPerMonthOfMillionEvents({ objectBytesPerEvent, d1BytesPerEvent }: StorageUse): number {
   return (objectBytesPerEvent * OBJECT_GB_MONTH + d1BytesPerEvent * D1_GB_MONTH) / 1000;
+}
+
+/** The price of moving a million events from D1 to the archive: rows that are read there and deleted, and R2's calls. */
+export function usdPerMillionArchived({ d1RowsRead, d1RowsWritten }: Archiving): number {
+  const files = 1e6 / ARCHIVE_CHUNK_ROWS;
+  return (
+    d1RowsWritten * MILLION_ROWS_WRITTEN +
+    d1RowsRead * MILLION_ROWS_READ +
+    (files * R2_CALLS_PER_FILE * MILLION_R2_WRITES) / 1e6
+  );
+}
+
+/** The price of keeping a million events for a month in D1, and in the archive instead. */
+export function usdPerMonthOfMillionArchived({ d1BytesPerEvent, archiveBytesPerEvent }: Archiving) {
+  return { d1: (d1BytesPerEvent * D1_GB_MONTH) / 1000, archive: (archiveBytesPerEvent * R2_GB_MONTH) / 1000 };
 }

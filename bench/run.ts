@@ -1,4 +1,5 @@
 import { parseOptions } from "../scripts/parse-options.ts";
+import { archiveJson, archiveText } from "./archive-report.ts";
 import { measureBundle, measureStartUp } from "./bundle.ts";
 import { measureCatchUp } from "./catch-up.ts";
 import { measureD1Inserts } from "./d1-inserts.ts";
@@ -10,9 +11,12 @@ import { measureThroughput } from "./throughput.ts";
 import { startVariants } from "./variants.ts";
 
 // `npm run bench`: measures Tracklog beside three other ways to take the same events, in one run on one machine.
-// `--quick` ends within 50 seconds, `--json` with one line for programs.
+// `--quick` ends within 50 seconds, `--json` with one line for programs. `--archive` measures the archive instead, which
+// takes some minutes.
 
-const { values: options } = parseOptions({ options: { quick: { type: "boolean" }, json: { type: "boolean" } } });
+const { values: options } = parseOptions({
+  options: { quick: { type: "boolean" }, json: { type: "boolean" }, archive: { type: "boolean" } },
+});
 
 /** By when a quick run's last round should have ended, and how long its rounds take where nothing else is running. */
 const QUICK_MS = 45_000;
@@ -52,6 +56,15 @@ const step = async <T>(name: string, measure: () => Promise<T>): Promise<T> => {
   console.error(`${name}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
   return measured;
 };
+
+if (options.archive) {
+  const { measureArchiving, measureQuerying } = await import("./archive.ts");
+  const archiving = await step("archiving", measureArchiving);
+  const querying = await step("querying", measureQuerying);
+  console.log(archiveText(archiving, querying));
+  if (options.json) console.log(archiveJson(archiving, querying));
+  process.exit();
+}
 
 // None of the three measures a time.
 const [bundleGzipKb, { work, storage }, fsyncs] = await step("size, work and fsyncs", () =>

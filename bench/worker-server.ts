@@ -21,6 +21,8 @@ export interface WorkerServer {
   archive: () => Promise<Bucket>;
   /** Puts an object to sleep, as the runtime does with one that had nothing to do for a while. */
   evict: (className: string, name: string) => Promise<void>;
+  /** Only where `isInspected`. */
+  inspector: () => Promise<URL>;
   stop: () => Promise<void>;
 }
 
@@ -53,6 +55,8 @@ export interface WorkerServerOptions {
   moreDatabases?: readonly string[];
   /** What else esbuild is to do to the Worker. */
   plugins?: Plugin[];
+  /** Whether V8's inspector is to be asked. */
+  isInspected?: boolean;
 }
 
 /**
@@ -73,6 +77,7 @@ export async function startWorkerServer({
   hasArchive = false,
   moreDatabases = [],
   plugins = [],
+  isInspected = false,
 }: WorkerServerOptions): Promise<WorkerServer> {
   process.env["WRANGLER_LOG"] ??= "warn";
   // Cloudflare counts a key's rate in memory and keeps assets apart; the local stand-ins, a database and one more Worker
@@ -90,6 +95,7 @@ export async function startWorkerServer({
       ...options,
       modules: [{ type: "ESModule", path: "worker.js", contents: await buildWorker(entry, replaced, plugins) }],
       bindings: { ...(options["bindings"] as object), ...VARS, ...vars },
+      ...(isInspected && { inspectorPort: 0 }),
       ...(hasArchive && { r2Buckets: { ARCHIVE: "archive" } }),
       ...(moreDatabases.length > 0 && {
         d1Databases: { DB: "tracklog", ...Object.fromEntries(moreDatabases.map((binding) => [binding, binding])) },
@@ -122,6 +128,7 @@ export async function startWorkerServer({
       database: (binding) => miniflare.getD1Database(binding),
       archive: () => miniflare.getR2Bucket("ARCHIVE"),
       evict: (className, name) => miniflare.unsafeEvictDurableObject(options["name"] as string, className, { name }),
+      inspector: () => miniflare.getInspectorURL(),
       stop,
     };
   } catch (error) {

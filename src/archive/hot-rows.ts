@@ -152,7 +152,7 @@ export async function endOfChunk(
   after: RowKey,
   { cutoff, writtenBefore }: Horizon,
 ): Promise<RowKey | null> {
-  const row = await inTime(
+  const { results } = await inTime(
     database
       .prepare(
         `SELECT ${KEY} FROM (
@@ -163,9 +163,10 @@ export async function endOfChunk(
          WHERE number = 1 OR bytes <= ${ARCHIVE_CHUNK_BYTES} ORDER BY number DESC LIMIT 1`,
       )
       .bind(...after, cutoff, writtenBefore)
-      .first<EventRow>(),
+      .all<EventRow>(),
   );
-  return row && keyOfRow(row);
+  const [row] = results;
+  return row ? keyOfRow(row) : null;
 }
 
 /** Counts what is old enough among the first MAX_COUNTED_WAITING_ROWS rows. */

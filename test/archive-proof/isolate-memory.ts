@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+const INTERVAL_MS = 20;
+
+interface HeapUsage {
+  usedSize: number;
+  embedderHeapUsedSize?: number;
+  backingStorageSize?: number;
+}
+
+/**
+ * Follows what an isolate has in memory, as V8 tells through its inspector: objects, garbage among them, and the buffers
+ * that they hold. It is asked whenever the isolate waits for something, so that what is held over a call of R2 or D1 is
+ * seen.
+ */
+export class IsolateMemory {
+  readonly #socket: WebSocket;
+  readonly #answers = new Map<number, (usage: HeapUsage) => void>();
+  #next = 1;
+  #isOver = false;
+  peakHeapMb = 0;
+  peakBuffersMb = 0;
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.addEventListener("message", ({ data }) => {
+      const { id, result } = JSON.parse(String(data)) as { id?: number; result?: HeapUsage };
+      if (id !== undefined && result) this.#answers.get(id)?.(result);
+    });
+  }
+
+  /** @param url of the inspector */
+  static async follow(url: URL): Promise<IsolateMemory> {
+    const targets = (await (await fetch(`http://${url.host}/json`)).json()) as { webSocketDebuggerUrl: string }[];
+    const socket = new WebSocket(targets[0]!.webSocketDebuggerUrl);
+    await new Promise((resolve, reject) => {
+      socket.addEventListener("open", resolve, { once: true });
+      socket.addEventListener("error", reject, { once: true });
+    });
+    return new IsolateMemory(socket);
+  }
+
+  /** Asks again and again, until `end`. */
+  async run(): Promise<void> {
+    while (!this.#isOver) {
+      const { usedSize, embedderHeapUsedSize = 0, backingStorageSize = 0 } = await this.#ask();
+      this.peakHeapMb = Math.max(this.peakHeapMb, (usedSize + embedderHeapUsedSize) / 1e6);
+      this.peakBuffersMb = Math.max(this.peakBuffersMb, backingStorageSize / 1e6);
+      await sleep(INTERVAL_MS);
+    }
+    this.#socket.close();
+  }
+
+  end(): void {
+    this.#isOver = true;
+  }
+
+  #ask(): Promise<HeapUsage> {
+    const id = this.#next++;
+    return new Promise((resolve) => {
+      this.#answers.set(id, (usage) => {
+        this.#answers.delete(id);
+        resolve(usage);
+      });
+      this.#socket.send(JSON.stringify({ id, method: "Runtime.getHeapUsage" }));
+    });
+  }
+}
