@@ -35,6 +35,7 @@ export class Deployment {
     const server = await startWorkerServer({
       entry: "test/archive-proof/worker/index.ts",
       migrations: "src/d1/migrations",
+      durableObjects: { ARCHIVER_TWIN: "Archiver" },
       isSilent: true,
       hasArchive: true,
       moreDatabases,
@@ -98,6 +99,12 @@ export class Deployment {
   async archive(database = "DB"): Promise<{ files: number; removed: number; more: boolean } | null> {
     const { status, body } = await this.ask("POST", `/archive/run?database=${database}`);
     return status === 200 ? (body as Awaited<ReturnType<Deployment["archive"]>>) : null;
+  }
+
+  /** Lets another archiver of the same database run, which has a disk of its own. Whether it found nothing to do. */
+  async runTwin(): Promise<boolean> {
+    const { body } = await this.ask("POST", "/test/twin");
+    return body["ok"] === true && body["report"].files + body["report"].removed === 0;
   }
 
   /** Runs the archiver until nothing is left to do. */

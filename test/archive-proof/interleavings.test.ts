@@ -8,7 +8,7 @@ const IS_WHOLE = process.env["ARCHIVE_PROOF"] === "whole";
 /** `SEED=…` repeats one run. */
 const SEEDS = process.env["SEED"]
   ? [Number(process.env["SEED"])]
-  : Array.from({ length: IS_WHOLE ? 60 : 3 }, (_, seed) => seed + 1);
+  : Array.from({ length: IS_WHOLE ? 30 : 3 }, (_, seed) => seed + 1);
 const ACTIONS = 25;
 const USERS = 6;
 const MODES: FaultMode[] = ["crash before", "crash after", "fail before", "fail after", "hang after", "late"];

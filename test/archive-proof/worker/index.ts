@@ -25,7 +25,12 @@ export class UserLog extends RealUserLog {
 export default {
   ...worker,
   fetch: async (request, env, ctx) => {
-    if (new URL(request.url).pathname !== "/test/fault") return worker.fetch(request, env, ctx);
+    const { pathname } = new URL(request.url);
+    if (pathname === "/test/twin") {
+      const { ARCHIVER_TWIN } = env as Env & { ARCHIVER_TWIN: Env["ARCHIVER"] };
+      return Response.json(await ARCHIVER_TWIN.getByName("DB").run());
+    }
+    if (pathname !== "/test/fault") return worker.fetch(request, env, ctx);
     if (request.method === "PUT") setFault(await request.json());
     return Response.json({ steps: stepsTaken() });
   },
