@@ -82,7 +82,8 @@ interface FeedExtent {
 
 // A row without anything in it is the newest of those that were removed: what it told of has left D1 as well.
 const EXTENT = `SELECT name AS incarnation,
-  (SELECT position + (events = 0 AND erased IS NULL) FROM feed ORDER BY position LIMIT 1) AS first,
+  (SELECT position + (events = 0 AND erased IS NULL) FROM feed
+   WHERE position = (SELECT min(position) FROM feed)) AS first,
   (SELECT max(position) FROM feed) AS last FROM incarnation`;
 
 /** Whether statements are missing between a place and what the feed has: they were removed, or a restore took them. */
