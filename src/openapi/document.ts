@@ -28,7 +28,7 @@ ways a key may come. A deployment for local development, \`npm run dev\`, needs 
 
 A 2xx is durable. On 429 and 503, send the whole request again: what was stored is not stored twice. Everything that is
 refused is answered with an RFC 9457 problem; an unknown path is 404 and an unknown method 405, as in
-\`components.responses\`.`;
+\`components.responses\`, unless a key is missing there, or the page may not write: then it is 401 or 403.`;
 
 /** What is more to say about a tag; the page at /docs folds those that are `x-folded`. */
 const TAGS: Record<string, JsonSchema> = {

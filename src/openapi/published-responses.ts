@@ -7,6 +7,7 @@ const PROBLEM = "application/problem+json";
 const DESCRIPTIONS: Record<number, string> = {
   400: "What was sent is invalid: nothing of it was stored.",
   401: "No valid key.",
+  403: "The page may not write here: nothing was stored.",
   404: "Nothing is stored of this user.",
   413: "The body is too large.",
   415: "The body's encoding is not supported.",

@@ -57,6 +57,11 @@ export const SHARED_PROBLEMS = {
     { reason: "unsupported_encoding", supported: ["gzip", "deflate", "identity"] },
     { headers: { "Content-Encoding": "br" } },
   ),
+  origin_not_allowed: problemExample(
+    "A page that ALLOWED_ORIGINS does not name",
+    { reason: "origin_not_allowed" },
+    { headers: { Origin: "https://elsewhere.example" } },
+  ),
   key_rate_limited: problemExample("Too many requests with one key", { reason: "key_rate_limited" }),
   user_rate_limited: problemExample("Too many events of one user", {
     reason: "user_rate_limited",
@@ -71,6 +76,12 @@ export const SHARED_PROBLEMS = {
 } satisfies Record<string, Example>;
 
 /** What every operation that needs a key can answer. */
-export const OF_WRITES = ["no_write_key", "key_rate_limited", "internal", "no_write_keys_set"] as const;
+export const OF_WRITES = [
+  "no_write_key",
+  "origin_not_allowed",
+  "key_rate_limited",
+  "internal",
+  "no_write_keys_set",
+] as const;
 export const OF_READS = ["no_read_key", "key_rate_limited", "internal", "unreachable", "no_read_keys_set"] as const;
 export const OF_BODIES = ["too_many_bytes", "unsupported_encoding"] as const;

@@ -59,6 +59,7 @@ export const GIVEN: Record<string, (user: string) => Partial<Env> | Promise<Part
   no_read_key: () => ({ READ_KEYS: "team:other" }),
   no_write_keys_set: () => ({ OPEN: "false" }),
   no_read_keys_set: () => ({ OPEN: "false" }),
+  origin_not_allowed: () => ({ ALLOWED_ORIGINS: "https://shop.example" }),
   key_rate_limited: () => ({ ...KEYS, KEY_RATE_LIMIT: { limit: async () => ({ success: false }) } }),
   user_rate_limited: async (user) => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2026, 5, 1, 12) });

@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import * as v from "valibot";
 import { type RejectionRow, readReplayable } from "../../d1/rejections/read-rejections.ts";
 import { removeRejections } from "../../d1/rejections/remove-rejections.ts";
+import { mustBe } from "../../event/contract.ts";
 import { faultsOf } from "../../event/fault.ts";
 import { isJsonObject } from "../../event/json.ts";
 import { eventParser, type ParsedEvent } from "../../event/parse-event.ts";
@@ -23,11 +24,14 @@ const IDS = `must be a list of 1 to ${MAX_REPLAYED_REJECTIONS} ids`;
 const REASON = "must be a reason as GET /rejections has it";
 const wholeNumber = v.pipe(v.number(ID), v.safeInteger(ID), v.minValue(0, ID));
 
-const replayBody = v.strictObject({
-  ids: v.optional(v.pipe(v.array(wholeNumber, IDS), v.minLength(1, IDS), v.maxLength(MAX_REPLAYED_REJECTIONS, IDS))),
-  reason: v.optional(v.pipe(v.string(REASON), v.nonEmpty(REASON))),
-  after: v.optional(wholeNumber, 0),
-});
+const replayBody = v.strictObject(
+  {
+    ids: v.optional(v.pipe(v.array(wholeNumber, IDS), v.minLength(1, IDS), v.maxLength(MAX_REPLAYED_REJECTIONS, IDS))),
+    reason: v.optional(v.pipe(v.string(REASON), v.nonEmpty(REASON))),
+    after: v.optional(wholeNumber, 0),
+  },
+  mustBe('an object like {"ids": [1]}'),
+);
 
 /**
  * Records rejected events again whose bodies were kept, after the contract has changed. It opens with a read key: who may

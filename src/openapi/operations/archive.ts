@@ -88,6 +88,11 @@ const manifest: Operation = {
         ],
       },
     },
+    unknown_parameter: problemExample(
+      "A parameter that there is not",
+      { reason: "invalid_request", faults: [{ pointer: "/page", detail: "is not a parameter of this path" }] },
+      { path: "/archive/manifest?page=2" },
+    ),
     no_archive: NO_ARCHIVE,
   },
 };

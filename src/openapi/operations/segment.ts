@@ -183,7 +183,7 @@ const metrics: Operation = {
   key: null,
   answers: { 200: { description: "Taken.", content: { "application/json": schemaRef("Ignored") } } },
   examples: { ignored: { summary: "Metrics", request: { body: { series: [] } }, status: 200, answer: IGNORED } },
-  problems: [],
+  problems: ["origin_not_allowed"],
 };
 
 export const segmentOperations = [track, batch, ...others, metrics];

@@ -231,6 +231,18 @@ describe("POST /rejections/replay", () => {
     },
   );
 
+  it.for(["a secret", 17, null, true])(
+    "says what a body must be, and repeats nothing of %j",
+    async (body, { expect }) => {
+      const { status, body: answer } = await post("/rejections/replay", body);
+      expect(status).toBe(400);
+      const detail = expect.stringMatching(
+        /^must be an object like \{"ids": \[1\]\}, not (a string|a number|null|a boolean)$/,
+      );
+      expect(answer["errors"]).toEqual([{ pointer: "", detail }]);
+    },
+  );
+
   it("needs a read key", async ({ expect }) => {
     const settings = { WRITE_KEYS: "site:w1", READ_KEYS: "team:r1" };
     const { status } = await post("/rejections/replay", { ids: [1] }, settings, { Authorization: "Bearer w1" });
