@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, it } from "vitest";
+import { incarnationOf } from "../../src/d1/incarnation.ts";
 import { newRebuild } from "../../src/d1/rebuild.ts";
 import { writerOfLane } from "../../src/d1/writer-of.ts";
 import { REBUILD_PAGE_USERS } from "../../src/limits.ts";
@@ -31,7 +32,8 @@ describe("rebuilding a database that has an archive", () => {
     await env.ARCHIVER.getByName("DB").run();
     await env.DB.prepare("DELETE FROM events").run();
     const writer = writerOfLane(env, "DB", 0);
-    await writer.saveRebuild({ ...newRebuild(Date.now()), clearAtBytes: 1 });
+    const incarnation = await incarnationOf(env.DB);
+    await writer.saveRebuild({ ...newRebuild(Date.now(), incarnation), clearAtBytes: 1 });
 
     const stages: string[] = [];
     for (let stage = ""; stage !== "done";) {
