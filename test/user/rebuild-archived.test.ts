@@ -32,7 +32,7 @@ describe("rebuilding a database that has an archive", () => {
     await env.ARCHIVER.getByName("DB").run();
     await env.DB.prepare("DELETE FROM events").run();
     const writer = writerOfLane(env, "DB", 0);
-    const incarnation = await incarnationOf(env.DB);
+    const incarnation = (await incarnationOf(env.DB))!;
     await writer.saveRebuild({ ...newRebuild(Date.now(), incarnation), clearAtBytes: 1 });
 
     const stages: string[] = [];
