@@ -3,7 +3,12 @@ import * as v from "valibot";
 // Cursors are opaque to clients, so that what they hold may change: base64url of JSON.
 
 export function encodeCursor(position: unknown): string {
-  return btoa(JSON.stringify(position)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  // btoa takes no more than Latin-1, and a position may hold a user's id.
+  const ascii = JSON.stringify(position).replaceAll(
+    /[^\0-\x7f]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  return btoa(ascii).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
 /** A query parameter that holds a cursor to a position of the given schema. */
