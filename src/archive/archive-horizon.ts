@@ -1,4 +1,4 @@
-import { DAY_MS, floorTo } from "../d1/hour.ts";
+import { DAY_MS, dayOf, floorTo } from "../d1/hour.ts";
 import { countedUntil } from "../d1/stale-hours.ts";
 import { copyCutoff } from "../d1/retention.ts";
 import { settingsOf } from "../settings.ts";
@@ -18,7 +18,7 @@ import { databaseBytes, type Horizon } from "./hot-rows.ts";
  */
 export function expiredBefore(env: Env, now: number): string {
   const expired = copyCutoff(env, now);
-  return expired > 0 ? new Date(expired).toISOString().slice(0, "YYYY-MM-DD".length) : "";
+  return expired > 0 ? dayOf(expired) : "";
 }
 
 /**

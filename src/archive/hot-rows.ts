@@ -10,10 +10,9 @@ import {
   ARCHIVE_SCAN_ROWS,
   MAX_COUNTED_WAITING_ROWS,
   MAX_ERASED_KEYS,
-  STATEMENT_TIMEOUT_MS,
 } from "../limits.ts";
-import { orTimeout } from "../or-timeout.ts";
 import type { Waiting } from "./job.ts";
+import { inTime } from "../d1/in-time.ts";
 
 // What the archive asks of D1. Each statement is bounded in the rows that it reads, and every wait ends: what is not
 // answered in time rejects, though it may still take effect.
@@ -212,8 +211,4 @@ export async function removeOldFeed(database: D1Database, writtenBefore: number)
 export async function databaseBytes(database: D1Database): Promise<number> {
   const { meta } = await inTime(database.prepare("SELECT 1").run());
   return meta.size_after;
-}
-
-function inTime<T>(statement: Promise<T>): Promise<T> {
-  return orTimeout(statement, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
 }

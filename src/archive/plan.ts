@@ -1,5 +1,5 @@
 import type { RowKey } from "../d1/event-row.ts";
-import { DAY_MS } from "../d1/hour.ts";
+import { DAY_MS, dayOf, floorTo } from "../d1/hour.ts";
 import { ARCHIVE_CHUNK_BYTES, ARCHIVE_CHUNK_ROWS } from "../limits.ts";
 import { endOfChunk, firstHotRow, type Horizon } from "./hot-rows.ts";
 import type { MovePlan, Plan, ReplacePlan } from "./job.ts";
@@ -22,14 +22,13 @@ export async function planMove(
 ): Promise<Omit<MovePlan, "target"> | null | "later"> {
   const first = await firstHotRow(database, after, horizon, until);
   if (!first || first === "later") return first;
-  const dayStart = Math.floor(first[0] / DAY_MS) * DAY_MS;
+  const dayStart = floorTo(DAY_MS, first[0]);
   // Just before the first row.
   const from: RowKey = [first[0], first[1], first[2] - 1, first[3]];
   const to = await endOfChunk(database, from, { ...horizon, cutoff: Math.min(dayStart + DAY_MS, horizon.cutoff) });
   // An update between the two queries makes the row too young.
   if (!to) return null;
-  const day = new Date(dayStart).toISOString().slice(0, "YYYY-MM-DD".length);
-  return { kind: "move", day, from, to, writtenBefore: horizon.writtenBefore };
+  return { kind: "move", day: dayOf(dayStart), from, to, writtenBefore: horizon.writtenBefore };
 }
 
 /** Small files of a day that fit one file, the smallest first; null where no day has two of them. */

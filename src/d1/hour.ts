@@ -10,3 +10,8 @@ export function floorTo(length: number, time: number): number {
 export function ceilTo(length: number, time: number): number {
   return floorTo(length, time + length - 1);
 }
+
+/** The day of UTC that a time in epoch milliseconds is in, as YYYY-MM-DD. */
+export function dayOf(time: number): string {
+  return new Date(time).toISOString().slice(0, "YYYY-MM-DD".length);
+}

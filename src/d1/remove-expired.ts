@@ -1,6 +1,6 @@
-import { MAX_FUTURE_MS, RETENTION_CHUNK_ROWS, STATEMENT_TIMEOUT_MS } from "../limits.ts";
-import { orTimeout } from "../or-timeout.ts";
-import { oldestStaleHour, sealHours } from "./stale-hours.ts";
+import { MAX_FUTURE_MS, RETENTION_CHUNK_ROWS } from "../limits.ts";
+import { countedUntil, sealHours } from "./stale-hours.ts";
+import { inTime } from "./in-time.ts";
 
 const REMOVE_TOMBSTONES = `DELETE FROM erased WHERE (generation, user_id) IN
   (SELECT generation, user_id FROM erased WHERE erased_at < ?1 ORDER BY erased_at LIMIT ${RETENTION_CHUNK_ROWS})`;
@@ -58,7 +58,7 @@ export async function removeExpired(
   // The events come last: they are the many, and the others would never have their turn.
   await remove(REMOVE_TOMBSTONES, tombstones);
   // What is only cold can wait until it is counted. What has expired cannot.
-  const counted = cold > expired ? Math.min(cold, (await inTime(oldestStaleHour(database))) ?? cold) : 0;
+  const counted = cold > expired ? Math.min(cold, (await inTime(countedUntil(database))).hour) : 0;
   if (Math.max(expired, counted) === 0) return;
   // An event may be dated ahead, so that of an older row of the feed all have expired. Where events are only cold, the
   // log still has them: their row goes before any of them does, and a reader who has not read it is told.
@@ -66,8 +66,4 @@ export async function removeExpired(
   await inTime(sealHours(database, Math.max(expired, counted) - 1).run());
   if (expired > 0) await remove(REMOVE_EXPIRED, expired);
   if (counted > expired) await remove(REMOVE_COLD, counted);
-}
-
-function inTime<T>(answer: Promise<T>): Promise<T> {
-  return orTimeout(answer, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
 }

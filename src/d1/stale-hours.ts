@@ -34,11 +34,6 @@ export function sealHours(database: D1Database, last: number): D1PreparedStateme
     .bind(floorTo(HOUR_MS, last) + HOUR_MS);
 }
 
-/** The oldest hour that is still to be counted, in epoch milliseconds; null where there is none. */
-export async function oldestStaleHour(database: D1Database): Promise<number | null> {
-  return database.prepare("SELECT min(hour) AS hour FROM stale_hours").first<number | null>("hour");
-}
-
 /**
  * What the counters have: every event that happened before `hour` and was written before `writtenAt`, in epoch
  * milliseconds. Others must not leave yet, or nobody counts them any more. Rejects with what D1 throws.

@@ -1,10 +1,10 @@
 import { databaseNamed, databaseNames } from "../d1/databases.ts";
 import { DAY_MS, floorTo, HOUR_MS } from "../d1/hour.ts";
-import { COUNTER_DAYS, MAX_ROLLUP_RUN_MS, MAX_ROLLUP_STATEMENTS, STATEMENT_TIMEOUT_MS } from "../limits.ts";
+import { COUNTER_DAYS, MAX_ROLLUP_RUN_MS, MAX_ROLLUP_STATEMENTS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
-import { orTimeout } from "../or-timeout.ts";
 import { recountDay, recountHour } from "./recount.ts";
 import { markTouched } from "./touched.ts";
+import { inTime } from "../d1/in-time.ts";
 
 /** What a run may use up. The next one takes what is left. */
 interface Budget {
@@ -48,7 +48,7 @@ export async function rollUpDatabase(database: D1Database, budget: Budget, clock
     statements += batch.length;
     if (statements > budget.statements || clock() >= budget.until) return null;
     const answer = database.batch(batch);
-    const results = await orTimeout(answer, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
+    const results = await inTime(answer);
     return results.at(-1)!.meta.changes;
   };
   const mark = async () => {

@@ -2,8 +2,8 @@ import { waitUntil } from "cloudflare:workers";
 import { databaseNamed, databaseNames } from "../d1/databases.ts";
 import { MAX_TALLIES, STATEMENT_TIMEOUT_MS, TALLY_INTERVAL_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
-import { orTimeout } from "../or-timeout.ts";
 import { floorTo, HOUR_MS } from "../d1/hour.ts";
+import { inTime } from "../d1/in-time.ts";
 
 /** What is counted: what became of an event, or the status of a response. */
 export type TallyKind = "verdict" | "status";
@@ -50,7 +50,7 @@ export async function handOnTallies(env: Env): Promise<void> {
   try {
     const rows = [...handed.values()].map(({ hour, kind, name, source, count }) => [hour, kind, name, source, count]);
     const answer = databaseNamed(env, databaseNames(env)[0]!).prepare(ADD_UP).bind(JSON.stringify(rows)).run();
-    await orTimeout(answer, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
+    await inTime(answer);
   } catch (error) {
     // It may be there and the answer lost; then it counts twice, which is rough, too.
     for (const tally of handed.values()) add(tally);

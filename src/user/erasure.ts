@@ -1,4 +1,5 @@
 import type { ErasedKey } from "../d1/erase-events.ts";
+import { dayOf } from "../d1/hour.ts";
 import { ERASURE_RECEIPT_MS, MAX_ERASED_KEYS } from "../limits.ts";
 import type { Erasure, LogState, ValueStore } from "./stored-values.ts";
 
@@ -14,7 +15,7 @@ export function eraseEventTable(sql: SqlStorage, values: ValueStore, state: LogS
   let pack: ErasedKey[] = [];
   const days = new Set<string>();
   for (const { timestamp, seq } of state.only ? [state.only] : keysOf(sql)) {
-    days.add(new Date(timestamp).toISOString().slice(0, "YYYY-MM-DD".length));
+    days.add(dayOf(timestamp));
     pack.push([timestamp, seq]);
     if (pack.length < MAX_ERASED_KEYS) continue;
     values.put(`erased:${generation}:${next++}`, pack);

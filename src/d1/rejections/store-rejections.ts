@@ -1,9 +1,9 @@
-import { MAX_REJECTIONS, MAX_REJECTIONS_OF_REASON, MAX_SAMPLES_OF_REASON, STATEMENT_TIMEOUT_MS } from "../../limits.ts";
-import { orTimeout } from "../../or-timeout.ts";
+import { MAX_REJECTIONS, MAX_REJECTIONS_OF_REASON, MAX_SAMPLES_OF_REASON } from "../../limits.ts";
 import { settingsOf } from "../../settings.ts";
 import { databaseNamed, databaseNames } from "../databases.ts";
 import { floorTo, HOUR_MS } from "../hour.ts";
 import type { Tally } from "./tally.ts";
+import { inTime } from "../in-time.ts";
 
 // Of a reason, the first ones of an hour are kept. A user who was erased since stays out.
 const INSERT = `
@@ -44,5 +44,5 @@ export async function storeRejections(env: Env, { counts, rejections }: Tally): 
     database.prepare(COUNT).bind(JSON.stringify(counts)),
     database.prepare(TRIM),
   ]);
-  await orTimeout(stored, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
+  await inTime(stored);
 }

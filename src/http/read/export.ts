@@ -4,9 +4,8 @@ import { readRejections } from "../../d1/rejections/read-rejections.ts";
 import { userId } from "../../event/contract.ts";
 import type { StoredEvent } from "../../event/stored-event.ts";
 import { formatTimestamp } from "../../event/timestamp.ts";
-import { MAX_PAGE_EVENTS, STATEMENT_TIMEOUT_MS } from "../../limits.ts";
+import { MAX_PAGE_EVENTS } from "../../limits.ts";
 import { logFailure } from "../../log-failure.ts";
-import { orTimeout } from "../../or-timeout.ts";
 import { type CallOutcome, callUserLog } from "../../user/call-user-log.ts";
 import type { ErasureReceipt } from "../../user/erasure.ts";
 import type { UserSummary } from "../../user/summary.ts";
@@ -18,6 +17,7 @@ import { presentErasure } from "./present-erasure.ts";
 import { presentEvent } from "./present-event.ts";
 import { presentRejection } from "./present-rejection.ts";
 import { streamOf } from "./stream-of.ts";
+import { inTime } from "../../d1/in-time.ts";
 
 /** What is kept of a person besides events, read before the answer begins. */
 interface Kept {
@@ -107,7 +107,7 @@ type RejectionPage = Awaited<ReturnType<typeof readRejections>>;
 
 function rejectionsOf(env: Env, id: string, before: number | null = null): Promise<RejectionPage> {
   const page = readRejections(env, { user_id: id, limit: MAX_PAGE_EVENTS, ...(before !== null && { before }) });
-  return orTimeout(page, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
+  return inTime(page);
 }
 
 async function* pagesOf(env: Env, id: string, summary: UserSummary | null): AsyncGenerator<StoredEvent[]> {

@@ -8,9 +8,9 @@ import {
   QUERIES_PER_FEED_PAGE,
   readFeed,
 } from "../../d1/read-feed.ts";
-import { MAX_PAGE_BYTES, MAX_STREAM_QUERIES, STATEMENT_TIMEOUT_MS } from "../../limits.ts";
+import { MAX_PAGE_BYTES, MAX_STREAM_QUERIES } from "../../limits.ts";
 import { logFailure } from "../../log-failure.ts";
-import { orTimeout } from "../../or-timeout.ts";
+import { inTime } from "../../d1/in-time.ts";
 
 const wholeNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
@@ -76,7 +76,7 @@ async function readChunk(env: Env, names: string[], after: FeedCursor, filter: F
     names.map((name) => {
       const [life, ...place] = after[name] ?? [undefined, ...FEED_START[filter.order]];
       const page = readFeed(databaseNamed(env, name), place, query, life);
-      return orTimeout(page, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
+      return inTime(page);
     }),
   );
   const pages = names.flatMap((name, index) => {

@@ -1,9 +1,9 @@
 import * as v from "valibot";
 import { databaseNamed, databaseNames } from "../../d1/databases.ts";
 import { keyOfRow, readErased, readRows } from "../../d1/read-rows.ts";
-import { MAX_PAGE_BYTES, MAX_STREAM_QUERIES, STATEMENT_TIMEOUT_MS } from "../../limits.ts";
-import { orTimeout } from "../../or-timeout.ts";
+import { MAX_PAGE_BYTES, MAX_STREAM_QUERIES } from "../../limits.ts";
 import type { Chunk } from "./chunk.ts";
+import { inTime } from "../../d1/in-time.ts";
 
 const wholeNumber = v.pipe(v.number(), v.safeInteger());
 const name = v.pipe(v.string(), v.regex(/^DB(_\d+)?$/));
@@ -67,8 +67,4 @@ async function readChunk(env: Env, names: readonly string[], cursor: TimeCursor,
   if (last) return { lines, next: [database, "erased", last.generation, last.user_id] satisfies TimeCursor };
   const following = names[names.indexOf(database) + 1];
   return { lines, next: following === undefined ? null : ([following, "events"] satisfies TimeCursor) };
-}
-
-function inTime<T>(statement: Promise<T>): Promise<T> {
-  return orTimeout(statement, STATEMENT_TIMEOUT_MS, () => new Error("D1 did not answer"));
 }
