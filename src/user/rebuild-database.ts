@@ -77,7 +77,7 @@ async function nextStep(
   }
   const users = await lane.usersAfter(afterUser, REBUILD_PAGE_USERS);
   if (users.length === 0) return { ...rebuild, lane: rebuild.lane + 1, afterUser: "" };
-  const events = await Promise.all(users.map((userId) => redeliverAll(env, userId)));
+  const events = await Promise.all(users.map((userId) => redeliverAll(env, userId, database)));
   return {
     ...rebuild,
     afterUser: users.at(-1)!,
@@ -100,12 +100,12 @@ async function leaveArchived(env: Env, database: string, rebuild: Rebuild, clock
   return { ...rebuild, stage: "done" };
 }
 
-/** Sends a whole log. Throws where that fails: the page of users is then done again. */
-async function redeliverAll(env: Env, userId: string): Promise<number> {
+/** Sends all of a log that belongs to a database. Throws where that fails: the page of users is then done again. */
+async function redeliverAll(env: Env, userId: string, database: string): Promise<number> {
   let events = 0;
   for (let after: EventKey | null = null; ;) {
     const from: EventKey | null = after;
-    const call: CallOutcome<Redelivered> = await callUserLog(env, userId, (log) => log.redeliver(from));
+    const call: CallOutcome<Redelivered> = await callUserLog(env, userId, (log) => log.redeliver(database, from));
     if (!call.ok) throw new Error("A user's log cannot be reached", { cause: call.error });
     if (!call.value.ok) throw new Error(call.value.error);
     events += call.value.events;

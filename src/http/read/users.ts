@@ -104,13 +104,16 @@ async function eraseUser(c: Context<AppEnv>, log: RemoteUserLog, id: string) {
   return outcome;
 }
 
-function presentErasure({ events, erasedAt, database, stage, files, doneAt }: ErasureReceipt[number]) {
+function presentErasure({ events, erasedAt, copies, doneAt }: ErasureReceipt[number]) {
   return {
     erased_at: formatTimestamp(erasedAt),
     events,
-    database,
-    stage,
-    archived_files: files,
+    databases: copies.map(({ database, events: there, stage, files }) => ({
+      database,
+      events: there,
+      stage,
+      archived_files: files,
+    })),
     done_at: doneAt === null ? null : formatTimestamp(doneAt),
   };
 }
