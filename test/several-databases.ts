@@ -2,6 +2,7 @@ import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
 import { chooseDatabase, noteFull } from "../src/d1/open-databases.ts";
+import { rebuildDatabase } from "../src/user/rebuild-database.ts";
 import { databaseOf } from "../src/user/stretches.ts";
 import { type Answer, delivered, events, newUser, pendingOf, record, stateOf, userLog } from "./tracklog.ts";
 
@@ -17,6 +18,9 @@ export type DatabaseName = keyof typeof DATABASES;
  */
 type Mode = "ok" | "full" | "away" | "lost" | "late";
 
+/** Awaited before each batch and after it, where a test steps through time. */
+const pace = { turn: async (): Promise<void> => {} };
+
 /** How many batches of any kind were sent; number `at` of them is held, before D1 gets it or after. */
 const hold = { batches: 0, at: Infinity, moment: "before" as "before" | "after", reached: false };
 
@@ -31,6 +35,10 @@ export function setMode(name: DatabaseName, mode: Mode): void {
 
 export function triesOf(name: DatabaseName): number {
   return tries.get(name) ?? 0;
+}
+
+export function paceBatches(turn: () => Promise<void>): void {
+  pace.turn = turn;
 }
 
 /** Holds a batch, until whoever sent it is ended. */
@@ -56,6 +64,7 @@ export function unbindDatabases(): void {
   vi.restoreAllMocks();
   modes.clear();
   hold.at = Infinity;
+  pace.turn = async () => {};
   tries.clear();
   late = [];
   env.CLOSED_DATABASES = "";
@@ -88,7 +97,13 @@ function watch(name: DatabaseName): void {
     });
   });
   vi.spyOn(database, "batch").mockImplementation(async (statements) => {
-    if (++hold.batches !== hold.at) return send(statements);
+    await pace.turn();
+    if (++hold.batches !== hold.at) {
+      const sent = await Promise.allSettled([send(statements)]);
+      await pace.turn();
+      if (sent[0].status === "rejected") throw sent[0].reason;
+      return sent[0].value;
+    }
     const results = hold.moment === "after" ? await send(statements) : [];
     hold.reached = true;
     // A flag and no promise: the object is ended before it can go on.
@@ -139,6 +154,16 @@ export async function settled(user: string): Promise<void> {
   for (let alarms = 0; alarms < 4 && (await pendingOf(user)) > 0; alarms++)
     await runDurableObjectAlarm(userLog(user)).catch(() => {});
   await delivered(user);
+}
+
+/** Rebuilds a database, to the end. */
+export async function rebuilt(name: DatabaseName): Promise<void> {
+  const { rebuild, error } = await rebuildDatabase(env, name, {
+    restart: true,
+    clock: () => Date.now(),
+    until: Infinity,
+  });
+  if (rebuild.stage !== "done") throw new Error(`The rebuild ended at ${rebuild.stage}: ${error}`);
 }
 
 /** What a database has of a user, as [seq, revision], in the order of the log. */

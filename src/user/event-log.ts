@@ -132,7 +132,6 @@ export class EventLog {
     return this.#transaction(() => {
       const leaving = leavingOf(state, from, backlog, ({ key }) => this.#read(key));
       if (leaving.length === 0) {
-        backlog.endMove();
         this.#write(state);
         return null;
       }

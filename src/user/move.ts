@@ -52,17 +52,26 @@ export function countMove(state: LogState): LogState {
   return { ...state, moved: { ...moved, moves: moved.moves + 1 } };
 }
 
-/** What may leave a full database now, a part of it. To be given to `finishMove`. */
+/** What may leave a full database now, a part of it. To be given to `finishMove`. Strikes off what has left already. */
 export function leavingOf(
   state: LogState,
   database: string,
   backlog: Backlog,
   read: (entry: Entry) => LogRow | undefined,
 ): Leaving[] {
-  return backlog.beginMove().flatMap((entry) => {
-    const row = read(entry);
-    return row && databaseOf(state, row.seq) === database ? [{ entry, row }] : [];
-  });
+  for (;;) {
+    const before = backlog.size;
+    const leaving = backlog.beginMove().flatMap((entry) => {
+      const row = read(entry);
+      if (row && databaseOf(state, row.seq) === database) return [{ entry, row }];
+      if (row) backlog.giveUp(entry.key);
+      return [];
+    });
+    if (leaving.length > 0) return leaving;
+    backlog.endMove();
+    // A whole pack may have left, and there may be others behind it.
+    if (backlog.size === before || backlog.size === 0) return [];
+  }
 }
 
 /**

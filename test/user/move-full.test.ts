@@ -1,13 +1,14 @@
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
-import { MAX_STRETCHES } from "../../src/limits.ts";
+import { MAX_DELIVERY_RUN_MS, MAX_STRETCHES } from "../../src/limits.ts";
 import {
   bindDatabases,
   forgetFull,
   found,
   holdBatch,
   numbered,
+  paceBatches,
   release,
   setMode,
   settled,
@@ -23,7 +24,21 @@ import { delivered, events, inStorage, pendingOf, record, stateOf, userLog } fro
 env.RATE_LIMIT_BURST_EVENTS = "100000";
 
 beforeEach(() => bindDatabases("DB_1"));
-afterEach(() => unbindDatabases());
+afterEach(() => {
+  vi.useRealTimers();
+  unbindDatabases();
+});
+
+/** Records so many events that they fill a pack, and updates them twice before any of that is loaded. */
+async function notedInThreePacks(user: string): Promise<void> {
+  for (let n = 0; n < 3; n++) {
+    await record(user, ...events(150, 1, { event: "e".repeat(200), properties: { n } }));
+    await vi.waitUntil(() => inStorage(user, ({ kv }) => kv.get("failures") !== undefined), { timeout: 5_000 });
+    await evictDurableObject(userLog(user));
+  }
+  const packs = await inStorage(user, ({ kv }) => [...kv.list({ prefix: "backlog:" })].length);
+  if (packs !== 3) throw new Error(`${packs} packs`);
+}
 
 describe("a log whose database is full", () => {
   it("moves what could not be delivered, and all that comes later", async ({ expect }) => {
@@ -94,6 +109,38 @@ describe("a log whose database is full", () => {
     expect(first.length).toBeGreaterThan(0);
     expect([...first, ...second]).toEqual(numbered(1, 1_200));
     expect(await inStorage(user, ({ kv }) => [...kv.list({ prefix: "backlog:" })])).toEqual([]);
+  });
+
+  it.for(["ok", "full"] as const)(
+    "moves an event once that was noted in several packs, though time is up between them, and it is %s then",
+    async (mode, { expect }) => {
+      const user = userOf("DB");
+      setMode("DB", "away");
+      await notedInThreePacks(user);
+      setMode("DB", "full");
+      vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+      let turns = 0;
+      paceBatches(async () => {
+        if (++turns !== 4) return; // before and after each batch: the second one is over, which tells what there is
+        setMode("DB", mode);
+        vi.setSystemTime(Date.now() + MAX_DELIVERY_RUN_MS);
+      });
+      await runDurableObjectAlarm(userLog(user));
+      await runDurableObjectAlarm(userLog(user));
+      await delivered(user);
+      expect(await found("DB", user)).toEqual([]);
+      expect(await found("DB_1", user)).toEqual(numbered(1, 150, 3));
+    },
+  );
+
+  it("is done with an event in all packs when it has left the first", async ({ expect }) => {
+    const user = userOf("DB");
+    setMode("DB", "away");
+    await notedInThreePacks(user);
+    setMode("DB", "full");
+    await runDurableObjectAlarm(userLog(user));
+    await delivered(user);
+    expect(await inStorage(user, ({ kv }) => kv.get("failures"))).toBeUndefined();
   });
 
   it("waits where no other is open, and moves when one is", async ({ expect }) => {
