@@ -156,11 +156,11 @@ describe("several databases", () => {
           unbindDatabases();
         },
       ),
-      { numRuns: 60, seed: 5, endOnFailure: true },
+      { numRuns: 40, seed: 5, endOnFailure: true },
     );
     // The property says nothing of histories in which nothing moves.
-    expect(seen.moved).toBeGreaterThan(10);
-    expect(seen.moves).toBeGreaterThan(10);
+    expect(seen.moved).toBeGreaterThan(5);
+    expect(seen.moves).toBeGreaterThan(5);
     expect(seen.stretches).toBeGreaterThan(3);
   });
 });
