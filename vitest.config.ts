@@ -17,8 +17,8 @@ export default defineConfig(async () => ({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
               bindings: { MIGRATIONS: await readD1Migrations("src/d1/migrations") },
-              // Under a name that the Worker does not take for one of its own: only tests that ask for it use it.
-              d1Databases: ["SECOND_DB"],
+              // Under names that the Worker does not take for its own: only tests that ask for them use them.
+              d1Databases: ["SECOND_DB", "THIRD_DB"],
               r2Buckets: ["ARCHIVE"],
             },
           }),

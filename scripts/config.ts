@@ -1,3 +1,5 @@
+import { readdirSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { type Unstable_Config as Config, unstable_readConfig as readConfig } from "wrangler";
 import { fail } from "./ask-deployment.ts";
 import { optionsNamed, valueNamed } from "./options-named.ts";
@@ -28,6 +30,7 @@ export function configOf(options: readonly string[]): Config {
 export function databaseFaults({ d1_databases: databases, configPath }: Config): string[] {
   const events = databases.filter(({ binding }) => /^DB(_\d+)?$/.test(binding));
   if (!events.some(({ binding }) => binding === "DB")) return [`${configPath} binds no D1 database as DB`];
+  const root = dirname(configPath ?? ".");
   const migrations = events.find(({ binding, migrations_dir }) => binding === "DB" && migrations_dir)?.migrations_dir;
   return events.flatMap(({ binding, database_name, migrations_dir }) => [
     ...(database_name
@@ -37,8 +40,20 @@ export function databaseFaults({ d1_databases: databases, configPath }: Config):
       : [`${binding} has no database_name: add one, so that a deploy that failed can be repeated`]),
     ...(!migrations_dir
       ? [`${binding} has no migrations_dir, so it would get no tables: add migrations_dir = "src/d1/migrations"`]
-      : migrations_dir === migrations
-        ? []
-        : [`${binding} has other migrations than DB: make it migrations_dir = "${migrations}"`]),
+      : migrations_dir !== migrations
+        ? [`${binding} has other migrations than DB: make it migrations_dir = "${migrations}"`]
+        : hasMigrations(resolve(root, migrations_dir))
+          ? []
+          : [
+              `${binding} has migrations_dir = "${migrations_dir}", where no migrations are: make it "src/d1/migrations"`,
+            ]),
   ]);
+}
+
+function hasMigrations(folder: string): boolean {
+  try {
+    return readdirSync(folder).some((name) => name.endsWith(".sql"));
+  } catch {
+    return false;
+  }
 }

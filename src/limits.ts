@@ -103,6 +103,12 @@ export const MAX_LASTING_DELAY_MS = 60 * 60 * 1000;
 /** How long an isolate remembers that a database is full, before a new log may try it again. */
 export const FULL_MEMORY_MS = 60 * 60 * 1000;
 
+/**
+ * Stretches of one log in different databases: its state holds them. A log that moves on has two; more come only where an
+ * update moves an event out of the middle, and beyond this such an event waits for its database.
+ */
+export const MAX_STRETCHES = 100;
+
 /** Events that one statement erases: hundreds of thousands can exceed D1's CPU and reset it. */
 export const MAX_ERASED_KEYS = 5_000;
 

@@ -18,7 +18,7 @@ interface Settings {
   userRateLimit: { burst: number; perSecond: number };
   /** Days after which events are refused, and deleted everywhere; null keeps them. */
   retentionDays: number | null;
-  /** Databases that no new log begins on. */
+  /** Databases that take no new events. */
   closedDatabases: ReadonlySet<string>;
   /** Days after which events leave D1, for the archive if there is one; null keeps them in D1. */
   d1Days: number | null;

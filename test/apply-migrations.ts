@@ -7,9 +7,11 @@ declare global {
       // Bound by vitest.config.ts, for tests only.
       MIGRATIONS: D1Migration[];
       SECOND_DB: D1Database;
+      THIRD_DB: D1Database;
     }
   }
 }
 
 await applyD1Migrations(env.DB, env.MIGRATIONS);
 await applyD1Migrations(env.SECOND_DB, env.MIGRATIONS);
+await applyD1Migrations(env.THIRD_DB, env.MIGRATIONS);

@@ -146,7 +146,7 @@ export async function requestWith(settings: Partial<Env>, path: string, init: Re
 export async function letReceiptsExpire(userId: string): Promise<void> {
   const isDone = async () =>
     (await inStorage(userId, ({ kv }) => [...kv.list<Erasure>({ prefix: "erasure:" })])).every(
-      ([, { stage }]) => stage === "done",
+      ([, { doneAt }]) => doneAt !== null,
     );
   await vi.waitUntil(isDone, { timeout: 10_000, interval: 20 });
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + ERASURE_RECEIPT_MS + 1 });

@@ -1,6 +1,7 @@
 import { HEALTH_TIMEOUT_MS, MAX_HEALTHY_WAIT_MS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { orTimeout } from "../or-timeout.ts";
+import { settingsOf } from "../settings.ts";
 import { type D1Failure, d1FailureOf } from "./d1-failure.ts";
 import type { WriterStatus } from "./d1-writer.ts";
 import { databaseNamed, databaseNames } from "./databases.ts";
@@ -22,6 +23,8 @@ type DatabaseStatus = "ok" | "timeout" | "unmigrated" | "full" | "exhausted" | "
 /** Of what the database did not answer, there is null. Times are epoch milliseconds. */
 export interface DatabaseHealth {
   status: DatabaseStatus;
+  /** Whether `CLOSED_DATABASES` names it, so that no new event goes there. */
+  isClosed: boolean;
   incarnation: string | null;
   /** When the newest row of its feed was written. */
   lastWrite: number | null;
@@ -47,7 +50,8 @@ const QUESTION = `SELECT
 export async function checkDatabases(env: Env, now: number): Promise<DatabasesHealth> {
   const checks = databaseNames(env).map(async (name) => {
     const [database, lanes] = await Promise.all([ask(env, name), laneStatuses(env, name)]);
-    return [name, healthOf(database, lanes, now)] as const;
+    const isClosed = settingsOf(env).closedDatabases.has(name);
+    return [name, { ...healthOf(database, lanes, now), isClosed }] as const;
   });
   return Object.fromEntries(await Promise.all(checks));
 }
@@ -80,7 +84,7 @@ async function ask(env: Env, name: string): Promise<Answer> {
  * That a database can be read says nothing of its writes: a full one still answers. So what its writers last met counts
  * too, as long as somebody waits, and so does how long they have waited, which outlasts a writer's sleep.
  */
-function healthOf(answer: Answer, lanes: DatabaseHealth["lanes"], now: number): DatabaseHealth {
+function healthOf(answer: Answer, lanes: DatabaseHealth["lanes"], now: number): Omit<DatabaseHealth, "isClosed"> {
   const found = lanes.filter((lane) => lane !== null);
   const since = found.flatMap(({ waiting }) => waiting.oldest ?? []);
   const waitingSince = since.length > 0 ? Math.min(...since) : null;

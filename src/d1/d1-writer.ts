@@ -9,6 +9,8 @@ import { currentWalk, type ExpiryWalk, saveWalk } from "./expiry-walk.ts";
 import { GroupCommit, LineFullError } from "./group-commit.ts";
 import { insertEvents } from "./insert-events.ts";
 import type { Rebuild } from "./rebuild.ts";
+import { epochOf, type KeptKey, type ReleasedKey, releaseEvents } from "./release-events.ts";
+import { removeLeftovers } from "./remove-leftovers.ts";
 import { insertTombstones } from "./replay-erasures.ts";
 import { copyCutoff } from "./retention.ts";
 import { raiseFloor, readFloor, type RetentionFloor } from "./retention-floor.ts";
@@ -31,9 +33,27 @@ interface Erasure {
   isLast: boolean;
 }
 
-export type WriteOutcome =
-  /** D1 has everything but the rows with these indexes, which it will never take. */
-  { ok: true; refused: number[] } | { ok: false; failure: D1Failure; error: string };
+/** Events that a log would have in another database. */
+interface Release extends Pick<LogOwner, "userId" | "generation" | "moves"> {
+  version: number;
+  keys: ReleasedKey[];
+  /** Rows that were written before this time stay, in epoch milliseconds. */
+  writtenAfter: number;
+  /** Whether these are all that the database lacks of the log. */
+  isAll: boolean;
+}
+
+/** Events of a log that belong to another database. */
+interface Leftovers extends Pick<LogOwner, "userId" | "generation" | "moves"> {
+  version: number;
+  keys: ErasedKey[];
+}
+
+/** What a call has brought, or D1's trouble. */
+export type Answered<T> = ({ ok: true } & T) | { ok: false; failure: D1Failure; error: string };
+
+/** D1 has everything but the rows with these indexes, which it will never take. */
+type WriteOutcome = Answered<{ refused: number[] }>;
 
 export interface WriterStatus {
   waiting: Waiting;
@@ -49,18 +69,29 @@ export interface WriterStatus {
 export class D1Writer extends DurableObject<Env> {
   readonly #directory = new Directory(this.ctx.storage);
   readonly #metrics = new WriterMetrics();
+  /** The database's epoch; null where it has to be asked for. */
+  #epoch: number | null = null;
+  /** Counts what the line does, so that nothing goes on with what the line has given up. */
+  #turn = 0;
   readonly #line = new GroupCommit<LogOwner>(async (rows, owners) => {
     const now = Date.now();
     // What leaves an object waits for what it has written: D1 has nobody's rows who is not in the directory.
     this.#directory.enter(owners);
-    const sizeBytes = await insertEvents(this.#database, rows, copyCutoff(this.env, now), now);
+    const epoch = await this.#epochInTurn();
+    const shared = owners.flatMap((owner) => owner.shared ?? []);
+    const sizeBytes = await insertEvents(this.#database, rows, copyCutoff(this.env, now), now, { epoch, shared });
     const since = owners.map((owner) => owner.since);
     this.#metrics.inserted(rows.length, since, Date.now(), sizeBytes);
   });
 
   /** Appends rows. Never throws: an exception would leave the caller with a broken stub and lose what D1 said. */
   async insert({ version, rows, ...owner }: Insertion): Promise<WriteOutcome> {
-    const outcome = await this.#answer(version, async () => (await this.#line.add(rows, owner)).refused);
+    const outcome = await this.#answer(version, async () => {
+      this.#directory.follow(owner);
+      const { refused } = await this.#line.add(rows, owner);
+      if (refused.length > 0) logFailure("d1_row_refused", "D1 refuses rows", { rows: refused.length });
+      return { refused };
+    });
     try {
       if (outcome.ok) this.#directory.served(owner.userId);
       else this.#directory.waits(owner, Date.now());
@@ -71,11 +102,39 @@ export class D1Writer extends DurableObject<Env> {
   }
 
   /** Erases events, after every insertion that came before, so that none outlasts it. Never throws. */
-  erase({ version, userId, generation, keys, isLast }: Erasure): Promise<WriteOutcome> {
+  erase({ version, userId, generation, keys, isLast }: Erasure): Promise<Answered<object>> {
     return this.#answer(version, async () => {
-      await this.#line.run(() => eraseEvents(this.#database, userId, generation, keys, Date.now()));
+      await this.#runInLine(() => eraseEvents(this.#database, userId, generation, keys, Date.now()));
       if (isLast) this.#directory.erased(userId, generation, Date.now());
-      return [];
+      return {};
+    });
+  }
+
+  /**
+   * Gives up events for another database, after every insertion that came before, and tells what the database has of
+   * them all the same. From then on nothing that was sent before can bring the others here. Never throws.
+   */
+  release({ version, keys, writtenAfter, isAll, ...log }: Release): Promise<Answered<{ kept: KeptKey[] }>> {
+    return this.#answer(version, async () => {
+      // Before it waits in the line: an insertion that comes from now on, and was sent before, is refused.
+      this.#directory.follow(log);
+      const kept = await this.#runInLine(() => {
+        this.#epoch = null;
+        return releaseEvents(this.#database, log.userId, log.generation, keys, writtenAfter);
+      });
+      const revisions = new Map(keys.map(([, seq, revision]) => [seq, revision]));
+      const isSettled = kept.every(([seq, revision]) => revision >= revisions.get(seq)!);
+      if (isAll && isSettled) this.#directory.served(log.userId);
+      return { kept };
+    });
+  }
+
+  /** Removes what a restore has brought back although it belongs to another database. Never throws. */
+  removeLeftovers({ version, keys, ...log }: Leftovers): Promise<Answered<object>> {
+    return this.#answer(version, async () => {
+      this.#directory.follow(log);
+      await this.#runInLine(() => removeLeftovers(this.#database, log.userId, log.generation, keys));
+      return {};
     });
   }
 
@@ -131,7 +190,7 @@ export class D1Writer extends DurableObject<Env> {
     const found = this.#directory.erasuresAfter(after, limit);
     const last = found.at(-1);
     if (!last) return { erasures: 0, next: null };
-    await this.#line.run(() => insertTombstones(this.#database, found, Date.now()));
+    await this.#runInLine(() => insertTombstones(this.#database, found, Date.now()));
     return { erasures: found.length, next: [last.user_id, last.generation] };
   }
 
@@ -159,18 +218,40 @@ export class D1Writer extends DurableObject<Env> {
     return this.#directory.longestWaiting(before, limit);
   }
 
-  async #answer(version: number, write: () => Promise<number[]>): Promise<WriteOutcome> {
+  async #answer<T extends object>(version: number, write: () => Promise<T>): Promise<Answered<T>> {
     if (version !== EVENT_ROW_VERSION)
       return { ok: false, failure: "unknown_version", error: `The writer knows version ${EVENT_ROW_VERSION}` };
     try {
-      const refused = await write();
-      if (refused.length > 0) logFailure("d1_row_refused", "D1 refuses rows", { rows: refused.length });
-      return { ok: true, refused };
+      return { ok: true, ...(await write()) };
     } catch (error) {
+      // It may have risen, and have been the reason.
+      this.#epoch = null;
       const failure = error instanceof LineFullError ? "busy" : d1FailureOf(error);
       this.#metrics.failed(failure);
       return { ok: false, failure, error: String(error) };
     }
+  }
+
+  /** Runs something in the line, and hands on what it returns. */
+  async #runInLine<T>(run: () => Promise<T>): Promise<T> {
+    const found: T[] = [];
+    await this.#line.run(async () => {
+      this.#turn++;
+      found.push(await run());
+    });
+    return found[0]!;
+  }
+
+  /**
+   * The epoch for a statement of this turn. Throws where the line went on meanwhile: what it has given up must not be
+   * sent under an epoch that it did not have.
+   */
+  async #epochInTurn(): Promise<number> {
+    const turn = ++this.#turn;
+    const epoch = this.#epoch ?? (await epochOf(this.#database));
+    if (turn !== this.#turn) throw new Error("The statement was given up");
+    this.#epoch = epoch;
+    return epoch;
   }
 
   get #database(): D1Database {

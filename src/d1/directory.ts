@@ -2,7 +2,11 @@
 export interface LogOwner {
   userId: string;
   generation: number;
-  /** How many events of the log D1 lacks, those on their way included. */
+  /** How often the log has moved events that a full database lacked; absent for most logs. */
+  moves?: number;
+  /** Times of rows on whose days another database may have events of the user; see `insertEvents`. */
+  shared?: number[];
+  /** How many events of the log the database lacks, those on their way included. */
   lacking: number;
   /** Since when the oldest of these rows waits, in epoch milliseconds; null where they only repeat what D1 may have. */
   since: number | null;
@@ -13,6 +17,8 @@ export interface ListedUser {
   user_id: string;
   generation: number;
 }
+
+type LogOnTheMove = Pick<LogOwner, "userId" | "generation" | "moves">;
 
 /** What a database's users wait for. `oldest` is since when, in epoch milliseconds; null where nobody waits. */
 export interface Waiting {
@@ -35,6 +41,8 @@ export class Directory {
   /** Who waits, since when, and for how many events, as on disk; longest first. Few, unless D1 is away. */
   readonly #waiting: Map<string, { since: number; events: number }>;
   #waitingEvents = 0;
+  /** Whether any log has moved: few have, and nobody else is to be looked up. */
+  #hasMoves: boolean;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -55,6 +63,12 @@ export class Directory {
       PRIMARY KEY (user_id, generation)
     ) WITHOUT ROWID`);
     storage.sql.exec("CREATE INDEX IF NOT EXISTS erased_by_time ON erased (erased_at)");
+    storage.sql.exec(`CREATE TABLE IF NOT EXISTS moves (
+      user_id    TEXT PRIMARY KEY,
+      generation INTEGER NOT NULL,
+      moves      INTEGER NOT NULL
+    ) WITHOUT ROWID`);
+    this.#hasMoves = storage.sql.exec("SELECT 1 FROM moves LIMIT 1").toArray().length > 0;
     const waiting = storage.sql.exec<{ user_id: string; since: number; events: number }>(
       "SELECT user_id, since, events FROM waiting ORDER BY since",
     );
@@ -75,8 +89,38 @@ export class Directory {
     for (const { userId, generation } of strangers) this.#known.set(userId, generation);
   }
 
+  /**
+   * Throws where the call is of a time before the log moved events. It was overtaken on the way here, and what it wants
+   * may be untrue by now. A row for each move.
+   */
+  follow(log: LogOnTheMove): void {
+    const { userId, generation, moves = 0 } = log;
+    const known = this.#movesOf(log);
+    if (moves < known) throw new Error("The log has moved events since this was sent");
+    if (moves === known) return;
+    this.#hasMoves = true;
+    this.#storage.sql.exec(
+      "INSERT OR REPLACE INTO moves (user_id, generation, moves) VALUES (?, ?, ?)",
+      userId,
+      generation,
+      moves,
+    );
+  }
+
+  #movesOf({ userId, generation }: LogOnTheMove): number {
+    if (!this.#hasMoves) return 0;
+    const found = this.#storage.sql.exec<{ moves: number }>(
+      "SELECT moves FROM moves WHERE user_id = ? AND generation = ?",
+      userId,
+      generation,
+    );
+    return found.toArray()[0]?.moves ?? 0;
+  }
+
   /** Notes that D1 did not take a user's rows. A row when the wait begins, and whenever the backlog has doubled. */
   waits(owner: LogOwner, now: number): void {
+    // Its rows have gone elsewhere: nobody would say that it waits no longer.
+    if ((owner.moves ?? 0) < this.#movesOf(owner)) return;
     this.enter([owner]);
     const { userId, lacking } = owner;
     const known = this.#waiting.get(userId);
@@ -103,7 +147,11 @@ export class Directory {
 
   /** Takes a log out of which nothing is kept any more, unless the user has begun another one. */
   left(userId: string, generation: number): void {
-    this.#storage.sql.exec("DELETE FROM users WHERE user_id = ? AND generation = ?", userId, generation);
+    const { sql } = this.#storage;
+    this.#storage.transactionSync(() => {
+      sql.exec("DELETE FROM users WHERE user_id = ? AND generation = ?", userId, generation);
+      if (this.#hasMoves) sql.exec("DELETE FROM moves WHERE user_id = ? AND generation = ?", userId, generation);
+    });
     if (this.#known.get(userId) === generation) this.#known.delete(userId);
     this.served(userId);
   }
@@ -113,6 +161,7 @@ export class Directory {
     const { sql } = this.#storage;
     this.#storage.transactionSync(() => {
       sql.exec("DELETE FROM users WHERE user_id = ? AND generation = ?", userId, generation);
+      if (this.#hasMoves) sql.exec("DELETE FROM moves WHERE user_id = ? AND generation = ?", userId, generation);
       sql.exec(
         "INSERT OR IGNORE INTO erased (user_id, generation, erased_at) VALUES (?, ?, ?)",
         userId,

@@ -1,4 +1,5 @@
 import { EVENT_ROW_COLUMNS } from "./event-row.ts";
+import { DAY_MS, floorTo } from "./hour.ts";
 import { writtenAt } from "./written-at.ts";
 
 // D1 allows 100 bound parameters, so the rows come as one JSON array. `place` is a row's place in it.
@@ -6,7 +7,11 @@ const SENT = `SELECT ${EVENT_ROW_COLUMNS.map((column, index) => `value ->> ${ind
 
 // The limits bound nothing. SQLite leaves a query that has one as it is, and would otherwise parse a row's JSON again for
 // every place that names one of its columns.
-const FROM = "FROM (SELECT key, value FROM json_each(?1) LIMIT -1) LIMIT -1";
+//
+// A statement that was made before the database's epoch rose fails on purpose, since this is no JSON: somebody was told
+// what the database has, and a late statement must not make that untrue.
+const FROM = `FROM (SELECT key, value FROM json_each(
+  iif((SELECT epoch FROM incarnation) = ?4, ?1, 'the epoch has risen')) LIMIT -1) LIMIT -1`;
 
 /** Rows of an erased log stay out, and so do rows that retention would remove again. */
 const IS_WANTED = `sent.timestamp >= ?2 AND NOT EXISTS
@@ -38,6 +43,15 @@ ON CONFLICT (timestamp, generation, seq, user_id) DO UPDATE SET
   written_at = excluded.written_at
 WHERE excluded.revision > events.revision`;
 
+const SHARE_DAYS = "INSERT OR IGNORE INTO shared_days (day) SELECT value FROM json_each(?1)";
+
+interface Insertion {
+  /** The database's epoch when the statement is made; see `epochOf`. */
+  epoch?: number;
+  /** Times of rows whose users may have events of the same day in another database, in epoch milliseconds. */
+  shared?: readonly number[];
+}
+
 /**
  * Appends rows to D1, in one transaction. Idempotent: a row that is there in the same or a newer revision stays
  * untouched and is not told to the feed again, so a statement may be repeated after a failure that left its outcome
@@ -53,11 +67,14 @@ export async function insertEvents(
   rows: readonly string[],
   oldest: number,
   now: number,
+  { epoch = 0, shared = [] }: Insertion = {},
 ): Promise<number> {
   const json = `[${rows.join(",")}]`;
+  const days = [...new Set(shared.map((time) => floorTo(DAY_MS, time)))];
   const [, inserted] = await database.batch([
-    database.prepare(APPEND_TO_FEED).bind(json, oldest, now),
-    database.prepare(INSERT_EVENTS).bind(json, oldest, now),
+    database.prepare(APPEND_TO_FEED).bind(json, oldest, now, epoch),
+    database.prepare(INSERT_EVENTS).bind(json, oldest, now, epoch),
+    ...(days.length > 0 ? [database.prepare(SHARE_DAYS).bind(JSON.stringify(days))] : []),
   ]);
   return inserted!.meta.size_after;
 }

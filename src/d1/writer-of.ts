@@ -10,6 +10,8 @@ export type RemoteWriter = RemoteObject<
   D1Writer,
   | "insert"
   | "erase"
+  | "release"
+  | "removeLeftovers"
   | "usersAfter"
   | "userCount"
   | "status"

@@ -67,9 +67,17 @@ const receipts = {
     record({
       erased_at: time,
       events: { ...count, description: "How many events the log had." },
-      database: { ...text, description: "The binding of the D1 database that they were copied to." },
-      stage: { enum: ["d1", "archive", "done"], description: "Which copy is being cleared." },
-      archived_files: { ...count, description: "How many files of the archive were written anew." },
+      databases: {
+        ...listOf(
+          record({
+            database: { ...text, description: "The binding of a D1 database." },
+            events: { ...count, description: "How many of the events it had, or was to get." },
+            stage: { enum: ["d1", "archive", "done"], description: "Which copy is being cleared." },
+            archived_files: { ...count, description: "How many files of its archive were written anew." },
+          }),
+        ),
+        description: "Every database that the log was ever copied to: one, unless it had to go on in another.",
+      },
       done_at: { type: ["string", "null"], format: "date-time" },
     }),
   ),

@@ -49,6 +49,9 @@ counted AS (
   GROUP BY 1, 2, 3)`;
 }
 
+/** Null on a day that several databases share, since the same users may be in the others. */
+const USERS = `iif(hour - hour % ${DAY_MS} IN (SELECT day FROM shared_days), NULL, sum(users))`;
+
 const COUNTED_MINUTES = `
 WITH counted AS (
   SELECT timestamp - timestamp % 60000 AS hour, event, source, count(*) AS events, count(DISTINCT user_id) AS users
@@ -69,7 +72,7 @@ export async function readCounters(database: D1Database, query: StatsQuery): Pro
   const hasUsers = (by.has("hour") || isByMinute) && by.has("event") && by.has("key");
   const groups = dimensions.map((_, index) => index + 1).join(", ");
   const sql = `${isByMinute ? COUNTED_MINUTES : countedHours()}
-    SELECT ${columns}sum(events) AS events${hasUsers ? ", sum(users) AS users" : ""} FROM counted WHERE ${OF_QUERY}
+    SELECT ${columns}sum(events) AS events${hasUsers ? `, ${USERS} AS users` : ""} FROM counted WHERE ${OF_QUERY}
     ${groups && `GROUP BY ${groups}`} HAVING sum(events) > 0 ORDER BY events DESC LIMIT ${MAX_STATS_ROWS + 1}`;
   const [counted, wholeness] = await database.batch<never>([
     database.prepare(sql).bind(from, to, event ?? null, key ?? null),
@@ -87,7 +90,10 @@ const IS_WHOLE = `SELECT
   (SELECT count(*) FROM (${staleSpans("stale_hours", "hour", HOUR_MS)})) <= ${MAX_STALE_HOURS_READ}
   AND coalesce((SELECT max(position) FROM feed) <= ${endOfLook(MAX_UNCOUNTED_KEYS)}, true) AS isWhole`;
 
-/** Distinct users of a day, whatever they did. `isExact` is false where it is the last roll-up's number. */
+/**
+ * Distinct users of a day, whatever they did. `isExact` is false where it is the last roll-up's number, and on a day that
+ * several databases share: it cannot be added to theirs.
+ */
 interface DayUsers {
   day: number;
   users: number;
@@ -101,10 +107,11 @@ small AS MATERIALIZED (
   SELECT span FROM stale WHERE (SELECT count(*) FROM (
     SELECT 1 FROM events WHERE timestamp >= span AND timestamp < span + ${DAY_MS} LIMIT ${MAX_DAY_EVENTS_READ} + 1
   )) <= ${MAX_DAY_EVENTS_READ} LIMIT 3)
-SELECT day, users, day NOT IN (SELECT span FROM stale) AS isExact FROM daily
+SELECT day, users, day NOT IN (SELECT span FROM stale) AND day NOT IN (SELECT day FROM shared_days) AS isExact
+FROM daily
 WHERE day >= ?1 AND day < ?2 AND day NOT IN (SELECT span FROM small)
 UNION ALL
-SELECT small.span, count(DISTINCT user_id), 1 FROM small CROSS JOIN events
+SELECT small.span, count(DISTINCT user_id), small.span NOT IN (SELECT day FROM shared_days) FROM small CROSS JOIN events
   ON events.timestamp >= small.span AND events.timestamp < small.span + ${DAY_MS}
 GROUP BY small.span`;
 

@@ -11,7 +11,8 @@ interface Stats {
 }
 
 /**
- * Answers a question to the counters of all databases, which have different users. Rejects with what D1 throws.
+ * Answers a question to the counters of all databases. They have different users, but for the days on which a log moved.
+ * Rejects with what D1 throws.
  *
  * @returns null where there are more than MAX_STATS_ROWS
  */
@@ -55,7 +56,9 @@ function addedUp(rows: StatsRow[]): StatsRow[] {
     if (!known) groups.set(group, row);
     else {
       known.events += row.events;
-      if (typeof row.users === "number") known.users = (known.users ?? 0) + row.users;
+      // Null where a database cannot tell whom others have, too.
+      if (typeof row.users === "number" && typeof known.users === "number") known.users += row.users;
+      else if ("users" in row) known.users = null;
     }
   }
   return [...groups.values()];

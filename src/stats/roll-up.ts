@@ -85,6 +85,7 @@ function forgetOldCounters(database: D1Database, now: number): D1PreparedStateme
   return [
     "DELETE FROM hourly WHERE hour < ?1",
     "DELETE FROM daily WHERE day < ?1",
+    "DELETE FROM shared_days WHERE day < ?1",
     "DELETE FROM tallies WHERE hour < ?1",
   ].map((sql) => database.prepare(sql).bind(oldest));
 }

@@ -8,9 +8,10 @@ import {
 } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import type { EventKey } from "./event-table.ts";
-import type { LogState, ValueStore } from "./stored-values.ts";
+import type { LogState, Owed, ValueStore } from "./stored-values.ts";
 
-interface Entry {
+/** An event that a database lacks, as of one revision: an update makes another entry. */
+export interface Entry {
   key: EventKey;
   /** Encoded by `encodeEventRow`; null where it has to be read from storage. */
   row: string | null;
@@ -25,11 +26,14 @@ export interface Shipment {
   rows: string[];
 }
 
+/** What is read of an event that another database has taken over. A pack on disk may still name it. */
+export const ELSEWHERE = Symbol("elsewhere");
+
 /** Reads an event of the log from storage as an encoded row. Null where it is not there. */
-type ReadRow = (key: EventKey) => string | null;
+type ReadRow = (key: EventKey) => string | typeof ELSEWHERE | null;
 
 /**
- * What D1 lacks of a log: events that were created or updated, by their keys.
+ * What one database lacks of a log: events that were created or updated, by their keys.
  *
  * The keys are on disk in the log's state, which every request that records something writes anyway, and beyond
  * MAX_BACKLOG_STATE_BYTES in packs of their own. The rows themselves are kept in memory from the moment they are
@@ -38,6 +42,7 @@ type ReadRow = (key: EventKey) => string | null;
  */
 export class Backlog {
   readonly #values: ValueStore;
+  readonly #database: string;
   /** By key as text, oldest first. */
   #entries = new Map<string, Entry>();
   #packs: LogState["packs"];
@@ -47,15 +52,19 @@ export class Backlog {
   #keyBytes = 0;
   #rowBytes = 0;
   /** What happened before this time, in epoch milliseconds, is in the log no more, and D1 need not get it. */
-  #oldest = 0;
+  #oldest: number;
   /** While D1 is away, rows stay in storage: the objects of a class share an isolate's memory. */
   #keepsRows = true;
+  /** While it is found out what can move to another database, memory has all that may. */
+  #isMoving = false;
 
-  constructor(values: ValueStore, state?: LogState) {
+  /** @param oldest what happened before this time, in epoch milliseconds, the log has let go of */
+  constructor(values: ValueStore, database: string, oldest: number, owed?: Owed) {
     this.#values = values;
-    this.#packs = state?.packs ?? { first: 0, next: 0, keys: 0 };
-    this.#oldest = state?.expired?.before ?? 0;
-    for (const key of state?.backlog ?? []) this.#add({ key, row: null, isRefused: false });
+    this.#database = database;
+    this.#packs = owed?.packs ?? { first: 0, next: 0, keys: 0 };
+    this.#oldest = oldest;
+    for (const key of owed?.backlog ?? []) this.#add({ key, row: null, isRefused: false });
   }
 
   /** How many events D1 lacks, or has in an older revision only. */
@@ -81,9 +90,9 @@ export class Backlog {
     this.#endPack();
   }
 
-  /** The part of the log's state that says what D1 lacks; spills what would be too much for it. */
-  stored(): Pick<LogState, "backlog" | "packs"> {
-    if (this.#keyBytes > MAX_BACKLOG_STATE_BYTES) this.#spill();
+  /** The part of the log's state that says what the database lacks; spills what would be too much for it. */
+  stored(): Owed {
+    if (this.#keyBytes > MAX_BACKLOG_STATE_BYTES && !this.#isMoving) this.#spill();
     return { backlog: [...this.#entries.values()].map(({ key }) => key), packs: this.#packs };
   }
 
@@ -113,6 +122,10 @@ export class Backlog {
       if (entry.isRefused) continue;
       if (shipment.rows.length === maxRows) break;
       const row = entry.row ?? read(entry.key);
+      if (row === ELSEWHERE) {
+        this.giveUp(entry.key);
+        continue;
+      }
       if (row === null) {
         // It cannot be, and must not hold up the others if it is.
         logFailure("backlog_without_event", "The backlog names an event that the log does not have");
@@ -136,12 +149,45 @@ export class Backlog {
   settle({ entries }: Shipment, refused: readonly number[]): boolean {
     this.#keepsRows = true;
     for (const index of refused) entries[index]!.isRefused = true;
-    for (const entry of entries.filter(({ isRefused }) => !isRefused)) {
+    return this.strike(entries.filter(({ isRefused }) => !isRefused));
+  }
+
+  /** Strikes entries off that are still those of their events. Returns whether a pack is done. */
+  strike(entries: readonly Entry[]): boolean {
+    for (const entry of entries) {
       const text = textOf(entry.key);
       if (this.#pack?.get(text) === entry) this.#pack.delete(text);
       else if (this.#entries.get(text) === entry) this.#remove(text);
     }
     return this.#endPack();
+  }
+
+  /** Some of what another database could take, oldest first. Nothing spills until `endMove`. */
+  beginMove(): Entry[] {
+    this.#loadPack();
+    this.releaseRows();
+    this.#isMoving = true;
+    return this.#inOrder()
+      .filter(({ isRefused }) => !isRefused)
+      .slice(0, MAX_STATEMENT_EVENTS);
+  }
+
+  /** To be followed by `stored`. */
+  endMove(): void {
+    this.#isMoving = false;
+    this.#endPack();
+  }
+
+  /** Strikes an event off that another database has to get now, whatever became of it meanwhile. */
+  giveUp(key: EventKey): void {
+    this.#pack?.delete(textOf(key));
+    this.#remove(textOf(key));
+  }
+
+  /** Notes an event that another database has given up. */
+  takeOver(key: EventKey): void {
+    this.#remove(textOf(key));
+    this.#add({ key, row: null, isRefused: false });
   }
 
   /** The oldest ones that are in memory. What has come since they spilled waits for the packs before it. */
@@ -168,7 +214,7 @@ export class Backlog {
   #spill(): void {
     const { first, next, keys } = this.#packs;
     this.#values.put(
-      `backlog:${next}`,
+      this.#nameOf(next),
       [...this.#entries.values()].map(({ key }) => key),
     );
     this.#packs = { first, next: next + 1, keys: keys + this.#entries.size };
@@ -179,13 +225,17 @@ export class Backlog {
 
   #loadPack(): void {
     if (this.#pack || this.#packs.first === this.#packs.next) return;
-    const keys = this.#values.get(`backlog:${this.#packs.first}`) ?? [];
+    const keys = this.#values.get(this.#nameOf(this.#packs.first)) ?? [];
     const entries = keys
       .filter(([timestamp]) => timestamp >= this.#oldest)
       .map((key) => [textOf(key), { key, row: null, isRefused: false }] as const);
     this.#packSize = keys.length;
     // An event that was updated since is among the entries, and D1 must not get it twice in a statement.
     this.#pack = new Map(entries.filter(([text]) => !this.#entries.has(text)));
+  }
+
+  #nameOf(pack: number): `backlog:${string}:${number}` {
+    return `backlog:${this.#database}:${pack}`;
   }
 
   #isPackDone(): boolean {
@@ -196,7 +246,7 @@ export class Backlog {
   #endPack(): boolean {
     if (!this.#pack || !this.#isPackDone()) return false;
     const { first, next, keys } = this.#packs;
-    this.#values.delete(`backlog:${first}`);
+    this.#values.delete(this.#nameOf(first));
     for (const entry of this.#pack.values()) this.#add(entry);
     this.#pack = null;
     this.#packs = { first: first + 1, next, keys: keys - this.#packSize };

@@ -1,4 +1,4 @@
-import type { WriteOutcome } from "../d1/d1-writer.ts";
+import type { Answered } from "../d1/d1-writer.ts";
 import { type RemoteWriter, writerOf } from "../d1/writer-of.ts";
 import { WRITER_CALL_TIMEOUT_MS } from "../limits.ts";
 import { orTimeout } from "../or-timeout.ts";
@@ -7,12 +7,12 @@ import { orTimeout } from "../or-timeout.ts";
  * Calls the writer of a user's rows for a database. Never rejects. A call that does not settle in time may still do
  * its work, and that is why every call can be repeated.
  */
-export async function callWriter(
+export async function callWriter<T>(
   env: Env,
   database: string,
   userId: string,
-  call: (writer: RemoteWriter) => Promise<WriteOutcome>,
-): Promise<WriteOutcome> {
+  call: (writer: RemoteWriter) => Promise<Answered<T>>,
+): Promise<Answered<T>> {
   try {
     const answer = call(writerOf(env, database, userId));
     return await orTimeout(answer, WRITER_CALL_TIMEOUT_MS, () => new Error("The writer did not answer"));

@@ -5,13 +5,13 @@ import { EVENT_ROW_VERSION } from "../d1/event-row.ts";
 import { WRITER_CALL_TIMEOUT_MS } from "../limits.ts";
 import { orTimeout } from "../or-timeout.ts";
 import { callWriter } from "./call-writer.ts";
-import type { Erasure, ValueStore } from "./stored-values.ts";
+import type { ErasedCopy, ValueStore } from "./stored-values.ts";
 
 type Delivered = { kind: "done" } | { kind: "more" } | { kind: "failed"; failure: D1Failure; error: string };
 
 /**
- * Tells D1 and then the archive to forget an erased log, and notes each step, so that a crash repeats one at most. Every
- * step can be repeated. Rejects with what the object's own storage throws.
+ * Tells a database and then its archive to forget an erased log, and notes each step, so that a crash repeats one at most.
+ * Every step can be repeated. Rejects with what the object's own storage throws.
  *
  * @param until begins nothing new after this, in epoch milliseconds
  */
@@ -19,47 +19,59 @@ export async function deliverErasure(
   env: Env,
   values: ValueStore,
   generation: number,
-  erasure: Erasure,
+  database: string,
   until: number,
 ): Promise<Delivered> {
-  const { userId, database } = erasure;
   const hasArchive = archiveBucket(env) !== undefined;
-  let current = erasure;
-  const save = (changes: Partial<Erasure>) => {
-    current = { ...current, ...changes };
-    values.put(`erasure:${generation}`, current);
-  };
-  // The writer's directory lets a user go with the last call, when nothing else is left.
-  const erase = (keys: [timestamp: number, seq: number][], isLast: boolean) =>
-    callWriter(env, database, userId, (writer) =>
-      writer.erase({ version: EVENT_ROW_VERSION, userId, generation, keys, isLast }),
-    );
+  for (;;) {
+    // Read anew at each step: other databases forget at the same time.
+    const erasure = values.get(`erasure:${generation}`);
+    const copy = erasure?.copies.find((one) => one.database === database);
+    if (!erasure || !copy || copy.stage === "done") return { kind: "done" };
+    if (Date.now() >= until) return { kind: "more" };
+    const { userId } = erasure;
+    // The writer's directory lets a user go with the last call, when nothing else is left.
+    const erase = (keys: [timestamp: number, seq: number][], isLast: boolean) =>
+      callWriter(env, database, userId, (writer) =>
+        writer.erase({ version: EVENT_ROW_VERSION, userId, generation, keys, isLast }),
+      );
 
-  while (current.stage === "d1") {
-    if (Date.now() >= until) return { kind: "more" };
-    const { first, next } = current;
-    const isLastPack = first + 1 >= next;
-    const outcome = await erase(values.get(`erased:${generation}:${first}`) ?? [], isLastPack && !hasArchive);
-    if (!outcome.ok) return { kind: "failed", failure: outcome.failure, error: outcome.error };
-    values.delete(`erased:${generation}:${first}`);
-    if (!isLastPack) save({ first: first + 1 });
-    else if (hasArchive) save({ first: first + 1, stage: "archive" });
-    else save({ first: first + 1, stage: "done", days: [], doneAt: Date.now() });
-  }
-  while (current.stage === "archive") {
-    if (Date.now() >= until) return { kind: "more" };
-    const archived = await eraseArchived(env, current, generation);
+    if (copy.stage === "d1") {
+      const isLastPack = copy.pack + 1 >= erasure.packs;
+      const outcome = await erase(values.get(`erased:${generation}:${copy.pack}`) ?? [], isLastPack && !hasArchive);
+      if (!outcome.ok) return { kind: "failed", failure: outcome.failure, error: outcome.error };
+      const next = isLastPack ? (hasArchive ? "archive" : "done") : "d1";
+      save(values, generation, { ...copy, pack: copy.pack + 1, stage: next });
+      continue;
+    }
+    const archived = await eraseArchived(env, userId, generation, copy);
     if (!archived.ok) return { kind: "failed", failure: "away", error: archived.error };
-    save({ files: current.files + archived.files, days: archived.left });
+    const searched = { ...copy, files: copy.files + archived.files, days: archived.left };
+    save(values, generation, searched);
     if (archived.left.length > 0) continue;
     const outcome = await erase([], true);
     if (!outcome.ok) return { kind: "failed", failure: outcome.failure, error: outcome.error };
-    save({ stage: "done", doneAt: Date.now() });
+    save(values, generation, { ...searched, stage: "done" });
   }
-  return { kind: "done" };
 }
 
-async function eraseArchived(env: Env, { userId, database, days }: Erasure, generation: number) {
+/** Notes how far one database is, and lets go of what none needs any more. */
+function save(values: ValueStore, generation: number, changed: ErasedCopy): void {
+  const erasure = values.get(`erasure:${generation}`);
+  if (!erasure) return;
+  const copies = erasure.copies.map((copy) => (copy.database === changed.database ? changed : copy));
+  const isDone = copies.every(({ stage }) => stage === "done");
+  const [needed, neededBefore] = [packOf(copies), packOf(erasure.copies)];
+  for (let pack = neededBefore; pack < needed; pack++) values.delete(`erased:${generation}:${pack}`);
+  values.put(`erasure:${generation}`, { ...erasure, copies, ...(isDone && { doneAt: Date.now() }) });
+}
+
+/** The first pack that a database has still to be told. */
+function packOf(copies: readonly ErasedCopy[]): number {
+  return Math.min(...copies.map(({ pack }) => pack));
+}
+
+async function eraseArchived(env: Env, userId: string, generation: number, { database, days }: ErasedCopy) {
   try {
     const answer = archiverOf(env, database).erase(userId, generation, days);
     const { files, left } = await orTimeout(

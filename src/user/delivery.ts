@@ -1,7 +1,4 @@
 import type { D1Failure } from "../d1/d1-failure.ts";
-import type { WriteOutcome } from "../d1/d1-writer.ts";
-import { noteFull } from "../d1/open-databases.ts";
-import { EVENT_ROW_VERSION } from "../d1/event-row.ts";
 import {
   ALARM_OVERDUE_MS,
   EXPIRY_INTERVAL_MS,
@@ -10,53 +7,48 @@ import {
   SAFEGUARD_DELAY_MS,
 } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
-import { callWriter } from "./call-writer.ts";
-import { deliverErasure } from "./deliver-erasure.ts";
-import { forgetReceipts, pendingErasures } from "./erasure.ts";
+import { deliverTo } from "./deliver-to.ts";
+import { forgetReceipts, forgettingDatabases } from "./erasure.ts";
 import type { EventLog } from "./event-log.ts";
 import { expireLog } from "./expire-log.ts";
+import type { FailureStore } from "./failure-store.ts";
 import { nextExpiry } from "./next-expiry.ts";
-import { retryDelay } from "./retry-delay.ts";
 import type { ValueStore } from "./stored-values.ts";
-
-/** What a part of a run came to: all done, time up with more to do, or D1's trouble. */
-type Progress = { kind: "done" } | { kind: "more" } | Failed;
-
-interface Failed {
-  kind: "failed";
-  failure: D1Failure;
-  error: string;
-}
-
-const DONE: Progress = { kind: "done" };
 
 /**
  * Delivers one user's log to D1, and erasures with it. While the object is awake it delivers right after an event; the
- * alarm guards against a crash in between, and carries the retries while D1 is away.
+ * alarm guards against a crash in between, and carries the retries while D1 is away. Each database has runs and a back-off
+ * of its own, so that none waits for another.
  */
 export class Delivery {
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
   readonly #log: EventLog;
   readonly #values: ValueStore;
-  /** One run after the other: what one has sent must have settled before the next begins. */
-  #running: Promise<void> = Promise.resolve();
-  #isDueSoon = false;
+  readonly #failures: FailureStore;
+  /** By database, one run after the other: what one has sent must have settled before the next begins. */
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #dueSoon = new Set<string>();
   /** When the alarm is set to, in epoch milliseconds; null for none, undefined where that was not asked yet. */
   #alarmAt: number | null | undefined;
-  /** In a row; on disk as well, since the object may sleep while it waits for D1. */
-  #failures: number;
-  /** When rows that D1 has refused are tried again, in epoch milliseconds. */
-  #refusedUntil = 0;
+  /** By database, when rows that it has refused are tried again, in epoch milliseconds. */
+  readonly #refusedUntil = new Map<string, number>();
   readonly #afterRun: () => Promise<void>;
 
   /** @param afterRun called after each run, when D1 may have forgotten all that it had to forget */
-  constructor(ctx: DurableObjectState, env: Env, log: EventLog, values: ValueStore, afterRun: () => Promise<void>) {
+  constructor(
+    ctx: DurableObjectState,
+    env: Env,
+    log: EventLog,
+    values: ValueStore,
+    failures: FailureStore,
+    afterRun: () => Promise<void>,
+  ) {
     this.#ctx = ctx;
     this.#env = env;
     this.#log = log;
     this.#values = values;
-    this.#failures = values.get("failures") ?? 0;
+    this.#failures = failures;
     this.#afterRun = afterRun;
     // A new log has no alarm. To ask would be an await, and end the transaction with its event before the alarm is set.
     if (!log.state) this.#alarmAt = null;
@@ -72,24 +64,24 @@ export class Delivery {
     const latest = now + SAFEGUARD_DELAY_MS;
     const alarmAt = await this.#alarm();
     const isOverdue = alarmAt !== null && alarmAt < now - ALARM_OVERDUE_MS;
-    // While D1 is away, the alarm's back-off holds for new events, too. Otherwise a far one is for a refused row alone.
-    const isFarOff = alarmAt !== null && alarmAt > latest && this.#failures === 0;
+    // While a database is away, its back-off holds for new events, too. Otherwise a far alarm is for something else.
+    const ready = this.#log.backlogs.databases.filter((database) => !this.#failures.get(database));
+    const isFarOff = alarmAt !== null && alarmAt > latest && ready.length > 0;
     if (alarmAt === null || isOverdue || isFarOff) await this.#setAlarm(latest);
-    if (this.#failures === 0) this.#runSoon();
+    for (const database of ready) this.#runSoon(database);
   }
 
   /** Delivers now, after an erasure. The alarm is on disk first. */
   async begin(now: number): Promise<void> {
     await this.#setAlarm(now + SAFEGUARD_DELAY_MS);
-    this.#runSoon();
+    for (const database of this.#owed()) this.#runSoon(database);
   }
 
   /** Makes sure that an alarm goes off when something of the log has expired; at once if it has already. */
   async expectExpiry(now: number): Promise<void> {
     const expiry = nextExpiry(this.#env, this.#log);
     if (expiry === null) return;
-    const alarmAt = await this.#alarm();
-    if (alarmAt === null || alarmAt > Math.max(expiry, now)) await this.#setAlarm(Math.max(expiry, now));
+    await this.#wakeBy(Math.max(expiry, now));
   }
 
   /**
@@ -97,12 +89,18 @@ export class Delivery {
    * repeats it.
    *
    * @param isRetry whether an alarm before this one broke off
+   * @param scheduledAt what it was set to, in epoch milliseconds; undefined where that is not known
    */
-  async alarm(isRetry: boolean): Promise<void> {
+  async alarm(isRetry: boolean, scheduledAt: number | undefined): Promise<void> {
+    const setTo = scheduledAt ?? this.#alarmAt ?? Infinity;
     this.#alarmAt = null;
     // The platform drops an alarm that broke off six times. Another one is set before that can happen again.
     if (isRetry) await this.#setAlarm(Date.now() + SAFEGUARD_DELAY_MS);
-    await this.#run();
+    const reached = Math.max(Date.now(), setTo);
+    const due = this.#owed().filter((database) => (this.#failures.get(database)?.retryAt ?? 0) <= reached);
+    await Promise.all(due.map((database) => this.#run(database)));
+    await this.#expire();
+    await this.#finish();
   }
 
   /** To be called when all storage was given back, and the alarm with it. */
@@ -110,104 +108,98 @@ export class Delivery {
     this.#alarmAt = null;
   }
 
-  #runSoon(): void {
-    if (this.#isDueSoon) return;
-    this.#isDueSoon = true;
+  /** The databases that lack something of the log, have something to forget, or are said to fail. */
+  #owed(): string[] {
+    const owing = [...this.#log.backlogs.databases, ...forgettingDatabases(this.#values), ...this.#failures.databases];
+    return [...new Set(owing)];
+  }
+
+  #runSoon(database: string): void {
+    if (this.#dueSoon.has(database)) return;
+    this.#dueSoon.add(database);
     // Handed over: whatever this run does not do, the alarm does.
-    this.#ctx.waitUntil(this.#run().catch((error: unknown) => logFailure("delivery_broke_off", error)));
+    this.#ctx.waitUntil(this.#run(database).catch((error: unknown) => logFailure("delivery_broke_off", error)));
   }
 
   /** Runs after those that are under way. Each is bounded in time, so that nothing stops for good. */
-  #run(): Promise<void> {
-    this.#running = this.#running.catch(() => {}).then(() => this.#deliver());
-    return this.#running;
+  #run(database: string): Promise<void> {
+    const before = this.#running.get(database) ?? Promise.resolve();
+    const run = before.catch(() => {}).then(() => this.#deliver(database));
+    this.#running.set(database, run);
+    return run;
   }
 
-  async #deliver(): Promise<void> {
-    this.#isDueSoon = false;
+  async #deliver(database: string): Promise<void> {
+    this.#dueSoon.delete(database);
     try {
-      const failed = await this.#deliverAll();
-      if (failed) return await this.#retryLater(failed.failure, `d1_${failed.failure}`, failed.error);
+      const failed = await this.#deliverAll(database);
+      if (failed) await this.#retryLater(database, failed.failure, `d1_${failed.failure}`, failed.error);
     } catch (error) {
       // The object's own storage. D1 had its answers in time, or nothing was sent.
-      await this.#retryLater("away", "log_storage_failed", error);
+      await this.#retryLater(database, "away", "log_storage_failed", error);
     }
   }
 
-  /** Returns D1's trouble, if any. Rejects with what the object's own storage throws. */
-  async #deliverAll(): Promise<Failed | undefined> {
-    if (Date.now() >= this.#refusedUntil) this.#log.backlog.retryRefused();
-    const until = Date.now() + MAX_DELIVERY_RUN_MS;
-    // Both are tried: they may be about two databases, of which only one fails.
-    const progress = [
-      await this.#deliverErasures(until),
-      await this.#deliverEvents(until),
-      await expireLog(this.#env, this.#log, until),
-    ];
-    const failed = progress.find((part) => part.kind === "failed");
-    if (failed?.failure === "full" && this.#log.state) noteFull(this.#log.state.database, Date.now());
-    if (failed) return failed;
-    if (progress.some(({ kind }) => kind === "more")) await this.#setAlarm(Date.now());
-    else await this.#setNextAlarm();
-    if (this.#failures > 0) this.#values.delete("failures");
-    this.#failures = 0;
-    await this.#afterRun();
+  /** Returns the database's trouble, if any. Rejects with what the object's own storage throws. */
+  async #deliverAll(database: string): Promise<{ failure: D1Failure; error: string } | undefined> {
+    const now = Date.now();
+    if (now >= (this.#refusedUntil.get(database) ?? 0)) this.#log.backlogs.get(database)?.retryRefused();
+    const isCautious = this.#failures.get(database) !== undefined;
+    const source = { env: this.#env, log: this.#log, values: this.#values };
+    const { progress, hasRefused, movedTo } = await deliverTo(source, database, isCautious, now + MAX_DELIVERY_RUN_MS);
+    if (hasRefused) this.#refusedUntil.set(database, Date.now() + MAX_LASTING_DELAY_MS);
+    if (movedTo !== undefined && !this.#failures.get(movedTo)) this.#runSoon(movedTo);
+    if (progress.kind === "failed") return progress;
+    if (progress.kind === "more") await this.#setAlarm(Date.now());
+    this.#failures.clear(database);
+    await this.#finish();
     return undefined;
   }
 
-  /** Sets an alarm for what is left to do later, unless one is set. */
-  async #setNextAlarm(): Promise<void> {
+  /** Lets go of what has expired. Nobody waits for that: what fails is tried again an hour later. */
+  async #expire(): Promise<void> {
     const now = Date.now();
-    const refusedUntil = Math.max(this.#refusedUntil, now + SAFEGUARD_DELAY_MS);
-    const expiry = nextExpiry(this.#env, this.#log);
-    const times = [
-      forgetReceipts(this.#values, now),
-      this.#log.backlog.size > 0 ? refusedUntil : null,
-      expiry && Math.max(expiry, now + EXPIRY_INTERVAL_MS),
-    ];
-    const next = Math.min(...times.filter((time) => time !== null));
+    try {
+      const expired = await expireLog(this.#env, this.#log, now + MAX_DELIVERY_RUN_MS);
+      if (expired.kind === "more") await this.#wakeBy(now);
+      if (expired.kind !== "failed") return;
+      logFailure("log_not_expired", expired.error);
+    } catch (error) {
+      logFailure("log_not_expired", error);
+    }
+    await this.#wakeBy(now + MAX_LASTING_DELAY_MS);
+  }
+
+  /** Sets an alarm for what is left to do later, unless one is set that is soon enough. */
+  async #finish(): Promise<void> {
+    const now = Date.now();
+    const expiry = nextExpiry(this.#env, this.#log) ?? Infinity;
+    const receipt = forgetReceipts(this.#values, now) ?? Infinity;
+    const next = Math.min(this.#nextTry(), receipt, Math.max(expiry, now + EXPIRY_INTERVAL_MS));
     if (Number.isFinite(next) && (await this.#alarm()) === null) await this.#setAlarm(next);
+    await this.#afterRun();
+  }
+
+  /** When something has to be tried again that is owed, in epoch milliseconds; Infinity where nothing is. */
+  #nextTry(): number {
+    const soon = Date.now() + SAFEGUARD_DELAY_MS;
+    const times = this.#owed().map((database) => {
+      const refusedUntil = this.#refusedUntil.get(database) ?? 0;
+      return this.#failures.get(database)?.retryAt ?? Math.max(refusedUntil, soon);
+    });
+    return Math.min(...times);
   }
 
   /** The alarm comes first: what is only bookkeeping may fail. */
-  async #retryLater(failure: D1Failure, name: string, error: unknown): Promise<void> {
-    this.#failures++;
-    await this.#setAlarm(Date.now() + retryDelay(failure, this.#failures, Math.random()));
-    this.#log.backlog.releaseRows();
-    logFailure(name, error, { failures: this.#failures });
+  async #retryLater(database: string, failure: D1Failure, name: string, error: unknown): Promise<void> {
+    const { count } = this.#failures.note(database, failure, Date.now());
+    await this.#setAlarm(this.#nextTry());
+    this.#log.backlogs.get(database)?.releaseRows();
+    logFailure(name, error, { database, failures: count });
     try {
-      this.#values.put("failures", this.#failures);
+      this.#failures.save();
     } catch (cause) {
       logFailure("failures_not_stored", cause);
-    }
-  }
-
-  async #deliverErasures(until: number): Promise<Progress> {
-    let unfinished: Progress = DONE;
-    for (const [generation, erasure] of pendingErasures(this.#values)) {
-      const progress = await deliverErasure(this.#env, this.#values, generation, erasure, until);
-      if (progress.kind === "more") return progress;
-      if (progress.kind === "failed") unfinished = progress;
-    }
-    return unfinished;
-  }
-
-  async #deliverEvents(until: number): Promise<Progress> {
-    for (;;) {
-      const { state, backlog } = this.#log;
-      const shipment = this.#log.nextShipment(this.#failures > 0);
-      if (!state || !shipment) return DONE;
-      if (Date.now() >= until) return { kind: "more" };
-      const { userId, database, generation } = state;
-      const { rows } = shipment;
-      const shipped = { version: EVENT_ROW_VERSION, userId, generation, lacking: backlog.size, since: null, rows };
-      const outcome: WriteOutcome =
-        rows.length > 0
-          ? await callWriter(this.#env, database, userId, (to) => to.insert(shipped))
-          : { ok: true, refused: [] };
-      if (!outcome.ok) return { kind: "failed", failure: outcome.failure, error: outcome.error };
-      this.#log.settle(backlog, shipment, outcome.refused);
-      if (outcome.refused.length > 0) this.#refusedUntil = Date.now() + MAX_LASTING_DELAY_MS;
     }
   }
 
@@ -219,6 +211,12 @@ export class Delivery {
       if (this.#alarmAt === undefined) this.#alarmAt = found;
     }
     return this.#alarmAt ?? null;
+  }
+
+  /** Sets the alarm, unless it goes off sooner. */
+  async #wakeBy(at: number): Promise<void> {
+    const alarmAt = await this.#alarm();
+    if (alarmAt === null || alarmAt > at) await this.#setAlarm(at);
   }
 
   async #setAlarm(at: number): Promise<void> {

@@ -1,37 +1,45 @@
 import type { ErasedKey } from "../d1/erase-events.ts";
 import { dayOf } from "../d1/hour.ts";
 import { ERASURE_RECEIPT_MS, MAX_ERASED_KEYS } from "../limits.ts";
-import type { Erasure, LogState, ValueStore } from "./stored-values.ts";
+import type { ErasedCopy, Erasure, LogState, ValueStore } from "./stored-values.ts";
+import { databaseOf, databasesOf } from "./stretches.ts";
 
 /**
  * Notes what D1 and the archive have to forget: the keys of all events of a log, in packs, and their days. D1 has no
  * index by user, so without the keys its rows could only be found by reading all of it. What the user did is gone at once.
+ * Every database is told all keys, so that none keeps what should have been in another.
  *
  * @param now epoch milliseconds
  */
 export function eraseEventTable(sql: SqlStorage, values: ValueStore, state: LogState, now: number): void {
-  const { userId, database, generation } = state;
-  let next = 0;
+  const { userId, generation } = state;
+  let packs = 0;
   let pack: ErasedKey[] = [];
   const days = new Set<string>();
+  const counts = new Map(databasesOf(state).map((database) => [database, 0]));
   for (const { timestamp, seq } of state.only ? [state.only] : keysOf(sql)) {
     days.add(dayOf(timestamp));
+    const database = databaseOf(state, seq);
+    counts.set(database, counts.get(database)! + 1);
     pack.push([timestamp, seq]);
     if (pack.length < MAX_ERASED_KEYS) continue;
-    values.put(`erased:${generation}:${next++}`, pack);
+    values.put(`erased:${generation}:${packs++}`, pack);
     pack = [];
   }
-  if (pack.length > 0) values.put(`erased:${generation}:${next++}`, pack);
+  if (pack.length > 0) values.put(`erased:${generation}:${packs++}`, pack);
   values.put(`erasure:${generation}`, {
     userId,
-    database,
     events: keptEvents(state),
     erasedAt: now,
-    stage: "d1",
-    first: 0,
-    next,
-    days: [...days],
-    files: 0,
+    copies: [...counts].map(([database, count]) => ({
+      database,
+      events: count,
+      stage: "d1",
+      pack: 0,
+      days: [...days],
+      files: 0,
+    })),
+    packs,
     doneAt: null,
   });
 }
@@ -45,9 +53,15 @@ function keysOf(sql: SqlStorage): Iterable<{ timestamp: number; seq: number }> {
   return sql.exec<{ timestamp: number; seq: number }>("SELECT timestamp, seq FROM events");
 }
 
+/** The databases that have to forget something. */
+export function forgettingDatabases(values: ValueStore): string[] {
+  const copies = pendingErasures(values).flatMap(([, erasure]) => erasure.copies);
+  return copies.filter(({ stage }) => stage !== "done").map(({ database }) => database);
+}
+
 /** The erasures that something has still to forget. */
 export function pendingErasures(values: ValueStore): [generation: number, Erasure][] {
-  return values.erasures().filter(([, { stage }]) => stage !== "done");
+  return values.erasures().filter(([, { doneAt }]) => doneAt === null);
 }
 
 /**
@@ -68,18 +82,13 @@ export function forgetReceipts(values: ValueStore, now: number): number | null {
 }
 
 /** What was erased of a user, latest first. Times are in epoch milliseconds. */
-export type ErasureReceipt = Pick<Erasure, "events" | "erasedAt" | "database" | "stage" | "files" | "doneAt">[];
+export type ErasureReceipt = (Pick<Erasure, "events" | "erasedAt" | "doneAt"> & {
+  copies: Pick<ErasedCopy, "database" | "events" | "stage" | "files">[];
+})[];
 
 export function receiptOf(values: ValueStore): ErasureReceipt {
   return values
     .erasures()
-    .map(([, { events, erasedAt, database, stage, files, doneAt }]) => ({
-      events,
-      erasedAt,
-      database,
-      stage,
-      files,
-      doneAt,
-    }))
+    .map(([, { events, erasedAt, doneAt, copies }]) => ({ events, erasedAt, doneAt, copies }))
     .sort((a, b) => b.erasedAt - a.erasedAt);
 }

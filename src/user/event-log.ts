@@ -1,8 +1,8 @@
-import { chooseDatabase } from "../d1/open-databases.ts";
 import { encodeEventRow } from "../d1/event-row.ts";
 import type { TrackedEvent } from "../event/contract.ts";
 import { EXPIRY_CHUNK_ROWS } from "../limits.ts";
-import { Backlog, type Shipment } from "./backlog.ts";
+import { type Backlog, ELSEWHERE, type Shipment } from "./backlog.ts";
+import { Backlogs } from "./backlogs.ts";
 import { eraseEventTable, keptEvents } from "./erasure.ts";
 import {
   createEventTable,
@@ -16,9 +16,13 @@ import {
   readRow,
   storedEventOf,
 } from "./event-table.ts";
+import { newLog } from "./new-log.ts";
 import { recordEvent, type Recorded, recordOnly, type Verdict } from "./record-event.ts";
+import type { FailureStore } from "./failure-store.ts";
 import { withKnownTime } from "./known-time.ts";
+import { countMove, finishMove, goOn, leavingOf, type Move, openDatabaseFor } from "./move.ts";
 import type { LogState, ValueStore } from "./stored-values.ts";
+import { databaseOf } from "./stretches.ts";
 import { verdictDetail } from "./verdict-detail.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
@@ -30,17 +34,25 @@ export class EventLog {
   readonly #storage: DurableObjectStorage;
   readonly #values: ValueStore;
   readonly #env: Env;
+  readonly #failures: FailureStore;
   readonly #userId: () => string;
   #state: LogState | undefined;
-  #backlog: Backlog;
+  #backlogs: Backlogs;
 
-  constructor(storage: DurableObjectStorage, values: ValueStore, env: Env, userId: () => string) {
+  constructor(
+    storage: DurableObjectStorage,
+    values: ValueStore,
+    env: Env,
+    failures: FailureStore,
+    userId: () => string,
+  ) {
     this.#storage = storage;
     this.#values = values;
     this.#env = env;
+    this.#failures = failures;
     this.#userId = userId;
     this.#state = values.get("log");
-    this.#backlog = new Backlog(values, this.#state);
+    this.#backlogs = new Backlogs(values, this.#state);
   }
 
   /** Undefined where nothing of the user is stored. */
@@ -48,8 +60,8 @@ export class EventLog {
     return this.#state;
   }
 
-  get backlog(): Backlog {
-    return this.#backlog;
+  get backlogs(): Backlogs {
+    return this.#backlogs;
   }
 
   /**
@@ -69,7 +81,8 @@ export class EventLog {
     isDetailed = false,
   ): Verdict[] {
     return this.#transaction(() => {
-      const state = this.#state ? { ...this.#state, bucket } : this.#newState(bucket, now);
+      const state = this.#state ? { ...this.#state, bucket } : newLog(this.#env, this.#userId(), bucket, now);
+      const { headSeq, headTimestamp } = state;
       const timed = events.map((event) => withKnownTime(this.#values, event, oldest));
       const taken = timed.filter(({ timestamp }) => timestamp >= oldest);
       const rest = (
@@ -79,8 +92,12 @@ export class EventLog {
       ).values();
       const recorded = timed.map(({ timestamp }) => (timestamp < oldest ? expired(oldest) : rest.next().value!));
       const changed = recorded.flatMap(({ changed: row }) => row ?? []);
-      for (const row of changed) this.#backlog.note(keyOf(row), encode(row, state));
-      if (changed.length > 0) this.#write({ ...state, ...this.#backlog.stored() });
+      if (state.headSeq > headSeq) {
+        const open = openDatabaseFor(this.#env, state, this.#failures, now);
+        if (open && open !== state.database) goOn(state, headSeq + 1, open, headTimestamp);
+      }
+      for (const row of changed) this.#backlogs.of(databaseOf(state, row.seq)).note(keyOf(row), encode(row, state));
+      if (changed.length > 0) this.#write(state);
       if (!isDetailed) return recorded.map(({ verdict }) => verdict);
       return recorded.map(({ verdict, changed: row, before }) => ({
         ...verdict,
@@ -89,25 +106,67 @@ export class EventLog {
     });
   }
 
-  /** The next rows for D1; null where it has all that it will take. */
-  nextShipment(isCautious: boolean): Shipment | null {
+  /** The next rows for a database; null where it has all that it will take. */
+  nextShipment(database: string, isCautious: boolean): Shipment | null {
     const state = this.#state;
-    if (!state) return null;
-    return this.#backlog.next((key) => {
+    const backlog = this.#backlogs.get(database);
+    if (!state || !backlog) return null;
+    return backlog.next((key) => {
       const row = this.#read(key);
-      return row ? encode(row, state) : null;
+      if (!row) return null;
+      return databaseOf(state, row.seq) === database ? encode(row, state) : ELSEWHERE;
     }, isCautious);
   }
 
-  /** Notes what D1 has got. Free unless a pack of the backlog is done. */
+  /** Notes what a database has got. Free unless a pack of the backlog is done. */
   settle(backlog: Backlog, shipment: Shipment, refused: readonly number[]): void {
     // Where the user was erased while D1 was awaited, this is the old log's backlog: its packs are gone, and what has
     // their names now is the new log's.
-    if (backlog !== this.#backlog) return;
+    if (!this.#backlogs.includes(backlog)) return;
     this.#transaction(() => {
       const isPackDone = backlog.settle(shipment, refused);
-      if (isPackDone && this.#state) this.#write({ ...this.#state, ...backlog.stored() });
+      if (isPackDone && this.#state) this.#write(this.#state);
     });
+  }
+
+  /**
+   * Prepares that an open database gets what a full one lacks, a part of it, and counts that on disk. Null where no
+   * other is open, or nothing can move. Ends with `endMove`.
+   */
+  beginMove(from: string, now: number): Move | null {
+    const state = this.#state;
+    const backlog = this.#backlogs.get(from);
+    const to = state && openDatabaseFor(this.#env, state, this.#failures, now);
+    if (!state || !backlog || !to || to === from) return null;
+    return this.#transaction(() => {
+      const leaving = leavingOf(state, from, backlog, ({ key }) => this.#read(key));
+      if (leaving.length === 0) {
+        this.#write(state);
+        return null;
+      }
+      const counted = countMove(state);
+      this.#write(counted);
+      return { from, to, backlog, leaving, moves: counted.moved!.moves, isAll: leaving.length === backlog.size };
+    });
+  }
+
+  /**
+   * Moves what the full database does not have.
+   *
+   * @param kept the revision of each event that it has, by the event's number; null where it did not say, and nothing moves
+   * @returns how many events it lacks no longer
+   */
+  endMove(move: Move, kept: ReadonlyMap<number, number> | null): number {
+    const { backlog } = move;
+    if (!this.#backlogs.includes(backlog) || !this.#state) return 0;
+    const before = backlog.size;
+    const state = { ...this.#state };
+    this.#transaction(() => {
+      if (kept) finishMove(state, this.#backlogs, move, kept);
+      backlog.endMove();
+      this.#write(state);
+    });
+    return before - backlog.size;
   }
 
   /**
@@ -154,8 +213,8 @@ export class EventLog {
       const times = this.#values.deleteTimesBefore(before, EXPIRY_CHUNK_ROWS);
       const events = (state.expired?.events ?? 0) + removed;
       if (removed > 0) {
-        this.#backlog.forget(before);
-        this.#write({ ...state, expired: { events, before }, ...this.#backlog.stored() });
+        this.#backlogs.forget(before);
+        this.#write({ ...state, expired: { events, before } });
       }
       return removed === EXPIRY_CHUNK_ROWS || times === EXPIRY_CHUNK_ROWS;
     });
@@ -167,7 +226,7 @@ export class EventLog {
     this.#values.deleteAll("time");
     this.#values.delete("log");
     this.#state = undefined;
-    this.#backlog = new Backlog(this.#values);
+    this.#backlogs = new Backlogs(this.#values);
   }
 
   /** Makes the table for what needs one: an event besides the first. So something is recorded whenever it is made. */
@@ -183,24 +242,10 @@ export class EventLog {
     return this.#state?.only ?? readRow(this.#storage.sql, key);
   }
 
-  #newState(bucket: TokenBucket, now: number): LogState {
-    const userId = this.#userId();
-    return {
-      userId,
-      generation: randomGeneration(),
-      database: chooseDatabase(this.#env, userId, now),
-      headSeq: 0,
-      headTimestamp: -1,
-      bucket,
-      profile: {},
-      backlog: [],
-      packs: { first: 0, next: 0, keys: 0 },
-    };
-  }
-
   #write(state: LogState): void {
-    this.#values.put("log", state);
-    this.#state = state;
+    const stored = this.#backlogs.storedIn(state);
+    this.#values.put("log", stored);
+    this.#state = stored;
   }
 
   #transaction<T>(run: () => T): T {
@@ -208,7 +253,7 @@ export class EventLog {
       return this.#storage.transactionSync(run);
     } catch (error) {
       this.#state = this.#values.get("log");
-      this.#backlog = new Backlog(this.#values, this.#state);
+      this.#backlogs = new Backlogs(this.#values, this.#state);
       throw error;
     }
   }
@@ -234,10 +279,4 @@ function expired(oldest: number): Recorded {
 
 function encode(row: LogRow, { userId, generation }: LogState): string {
   return encodeEventRow({ ...storedEventOf(row), user_id: userId, generation });
-}
-
-/** 53 bits, which JSON and JavaScript carry exactly. */
-function randomGeneration(): number {
-  const [high, low] = crypto.getRandomValues(new Uint32Array(2));
-  return (high! >>> 11) * 2 ** 32 + low!;
 }

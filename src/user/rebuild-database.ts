@@ -94,7 +94,7 @@ async function nextStep(
   }
   const users = await lane.usersAfter(afterUser, REBUILD_PAGE_USERS);
   if (users.length === 0) return { ...rebuild, lane: rebuild.lane + 1, afterUser: "" };
-  const events = await Promise.all(users.map(({ user_id }) => redeliverAll(env, user_id)));
+  const events = await Promise.all(users.map(({ user_id }) => redeliverAll(env, user_id, database)));
   // The logs have more than a database holds, if the archive does.
   const isFilling = (await databaseBytes(databaseNamed(env, database))) > rebuild.clearAtBytes;
   return {
@@ -130,12 +130,12 @@ async function leaveArchived(
   return { ...rebuild, stage: rest, afterFile: null, clearAtBytes };
 }
 
-/** Sends a whole log. Throws where that fails: the page of users is then done again. */
-async function redeliverAll(env: Env, userId: string): Promise<number> {
+/** Sends all of a log that belongs to a database. Throws where that fails: the page of users is then done again. */
+async function redeliverAll(env: Env, userId: string, database: string): Promise<number> {
   let events = 0;
   for (let after: EventKey | null = null; ;) {
     const from: EventKey | null = after;
-    const call: CallOutcome<Redelivered> = await callUserLog(env, userId, (log) => log.redeliver(from));
+    const call: CallOutcome<Redelivered> = await callUserLog(env, userId, (log) => log.redeliver(database, from));
     if (!call.ok) throw new Error("A user's log cannot be reached", { cause: call.error });
     if (!call.value.ok) throw new Error(call.value.error);
     events += call.value.events;

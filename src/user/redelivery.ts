@@ -1,4 +1,5 @@
 import { coldCutoff } from "../archive/cold-cutoff.ts";
+import type { ErasedKey } from "../d1/erase-events.ts";
 import { encodeEventRow, EVENT_ROW_VERSION } from "../d1/event-row.ts";
 import { copyCutoff } from "../d1/retention.ts";
 import { byteLength } from "../event/json.ts";
@@ -6,14 +7,16 @@ import { MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../limits.ts";
 import { callWriter } from "./call-writer.ts";
 import { type EventKey, keyOf, type LogRow, rowsAfter, storedEventOf } from "./event-table.ts";
 import type { LogState } from "./stored-values.ts";
+import { databaseOf, sharedTimes } from "./stretches.ts";
 
 export type Redelivered =
   /** How many events were sent, and where to go on; null at the log's end. */
   { ok: true; events: number; next: EventKey | null } | { ok: false; error: string };
 
 /**
- * Sends a part of a log to D1 again, whatever D1 has of it: it ignores what it knows. For a database that was lost or
- * restored. What D1 would not keep is left out. Does not touch the backlog. Never rejects on D1's account.
+ * Sends a part of a log to a database again, whatever that has of it: it ignores what it knows. For one that was lost or
+ * restored. What D1 would not keep is left out. What belongs to other databases is removed from it, should a restore have
+ * brought that back. Does not touch the backlog. Never rejects on D1's account.
  *
  * @param after the part begins past this event; null for the beginning
  */
@@ -21,29 +24,46 @@ export async function redeliver(
   env: Env,
   sql: SqlStorage,
   state: LogState,
+  database: string,
   after: EventKey | null,
 ): Promise<Redelivered> {
-  const { userId, generation, database, only } = state;
+  const { userId, generation, only, moved } = state;
   const rows: string[] = [];
-  let bytes = 0;
+  const times: number[] = [];
+  const leftovers: ErasedKey[] = [];
+  let [count, bytes, isCut] = [0, 0, false];
   let last: LogRow | undefined;
-  let isCut = false;
   const now = Date.now();
   const oldest = Math.max(copyCutoff(env, now), coldCutoff(env, now));
-  const rest = only ? [only] : rowsAfter(sql, after ?? [oldest, "", ""], MAX_STATEMENT_EVENTS);
-  for (const row of rest) {
-    if (row.timestamp < oldest) continue;
-    const encoded = encodeEventRow({ ...storedEventOf(row), user_id: userId, generation });
-    bytes += byteLength(encoded) + 1;
-    isCut = bytes > MAX_STATEMENT_BYTES && rows.length > 0;
-    if (isCut) break;
-    rows.push(encoded);
+  // A restore may have brought back more of what belongs elsewhere than D1 would be sent.
+  const beginning: EventKey = [moved ? -1 : oldest, "", ""];
+  for (const row of only ? [only] : rowsAfter(sql, after ?? beginning, MAX_STATEMENT_EVENTS)) {
+    if (databaseOf(state, row.seq) !== database) leftovers.push([row.timestamp, row.seq]);
+    else if (row.timestamp >= oldest) {
+      const encoded = encodeEventRow({ ...storedEventOf(row), user_id: userId, generation });
+      bytes += byteLength(encoded) + 1;
+      isCut = bytes > MAX_STATEMENT_BYTES && rows.length > 0;
+      if (isCut) break;
+      rows.push(encoded);
+      times.push(row.timestamp);
+    }
+    count++;
     last = row;
   }
   if (!last) return { ok: true, events: 0, next: null };
-  const shipment = { version: EVENT_ROW_VERSION, userId, generation, lacking: rows.length, since: null, rows };
-  const outcome = await callWriter(env, database, userId, (writer) => writer.insert(shipment));
-  if (!outcome.ok) return { ok: false, error: outcome.error };
-  const isWhole = only !== undefined || (!isCut && rows.length < MAX_STATEMENT_EVENTS);
+  const about = { version: EVENT_ROW_VERSION, userId, generation, ...(moved && { moves: moved.moves }) };
+  if (leftovers.length > 0) {
+    const removed = await callWriter(env, database, userId, (writer) =>
+      writer.removeLeftovers({ ...about, keys: leftovers }),
+    );
+    if (!removed.ok) return { ok: false, error: removed.error };
+  }
+  if (rows.length > 0) {
+    const shared = sharedTimes(state, times);
+    const shipment = { ...about, lacking: rows.length, since: null, rows, shared };
+    const inserted = await callWriter(env, database, userId, (writer) => writer.insert(shipment));
+    if (!inserted.ok) return { ok: false, error: inserted.error };
+  }
+  const isWhole = only !== undefined || (!isCut && count < MAX_STATEMENT_EVENTS);
   return { ok: true, events: rows.length, next: isWhole ? null : keyOf(last) };
 }

@@ -1,3 +1,4 @@
+import type { D1Failure } from "../d1/d1-failure.ts";
 import type { ErasedKey } from "../d1/erase-events.ts";
 import type { EventKey, LogRow } from "./event-table.ts";
 import type { Profile } from "./profile.ts";
@@ -9,7 +10,7 @@ export interface LogState {
   userId: string;
   /** Random, so that it tells this log's rows in D1 from those of an erased predecessor, whatever the clock says. */
   generation: number;
-  /** The binding of the D1 database that this log is copied to. */
+  /** The binding of the D1 database that new events are copied to. */
   database: string;
   headSeq: number;
   /** The latest event time, in epoch milliseconds; -1 in an empty log. */
@@ -19,33 +20,72 @@ export interface LogState {
   profile: Profile;
   /** What the log has let go of, as `RETENTION_DAYS` wants: how many events, all from before a time. */
   expired?: { events: number; before: number };
-  /** What D1 lacked when this was written. It may have some of it by now: it ignores what it is sent again. */
+  /** What `database` lacked when this was written. It may have some of it by now: it ignores what it is sent again. */
   backlog: EventKey[];
-  /** The packs of keys that the backlog has spilled into: `backlog:first` up to but not including `backlog:next`. */
+  /** The packs of keys that the backlog has spilled into: from the one named `first` up to but not including `next`. */
   packs: { first: number; next: number; keys: number };
+  /** Only in a log that has gone on in another database. */
+  moved?: Moved;
   /** The only event, as long as there is no table: most visitors of a public page send one and never come back. */
   only?: LogRow;
+}
+
+/** What one database lacks of a log. */
+export type Owed = Pick<LogState, "backlog" | "packs">;
+
+/** A stretch of a log: its events from number `first` on, up to the next stretch, are copied to `database`. */
+export interface Stretch {
+  first: number;
+  database: string;
+}
+
+/** Where the events of a log are copied that has not stayed in one database. */
+export interface Moved {
+  /** In the order of the log. The last one is of the database that new events go to. */
+  stretches: Stretch[];
+  /** What each other database lacks that may have anything of the log. */
+  others: Record<string, Owed>;
+  /** How often events were moved that a full database lacked. A call to a writer that says less was overtaken. */
+  moves: number;
+  /** The latest event time when the log last moved: until then a day may be in several databases. Epoch milliseconds. */
+  until: number;
 }
 
 /** An erased log: what has still to forget it, and for a while after that the receipt. */
 export interface Erasure {
   userId: string;
-  database: string;
   /** How many events the log had. */
   events: number;
   /** Epoch milliseconds. */
   erasedAt: number;
+  /** Every database that may have anything of the log, with its archive. */
+  copies: ErasedCopy[];
+  /** There are as many packs of keys to delete: `erased:<generation>:0` and so on. Each goes when no copy needs it more. */
+  packs: number;
+  /** When everything had forgotten, in epoch milliseconds; null until then. */
+  doneAt: number | null;
+}
+
+/** How far a database has forgotten an erased log. */
+export interface ErasedCopy {
+  database: string;
+  /** How many events of the log belong there. */
+  events: number;
   /** What has to forget next. D1 comes first, and with it the tombstone that keeps late rows out. */
   stage: "d1" | "archive" | "done";
-  /** The packs of keys to delete: `erased:<generation>:first` up to but not including `erased:<generation>:next`. */
-  first: number;
-  next: number;
-  /** The days on which the user did something, as YYYY-MM-DD: the archive's files are by day. Empty when all is done. */
+  /** The pack that D1 is told next. */
+  pack: number;
+  /** The days that the archive has still to look through, as YYYY-MM-DD: its files are by day. */
   days: string[];
   /** How many of the archive's files were written anew. */
   files: number;
-  /** When everything had forgotten, in epoch milliseconds; null until then. */
-  doneAt: number | null;
+}
+
+/** How often in a row a database has failed, and when it is tried again, in epoch milliseconds. */
+export interface Failures {
+  count: number;
+  failure: D1Failure;
+  retryAt: number;
 }
 
 /**
@@ -55,8 +95,11 @@ export interface Erasure {
 interface StoredValues {
   /** Written by event-log.ts, from the first event until the erasure. */
   log: LogState;
-  /** Written by backlog.ts when D1 lacks more than the log's state should hold; deleted when D1 has it. */
-  [pack: `backlog:${number}`]: EventKey[];
+  /**
+   * Written by backlog.ts when a database lacks more than the log's state should hold, by the database and the number of
+   * the pack; deleted when the database has it.
+   */
+  [pack: `backlog:${string}:${number}`]: EventKey[];
   /**
    * The time of a message that has an id and no time of its own, by event and id: what it is found by when it is sent
    * again. Written by known-time.ts, for as long as the event is kept.
@@ -66,8 +109,8 @@ interface StoredValues {
   [erasure: `erasure:${number}`]: Erasure;
   /** The keys of an erased log's events, by generation and number of the pack, until D1 has deleted these. */
   [keys: `erased:${number}:${number}`]: ErasedKey[];
-  /** How often in a row D1 has failed. Written by delivery.ts, until D1 is back. */
-  failures: number;
+  /** By database. Written by delivery.ts, until none fails. */
+  failures: Record<string, Failures>;
   /** Written by user-log.ts while nothing of the user is recorded. Outlasts an erasure. */
   suppressed: true;
 }

@@ -4,6 +4,7 @@ import { Delivery } from "./delivery.ts";
 import { type ErasureReceipt, pendingErasures, receiptOf } from "./erasure.ts";
 import { retentionCutoff } from "../d1/retention.ts";
 import { EventLog } from "./event-log.ts";
+import { FailureStore } from "./failure-store.ts";
 import { userRateLimit } from "./rate-limit.ts";
 import { oldestTaken } from "./retention-floor.ts";
 import type { Verdict } from "./record-event.ts";
@@ -22,8 +23,11 @@ type RecordAnswer =
 /** The log of record of one user, addressed by the user's id. Everything a user did, once, in order. */
 export class UserLog extends DurableObject<Env> {
   readonly #values = new ValueStore(this.ctx.storage);
-  readonly #log = new EventLog(this.ctx.storage, this.#values, this.env, () => this.#name);
-  readonly #delivery = new Delivery(this.ctx, this.env, this.#log, this.#values, () => this.#releaseIfEmpty());
+  readonly #failures = new FailureStore(this.#values);
+  readonly #log = new EventLog(this.ctx.storage, this.#values, this.env, this.#failures, () => this.#name);
+  readonly #delivery = new Delivery(this.ctx, this.env, this.#log, this.#values, this.#failures, () =>
+    this.#releaseIfEmpty(),
+  );
   #bucket: TokenBucket | undefined = this.#log.state?.bucket;
   #isSuppressed = this.#values.get("suppressed") === true;
 
@@ -47,7 +51,7 @@ export class UserLog extends DurableObject<Env> {
     const verdicts = this.#log.record(events, source, taken.bucket, now, oldest, isDetailed);
     this.#bucket = taken.bucket;
     // Where all were duplicates, too, if D1 lacks some: when their first answer was lost, so may have been their alarm.
-    if (this.#log.backlog.size > 0) await this.#delivery.expect(now);
+    if (this.#log.backlogs.size > 0) await this.#delivery.expect(now);
     return { status: "recorded", verdicts };
   }
 
@@ -61,10 +65,10 @@ export class UserLog extends DurableObject<Env> {
 
   /** Null where nothing of the user is stored. Stores nothing itself. */
   summary(): UserSummary | null {
-    const { state, backlog } = this.#log;
+    const { state, backlogs } = this.#log;
     const oldest = this.#oldestShown();
     return state && !this.#log.isAllBefore(oldest)
-      ? readSummary(this.ctx.storage.sql, state, backlog.size, oldest)
+      ? readSummary(this.ctx.storage.sql, state, backlogs.size, oldest)
       : null;
   }
 
@@ -100,15 +104,16 @@ export class UserLog extends DurableObject<Env> {
     return this.#isSuppressed;
   }
 
-  /** Sends a part of the log to D1 again; see redelivery.ts. Of a user of whom nothing is stored there is nothing. */
-  async redeliver(after: EventKey | null): Promise<Redelivered> {
+  /** Sends a part of the log to a database again; see redelivery.ts. Of a user of whom nothing is stored there is nothing. */
+  async redeliver(database: string, after: EventKey | null): Promise<Redelivered> {
     const { state } = this.#log;
-    return state ? redeliver(this.env, this.ctx.storage.sql, state, after) : { ok: true, events: 0, next: null };
+    if (!state) return { ok: true, events: 0, next: null };
+    return redeliver(this.env, this.ctx.storage.sql, state, database, after);
   }
 
   /** Delivers what D1 lacks, should the alarm for it have been lost. */
   async deliver(): Promise<void> {
-    const isLacking = this.#log.backlog.size > 0 || pendingErasures(this.#values).length > 0;
+    const isLacking = this.#log.backlogs.size > 0 || pendingErasures(this.#values).length > 0;
     if (isLacking) await this.#delivery.begin(Date.now());
   }
 
@@ -119,7 +124,7 @@ export class UserLog extends DurableObject<Env> {
   }
 
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
-    await this.#delivery.alarm(info?.isRetry === true);
+    await this.#delivery.alarm(info?.isRetry === true, info?.scheduledTime);
   }
 
   /** Gives all storage back when nothing is left to remember: emptied tables would still be billed. */
@@ -127,6 +132,7 @@ export class UserLog extends DurableObject<Env> {
     const isEmpty = !this.#log.state && !this.#isSuppressed && this.#values.erasures().length === 0;
     if (!isEmpty) return;
     this.#delivery.forgetAlarm();
+    this.#failures.forget();
     await this.ctx.storage.deleteAll();
   }
 

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { encodeEventRow, type EventRow } from "../../src/d1/event-row.ts";
 import { insertEvents } from "../../src/d1/insert-events.ts";
+import { epochOf } from "../../src/d1/release-events.ts";
 
 // What tests of D1 put into it, past the users' logs.
 
@@ -25,7 +26,7 @@ export function eventRow(changes: Partial<EventRow> = {}): EventRow {
 /** Inserts rows as one statement of the writer. */
 export async function insertInto(database: D1Database, ...rows: Partial<EventRow>[]): Promise<void> {
   const encoded = rows.map((row) => encodeEventRow(eventRow(row)));
-  await insertEvents(database, encoded, 0, 1_700_000_000_000);
+  await insertEvents(database, encoded, 0, 1_700_000_000_000, { epoch: await epochOf(database) });
 }
 
 /** Fills D1 with events of one user in a feed of statements of this many keys each, all in one go. */

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, it, vi } from "vitest";
-import { chooseDatabase, noteFull } from "../../src/d1/open-databases.ts";
+import { chooseDatabase, chooseOpenDatabase, noteFull } from "../../src/d1/open-databases.ts";
 import { FULL_MEMORY_MS } from "../../src/limits.ts";
 import { breakD1 } from "../d1-faults.ts";
 import { events, newUser, record, stateOf } from "../tracklog.ts";
@@ -21,6 +21,12 @@ describe("the database of a new log", () => {
   it("is none that is closed", ({ expect }) => {
     expect(chosenBy(THREE, 0)).toEqual(["DB", "DB_1", "DB_2"]);
     expect(chosenBy({ ...THREE, CLOSED_DATABASES: "DB, DB_2" }, 0)).toEqual(["DB_1"]);
+  });
+
+  it("is no other where a log has to leave its own and none is open", ({ expect }) => {
+    const others = USERS.map((user) => chooseOpenDatabase(THREE, user, 0, "DB"));
+    expect(new Set(others)).toEqual(new Set(["DB_1", "DB_2"]));
+    expect(chooseOpenDatabase({ ...THREE, CLOSED_DATABASES: "DB_1,DB_2" }, "ann", 0, "DB")).toBeNull();
   });
 
   it("is any of them where all are closed: the log keeps the events until one is open", ({ expect }) => {

@@ -5,8 +5,8 @@ import { runScript } from "./run-script.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const WRANGLER = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
-/** What docs/running.md tells to add for a second database. */
-const DB_1 = `\n${/```toml\n(.*?)```/s.exec(readFileSync(join(ROOT, "docs/running.md"), "utf8"))![1]!}`;
+/** What docs/growing.md tells to add for a second database. */
+const DB_1 = `\n${/```toml\n(.*?)```/s.exec(readFileSync(join(ROOT, "docs/growing.md"), "utf8"))![1]!}`;
 
 const written: string[] = [];
 
@@ -45,6 +45,13 @@ describe("npm run deploy", () => {
       expect(errors).toMatch(/^Nothing was deployed\. .*\n$/);
     },
   );
+
+  it("ends with one line where the migrations of all are in another folder", async ({ expect }) => {
+    const { code, output, errors } = await dryRun((WRANGLER + DB_1).replaceAll("src/d1/migrations", "src/d1"));
+    expect(code).toBe(1);
+    expect(output).toBe("");
+    expect(errors).toMatch(/DB has migrations_dir = "src\/d1", where no migrations are: .*; DB_1 has .*\n$/);
+  });
 
   it("ends with one line where there is no database, or no configuration", async ({ expect }) => {
     const without = await dryRun(WRANGLER.replace('binding = "DB"', 'binding = "EVENTS"'));

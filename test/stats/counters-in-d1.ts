@@ -1,6 +1,6 @@
 /** Empties a database, its counters included. */
 export async function emptyCounters(database: D1Database): Promise<void> {
-  const tables = ["events", "feed", "erased", "hourly", "daily", "stale_hours", "stale_days", "tallies"];
+  const tables = ["events", "feed", "erased", "hourly", "daily", "stale_hours", "stale_days", "shared_days", "tallies"];
   await database.batch([
     ...tables.map((table) => database.prepare(`DELETE FROM ${table}`)),
     database.prepare("UPDATE rollup SET position = 0, next = 0, sealed_before = 0"),

@@ -130,7 +130,7 @@ describe("while D1 is away for long", () => {
 function withBacklog<T>(run: (backlog: Backlog, read: (key: EventKey) => string) => T) {
   const reads = vi.fn<(key: EventKey) => string>(([timestamp]) => `[${timestamp}]`);
   return runInDurableObject(userLog(newUser()), (_, { storage }) =>
-    run(new Backlog(new ValueStore(storage)), reads),
+    run(new Backlog(new ValueStore(storage), "DB", 0), reads),
   ).then((value) => ({ value, reads: reads.mock.calls.length }));
 }
 

@@ -84,14 +84,10 @@ describe("with several databases", () => {
     await runInDurableObject(userLog(user), async (log, { storage }) => {
       const due: Erasure = {
         userId: user,
-        database: "DB",
         events: 1,
         erasedAt: 1,
-        stage: "d1",
-        first: 0,
-        next: 1,
-        days: [],
-        files: 0,
+        copies: [{ database: "DB", events: 1, stage: "d1", pack: 0, days: [], files: 0 }],
+        packs: 1,
         doneAt: null,
       };
       storage.kv.put("erasure:0", due); // before that of the second

@@ -2,15 +2,9 @@ import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } fro
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { DAY_MS } from "../../src/d1/hour.ts";
-import {
-  EXPIRY_CHUNK_ROWS,
-  EXPIRY_INTERVAL_MS,
-  FLOOR_SETTLE_MS,
-  LOG_EXPIRY_DELAY_MS,
-  MAX_FLOOR_AGE_MS,
-} from "../../src/limits.ts";
-import { expireLogs } from "../../src/user/expire-logs.ts";
+import { EXPIRY_CHUNK_ROWS, EXPIRY_INTERVAL_MS, FLOOR_SETTLE_MS, LOG_EXPIRY_DELAY_MS } from "../../src/limits.ts";
 import { breakD1 } from "../d1-faults.ts";
+import { at, keepAll, keepThirtyDays, now, settleFloor } from "../retention-clock.ts";
 import {
   alarmOf,
   anEvent,
@@ -28,34 +22,15 @@ import {
   userLog,
 } from "../tracklog.ts";
 
-/** Far from other runs of the clock: the floor never falls, and so the tests go forwards. */
-let now = Date.now() + 10 * DAY_MS;
-
 let user: string;
 beforeEach(() => {
   user = newUser();
-  env.RETENTION_DAYS = "30";
-  at(now + DAY_MS);
+  keepThirtyDays();
 });
 afterEach(() => {
-  env.RETENTION_DAYS = "";
-  vi.useRealTimers();
+  keepAll();
   vi.restoreAllMocks();
 });
-
-/** Sets the clock, but not the alarms', which are set off by the tests. */
-function at(time: number): void {
-  now = time;
-  vi.useFakeTimers({ toFake: ["Date"], now });
-}
-
-/** Lets the cron run until logs may delete what has expired by now. */
-async function settle(): Promise<void> {
-  await expireLogs(env, Date.now());
-  at(now + FLOOR_SETTLE_MS + 60_000); // the clock goes on while the test runs
-  await expireLogs(env, Date.now());
-  at(now + MAX_FLOOR_AGE_MS);
-}
 
 /** An event that was tracked so many days ago. */
 function aged(days: number, changes: Record<string, unknown> = {}) {
@@ -101,11 +76,11 @@ describe("a log", () => {
     expect(await alarmOf(user)).toBe(expiry);
 
     at(expiry - 2 * FLOOR_SETTLE_MS);
-    await settle();
+    await settleFloor();
     await runDurableObjectAlarm(userLog(user));
     expect((await stateOf(user))!.expired).toBeUndefined(); // not yet
     at(expiry + FLOOR_SETTLE_MS);
-    await settle();
+    await settleFloor();
     await runDurableObjectAlarm(userLog(user));
     expect((await stateOf(user))!.expired).toMatchObject({ events: 1 });
     expect(await inStorage(user, ({ sql }) => sql.exec("SELECT seq FROM events").toArray())).toEqual([{ seq: 2 }]);
@@ -120,7 +95,7 @@ describe("a log", () => {
     expect(await directory()).toContain(user);
     const { generation } = (await stateOf(user))!;
     at(now + 40 * DAY_MS);
-    await settle();
+    await settleFloor();
     await runDurableObjectAlarm(userLog(user));
     expect(await leftovers()).toEqual([]);
     expect(await directory()).not.toContain(user);
@@ -136,7 +111,7 @@ describe("a log", () => {
     await track([event, { ...event, user_id: other }, anEvent({ user_id: other, timestamp: now })]);
     await delivered(user);
     at(now + 33 * DAY_MS);
-    await settle();
+    await settleFloor();
     await runDurableObjectAlarm(userLog(user));
     expect(await leftovers()).toEqual([]);
     for (const days of ["365", ""]) {
@@ -162,7 +137,7 @@ describe("a log", () => {
     await track(aged(0));
     await delivered(user);
     at(now + 20 * DAY_MS);
-    await settle();
+    await settleFloor();
     await runDurableObjectAlarm(userLog(user));
     expect(await inStorage(user, ({ sql }) => sql.exec("SELECT count(*) AS n FROM events").one())).toEqual({ n: 1 });
     expect((await stateOf(user))!.expired!.events).toBe(26 * (EXPIRY_CHUNK_ROWS / 10));
@@ -179,7 +154,7 @@ describe("a log", () => {
     expect(await inStorage(user, ({ kv }) => [...kv.list({ prefix: "backlog:" })].length)).toBeGreaterThan(0);
     await abortAllDurableObjects();
     at(now + 25 * DAY_MS);
-    await settle();
+    await settleFloor();
     d1.restore();
     const log = vi.spyOn(console, "error");
     breakD1();
@@ -204,7 +179,7 @@ describe("a log", () => {
     at(now + 34 * DAY_MS);
     await send("m-2");
     await delivered(user);
-    await settle();
+    await settleFloor();
     await runDurableObjectAlarm(userLog(user));
     const names = await inStorage(user, ({ kv }) => [...kv.list({ prefix: "time:" })].map(([name]) => name));
     expect(names).toEqual(["time:e\0m-2"]);
@@ -215,7 +190,7 @@ describe("a log", () => {
     await delivered(user);
     await call("PUT", `/users/${user}/suppression`);
     at(now + 40 * DAY_MS);
-    await settle();
+    await settleFloor();
     await runDurableObjectAlarm(userLog(user));
     expect(await inStorage(user, ({ kv }) => [...kv.list()])).toEqual([["suppressed", true]]);
   });
@@ -230,7 +205,7 @@ describe("a log that sleeps", () => {
     await abortAllDurableObjects();
     for (const days of ["20", "5"]) {
       env.RETENTION_DAYS = days;
-      for (let hours = 0; hours < 3; hours++) await settle();
+      for (let hours = 0; hours < 3; hours++) await settleFloor();
       const expiry = (await stateOf(user))!.only!.timestamp + Number(days) * DAY_MS + LOG_EXPIRY_DELAY_MS;
       const alarm = await alarmOf(user);
       expect(alarm).toBeGreaterThanOrEqual(expiry);
@@ -238,10 +213,10 @@ describe("a log that sleeps", () => {
     }
     await inStorage(user, (storage) => storage.deleteAlarm());
     await abortAllDurableObjects();
-    await settle();
+    await settleFloor();
     expect(await alarmOf(user)).toBeNull();
     at(now + 31 * DAY_MS); // from time to time all are, for alarms that are lost
-    await settle();
+    await settleFloor();
     expect(await alarmOf(user)).not.toBeNull();
   });
 
@@ -249,7 +224,7 @@ describe("a log that sleeps", () => {
     await track([aged(1), aged(0.5), aged(0.4)]);
     await delivered(user);
     at(now + 29 * DAY_MS + LOG_EXPIRY_DELAY_MS + FLOOR_SETTLE_MS);
-    await settle();
+    await settleFloor();
     await runDurableObjectAlarm(userLog(user));
     const next = await alarmOf(user);
     expect(next).toBeGreaterThanOrEqual(now + EXPIRY_INTERVAL_MS);
@@ -263,7 +238,7 @@ describe("a log that sleeps", () => {
     await abortAllDurableObjects();
     at(now + 31 * DAY_MS);
     expect(await directory()).toContain(user);
-    await settle();
+    await settleFloor();
     expect(await directory()).not.toContain(user);
   });
 });

@@ -44,8 +44,10 @@ CREATE TABLE erased (
 
 -- Which life of this database it is. A cursor of the feed names it; a rebuilt or restored database gets another.
 CREATE TABLE incarnation (
-  id   INTEGER PRIMARY KEY CHECK (id = 1),
-  name TEXT NOT NULL
+  id    INTEGER PRIMARY KEY CHECK (id = 1),
+  name  TEXT    NOT NULL,
+  -- Raised when events are given up for another database: insertions that were sent before then bring none of them back.
+  epoch INTEGER NOT NULL DEFAULT 0
 );
 
 INSERT INTO incarnation (id, name) VALUES (1, lower(hex(randomblob(8))));

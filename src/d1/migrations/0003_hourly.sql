@@ -20,6 +20,10 @@ CREATE TABLE daily (
   users INTEGER NOT NULL
 );
 
+-- Days on which another database may have events of the same users, since their logs have moved: their users cannot be
+-- added up.
+CREATE TABLE shared_days (day INTEGER PRIMARY KEY);
+
 -- What has to be counted anew: hours and days in which events came or were erased since they were counted.
 CREATE TABLE stale_hours (hour INTEGER PRIMARY KEY);
 CREATE TABLE stale_days (day INTEGER PRIMARY KEY);

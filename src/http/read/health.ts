@@ -36,9 +36,10 @@ export const health = new Hono<AppEnv>().get("/health", async (c) => {
 });
 
 function told(found: DatabaseHealth) {
-  const { status, incarnation, lastWrite, sizeBytes, usersWaiting, eventsWaiting, waitingSince } = found;
+  const { status, isClosed, incarnation, lastWrite, sizeBytes, usersWaiting, eventsWaiting, waitingSince } = found;
   return {
     status,
+    closed: isClosed,
     last_write: timeOf(lastWrite),
     size_bytes: sizeBytes,
     size_share: sizeBytes === null ? null : Number((sizeBytes / MAX_DATABASE_BYTES).toFixed(4)),

@@ -19,6 +19,12 @@ export function databaseMetrics(databases: DatabasesHealth, now: number): Metric
       samples: each(({ status }) => (status === "ok" ? 1 : 0)),
     },
     {
+      name: "tracklog_database_closed",
+      help: "Whether CLOSED_DATABASES names the database, so that no new event goes there, 1 or 0.",
+      type: "gauge",
+      samples: each(({ isClosed }) => (isClosed ? 1 : 0)),
+    },
+    {
       name: "tracklog_database_last_write_timestamp_seconds",
       help: "When the database was last written to.",
       type: "gauge",

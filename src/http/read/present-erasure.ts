@@ -2,13 +2,16 @@ import { formatTimestamp } from "../../event/timestamp.ts";
 import type { ErasureReceipt } from "../../user/erasure.ts";
 
 /** The receipt of an erasure as it is answered. */
-export function presentErasure({ events, erasedAt, database, stage, files, doneAt }: ErasureReceipt[number]) {
+export function presentErasure({ events, erasedAt, copies, doneAt }: ErasureReceipt[number]) {
   return {
     erased_at: formatTimestamp(erasedAt),
     events,
-    database,
-    stage,
-    archived_files: files,
+    databases: copies.map(({ database, events: there, stage, files }) => ({
+      database,
+      events: there,
+      stage,
+      archived_files: files,
+    })),
     done_at: doneAt === null ? null : formatTimestamp(doneAt),
   };
 }

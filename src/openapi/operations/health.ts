@@ -9,6 +9,7 @@ const DATABASES = {
     type: "object",
     required: [
       "status",
+      "closed",
       "last_write",
       "size_bytes",
       "size_share",
@@ -26,6 +27,7 @@ const DATABASES = {
           "`no_writer`: an object that writes to it does not answer. `behind`: somebody's events have waited for more " +
           "than a minute.",
       },
+      closed: { type: "boolean", description: "Whether `CLOSED_DATABASES` names it, so that no new event goes there." },
       last_write: { type: ["string", "null"], format: "date-time", description: "When its feed last grew." },
       size_bytes: { type: ["integer", "null"] },
       size_share: { type: ["number", "null"], description: "Of the 10 GB that a database may hold." },
@@ -83,6 +85,7 @@ const ARCHIVE = {
 
 const NOT_THERE = {
   status: "failed",
+  closed: false,
   last_write: null,
   size_bytes: null,
   size_share: null,

@@ -12,6 +12,7 @@ import { OF_READS } from "../shared-problems.ts";
 const DATABASES: DatabasesHealth = {
   DB: {
     status: "ok",
+    isClosed: false,
     incarnation: "0f6c2a9be4d1837a",
     lastWrite: 1_767_323_045_678,
     sizeBytes: 61_440,

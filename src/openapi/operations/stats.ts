@@ -35,7 +35,8 @@ const statsRow = record(
       type: ["integer", "null"],
       description:
         "Distinct users, where they are exact: by `day` alone, and by a time with `event` and `key`. Null for a day of " +
-        "more than 200,000 events that the last roll-up has not counted to its end.",
+        "more than 200,000 events that the last roll-up has not counted to its end, and for one on which logs went on in " +
+        "another database.",
     },
   },
   ["minute", "hour", "day", "event", "key", "verdict", "users"],

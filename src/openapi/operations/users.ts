@@ -140,9 +140,7 @@ const summary: Operation = {
 const RECEIPT = {
   erased_at: "2026-01-02T03:04:05.678Z",
   events: 1,
-  database: "DB",
-  stage: "d1",
-  archived_files: 0,
+  databases: [{ database: "DB", events: 1, stage: "d1", archived_files: 0 }],
   done_at: null,
 };
 

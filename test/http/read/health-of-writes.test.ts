@@ -46,6 +46,11 @@ describe("GET /health", () => {
     );
   });
 
+  it("tells which databases are closed, and that alone is no fault", async ({ expect }) => {
+    expect(await health()).toMatchObject({ status: 200, database: { closed: false } });
+    expect(await health({ CLOSED_DATABASES: "DB" })).toMatchObject({ status: 200, database: { closed: true } });
+  });
+
   it("tells when the database was last written to", async ({ expect }) => {
     const user = newUser();
     const before = Date.now();

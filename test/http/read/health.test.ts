@@ -42,6 +42,7 @@ describe("GET /health", () => {
     expect(status).toBe(200);
     const well = {
       status: "ok",
+      closed: false,
       last_write: expect.toSatisfy((time) => time === null || typeof time === "string"),
       size_bytes: expect.any(Number),
       size_share: expect.any(Number),

@@ -35,6 +35,12 @@ describe("GET /metrics", () => {
     expect(valueOf(text, `tracklog_writer_up${lane}`)).toBe(1);
   });
 
+  it("tells which databases are closed", async ({ expect }) => {
+    expect(valueOf(await scraped(), 'tracklog_database_closed{database="DB"}')).toBe(0);
+    const closed = await scraped({ CLOSED_DATABASES: "DB" });
+    expect(valueOf(closed, 'tracklog_database_closed{database="DB"}')).toBe(1);
+  });
+
   it("tells of failures and of who waits", async ({ expect }) => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     const d1 = vi.spyOn(env.DB, "batch").mockRejectedValue(new Error("Exceeded maximum DB size"));

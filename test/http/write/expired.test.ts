@@ -1,25 +1,15 @@
 import { env, exports } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, it } from "vitest";
 import { DAY_MS } from "../../../src/d1/hour.ts";
+import { at, keepAll, keepThirtyDays, now } from "../../retention-clock.ts";
 import { anEvent, inStorage, newUser, track } from "../../tracklog.ts";
-
-let now = Date.now();
 
 let user: string;
 beforeEach(() => {
   user = newUser();
-  env.RETENTION_DAYS = "30";
-  at(now + DAY_MS);
+  keepThirtyDays();
 });
-afterEach(() => {
-  env.RETENTION_DAYS = "";
-  vi.useRealTimers();
-});
-
-function at(time: number): void {
-  now = time;
-  vi.useFakeTimers({ toFake: ["Date"], now });
-}
+afterEach(keepAll);
 
 /** An event that happened so many days ago. */
 function aged(days: number) {
