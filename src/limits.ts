@@ -83,6 +83,9 @@ export const SAFEGUARD_DELAY_MS = 45_000;
 /** Keys in a log's state of what D1 lacks: some hundred events. It is written with every request. */
 export const MAX_BACKLOG_STATE_BYTES = 32_000;
 
+/** Keys in a log's state of what D1 refuses. The platform's limit for the state is 2 MB. */
+export const MAX_REFUSED_STATE_BYTES = 500_000;
+
 /** Rows that an object keeps in memory until D1 has them; it reads others from its storage. */
 export const MAX_BACKLOG_ROW_BYTES = 1_000_000;
 

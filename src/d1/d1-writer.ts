@@ -1,59 +1,22 @@
 import { DurableObject } from "cloudflare:workers";
 import { logFailure } from "../log-failure.ts";
-import { type D1Failure, d1FailureOf } from "./d1-failure.ts";
+import { d1FailureOf } from "./d1-failure.ts";
 import { databaseNamed } from "./databases.ts";
 import { Directory, type ListedUser, type LogOwner, type Waiting } from "./directory.ts";
-import { type ErasedKey, eraseEvents } from "./erase-events.ts";
+import { eraseEvents } from "./erase-events.ts";
 import { EVENT_ROW_VERSION } from "./event-row.ts";
 import { currentWalk, type ExpiryWalk, saveWalk } from "./expiry-walk.ts";
 import { GroupCommit, LineFullError } from "./group-commit.ts";
 import { insertEvents } from "./insert-events.ts";
 import type { Rebuild } from "./rebuild.ts";
-import { epochOf, type KeptKey, type ReleasedKey, releaseEvents } from "./release-events.ts";
+import { epochOf, type KeptKey, releaseEvents } from "./release-events.ts";
 import { removeLeftovers } from "./remove-leftovers.ts";
 import { insertTombstones } from "./replay-erasures.ts";
 import { copyCutoff } from "./retention.ts";
 import { raiseFloor, readFloor, type RetentionFloor } from "./retention-floor.ts";
 import { type WriterCounts, WriterMetrics } from "./writer-metrics.ts";
+import type { Answered, Erasure, Insertion, Leftovers, Release, WriteOutcome } from "./writer-calls.ts";
 import { databaseOfWriter } from "./writer-name.ts";
-
-/** Rows of one user's log, encoded by `encodeEventRow`, at most a statement's worth. */
-interface Insertion extends LogOwner {
-  version: number;
-  rows: string[];
-}
-
-/** Some events of an erased log. */
-interface Erasure {
-  version: number;
-  userId: string;
-  generation: number;
-  keys: ErasedKey[];
-  /** Whether these are the last ones of the log. */
-  isLast: boolean;
-}
-
-/** Events that a log would have in another database. */
-interface Release extends Pick<LogOwner, "userId" | "generation" | "moves"> {
-  version: number;
-  keys: ReleasedKey[];
-  /** Rows that were written before this time stay, in epoch milliseconds. */
-  writtenAfter: number;
-  /** Whether these are all that the database lacks of the log. */
-  isAll: boolean;
-}
-
-/** Events of a log that belong to another database. */
-interface Leftovers extends Pick<LogOwner, "userId" | "generation" | "moves"> {
-  version: number;
-  keys: ErasedKey[];
-}
-
-/** What a call has brought, or D1's trouble. */
-export type Answered<T> = ({ ok: true } & T) | { ok: false; failure: D1Failure; error: string };
-
-/** D1 has everything but the rows with these indexes, which it will never take. */
-type WriteOutcome = Answered<{ refused: number[] }>;
 
 export interface WriterStatus {
   waiting: Waiting;

@@ -2,35 +2,37 @@ import { byteLength } from "../event/json.ts";
 import {
   MAX_BACKLOG_ROW_BYTES,
   MAX_BACKLOG_STATE_BYTES,
+  MAX_REFUSED_STATE_BYTES,
   MAX_RETRY_ROWS,
   MAX_STATEMENT_BYTES,
   MAX_STATEMENT_EVENTS,
 } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
+import { type Entry, keyBytes, textOf, unread } from "./backlog-entry.ts";
+import { BacklogPacks } from "./backlog-packs.ts";
 import type { EventKey } from "./event-table.ts";
-import type { LogState, Owed, ValueStore } from "./stored-values.ts";
-
-/** An event that a database lacks, as of one revision: an update makes another entry. */
-export interface Entry {
-  key: EventKey;
-  /** Encoded by `encodeEventRow`; null where it has to be read from storage. */
-  row: string | null;
-  /** D1 does not take it. It waits for its back-off and holds up no other. */
-  isRefused: boolean;
-}
+import type { Owed, ValueStore } from "./stored-values.ts";
 
 /** The next rows for D1, at most a statement's worth; none where a pack has come to nothing and only has to be settled. */
 export interface Shipment {
   entries: Entry[];
   /** Encoded by `encodeEventRow`. */
   rows: string[];
+  /** When the first of them was recorded, in epoch milliseconds; null where nothing says so. */
+  since: number | null;
+}
+
+/** An event of the log, encoded by `encodeEventRow`, and since when D1 lacks it; see `Entry`. */
+interface ReadEvent {
+  row: string;
+  since: number | null;
 }
 
 /** What is read of an event that another database has taken over. A pack on disk may still name it. */
 export const ELSEWHERE = Symbol("elsewhere");
 
-/** Reads an event of the log from storage as an encoded row. Null where it is not there. */
-type ReadRow = (key: EventKey) => string | typeof ELSEWHERE | null;
+/** Reads an event of the log from storage. Null where it is not there. */
+type ReadRow = (key: EventKey) => ReadEvent | typeof ELSEWHERE | null;
 
 /**
  * What one database lacks of a log: events that were created or updated, by their keys.
@@ -41,14 +43,9 @@ type ReadRow = (key: EventKey) => string | typeof ELSEWHERE | null;
  * ignores it. It is never ahead, or D1 would lack an event for ever.
  */
 export class Backlog {
-  readonly #values: ValueStore;
-  readonly #database: string;
   /** By key as text, oldest first. */
   #entries = new Map<string, Entry>();
-  #packs: LogState["packs"];
-  /** The keys of the first pack that D1 lacks still, once it was loaded, and how many the pack has on disk. */
-  #pack: Map<string, Entry> | null = null;
-  #packSize = 0;
+  readonly #packs: BacklogPacks;
   #keyBytes = 0;
   #rowBytes = 0;
   /** What happened before this time, in epoch milliseconds, is in the log no more, and D1 need not get it. */
@@ -60,45 +57,46 @@ export class Backlog {
 
   /** @param oldest what happened before this time, in epoch milliseconds, the log has let go of */
   constructor(values: ValueStore, database: string, oldest: number, owed?: Owed) {
-    this.#values = values;
-    this.#database = database;
-    this.#packs = owed?.packs ?? { first: 0, next: 0, keys: 0 };
+    this.#packs = new BacklogPacks(values, database, owed?.packs ?? { first: 0, next: 0, keys: 0 });
     this.#oldest = oldest;
-    for (const key of owed?.backlog ?? []) this.#add({ key, row: null, isRefused: false });
+    for (const key of owed?.backlog ?? []) this.#add(unread(key));
   }
 
   /** How many events D1 lacks, or has in an older revision only. */
   get size(): number {
-    const settled = this.#pack ? this.#packSize - this.#pack.size : 0;
-    return this.#entries.size + this.#packs.keys - settled;
+    return this.#entries.size + this.#packs.size;
   }
 
-  /** Notes an event that was just recorded. */
-  note(key: EventKey, row: string): void {
-    const keep = this.#keepsRows && this.#rowBytes + row.length <= MAX_BACKLOG_ROW_BYTES;
+  /**
+   * Notes an event that was just recorded.
+   *
+   * @param now epoch milliseconds
+   */
+  note(key: EventKey, row: string, now: number): void {
+    const keep = this.#keepsRows && this.#rowBytes + this.#packs.rowBytes + row.length <= MAX_BACKLOG_ROW_BYTES;
     this.#remove(textOf(key));
     // Its newest revision is in the log, so an older entry has nothing to add.
-    if (this.#pack?.delete(textOf(key))) this.#endPack();
-    this.#add({ key, row: keep ? row : null, isRefused: false });
+    if (this.#packs.remove(textOf(key))) this.#endPack();
+    this.#add({ key, row: keep ? row : null, since: now, isRefused: false });
   }
 
   /** Lets go of what happened before a time, in epoch milliseconds: the log has deleted it. */
   forget(before: number): void {
     this.#oldest = before;
-    for (const [text, { key }] of this.#entries) if (key[0] < before) this.#remove(text);
-    for (const [text, { key }] of this.#pack ?? []) if (key[0] < before) this.#pack?.delete(text);
+    for (const { key } of [...this.#packs.entries(), ...this.#entries.values()]) if (key[0] < before) this.giveUp(key);
     this.#endPack();
   }
 
   /** The part of the log's state that says what the database lacks; spills what would be too much for it. */
   stored(): Owed {
     if (this.#keyBytes > MAX_BACKLOG_STATE_BYTES && !this.#isMoving) this.#spill();
-    return { backlog: [...this.#entries.values()].map(({ key }) => key), packs: this.#packs };
+    return { backlog: [...this.#entries.values()].map(({ key }) => key), packs: this.#packs.counts };
   }
 
   /** Lets go of the rows in memory, and keeps no more of them until D1 takes some again. */
   releaseRows(): void {
     for (const entry of this.#entries.values()) entry.row = null;
+    this.#packs.releaseRows();
     this.#rowBytes = 0;
     this.#keepsRows = false;
   }
@@ -116,28 +114,31 @@ export class Backlog {
   next(read: ReadRow, isCautious: boolean): Shipment | null {
     this.#loadPack();
     const maxRows = isCautious ? MAX_RETRY_ROWS : MAX_STATEMENT_EVENTS;
-    const shipment: Shipment = { entries: [], rows: [] };
+    const shipment: Shipment = { entries: [], rows: [], since: null };
     let bytes = 0;
     for (const entry of this.#inOrder()) {
       if (entry.isRefused) continue;
       if (shipment.rows.length === maxRows) break;
-      const row = entry.row ?? read(entry.key);
-      if (row === ELSEWHERE) {
+      const found = entry.row === null ? read(entry.key) : { row: entry.row, since: entry.since };
+      if (found === ELSEWHERE) {
         this.giveUp(entry.key);
         continue;
       }
-      if (row === null) {
+      if (found === null) {
         // It cannot be, and must not hold up the others if it is.
         logFailure("backlog_without_event", "The backlog names an event that the log does not have");
         entry.isRefused = true;
         continue;
       }
+      const { row } = found;
+      const since = entry.since ?? found.since;
       bytes += byteLength(row) + 1;
       if (bytes > MAX_STATEMENT_BYTES && shipment.rows.length > 0) break;
       shipment.entries.push(entry);
       shipment.rows.push(row);
+      shipment.since = earlier(shipment.since, since);
     }
-    return shipment.rows.length > 0 || this.#isPackDone() ? shipment : null;
+    return shipment.rows.length > 0 || this.#packs.isFirstDone() ? shipment : null;
   }
 
   /**
@@ -156,7 +157,7 @@ export class Backlog {
   strike(entries: readonly Entry[]): boolean {
     for (const entry of entries) {
       const text = textOf(entry.key);
-      if (this.#pack?.get(text) === entry) this.#pack.delete(text);
+      if (this.#packs.has(text, entry)) this.#packs.remove(text);
       else if (this.#entries.get(text) === entry) this.#remove(text);
     }
     return this.#endPack();
@@ -180,26 +181,24 @@ export class Backlog {
 
   /** Strikes an event off that another database has to get now, whatever became of it meanwhile. */
   giveUp(key: EventKey): void {
-    this.#pack?.delete(textOf(key));
+    this.#packs.remove(textOf(key));
     this.#remove(textOf(key));
   }
 
   /** Notes an event that another database has given up. */
   takeOver(key: EventKey): void {
     this.#remove(textOf(key));
-    this.#add({ key, row: null, isRefused: false });
+    this.#add(unread(key));
   }
 
   /** The oldest ones that are in memory. What has come since they spilled waits for the packs before it. */
   #inOrder(): Entry[] {
-    const { first, next } = this.#packs;
-    const isLast = next - first <= 1;
-    return [...(this.#pack?.values() ?? []), ...(isLast ? this.#entries.values() : [])];
+    return [...this.#packs.entries(), ...(this.#packs.hasMore ? [] : this.#entries.values())];
   }
 
   #add(entry: Entry): void {
     this.#entries.set(textOf(entry.key), entry);
-    this.#keyBytes += keyBytes(entry.key);
+    this.#keyBytes += keyBytes(entry);
     this.#rowBytes += entry.row?.length ?? 0;
   }
 
@@ -207,58 +206,34 @@ export class Backlog {
     const entry = this.#entries.get(text);
     if (!entry) return;
     this.#entries.delete(text);
-    this.#keyBytes -= keyBytes(entry.key);
+    this.#keyBytes -= keyBytes(entry);
     this.#rowBytes -= entry.row?.length ?? 0;
   }
 
+  /** Lets a pack have what is too much. What D1 has refused stays: from a pack it would be sent again at once. */
   #spill(): void {
-    const { first, next, keys } = this.#packs;
-    this.#values.put(
-      this.#nameOf(next),
-      [...this.#entries.values()].map(({ key }) => key),
-    );
-    this.#packs = { first, next: next + 1, keys: keys + this.#entries.size };
-    this.#entries = new Map();
-    this.#keyBytes = 0;
-    this.#rowBytes = 0;
+    const refused = [...this.#entries].filter(([, { isRefused }]) => isRefused);
+    const stays = refused.reduce((sum, [, entry]) => sum + keyBytes(entry), 0) > MAX_REFUSED_STATE_BYTES ? [] : refused;
+    for (const [text] of stays) this.#entries.delete(text);
+    const spilled = this.#entries;
+    [this.#entries, this.#keyBytes, this.#rowBytes] = [new Map(), 0, 0];
+    for (const [, entry] of stays) this.#add(entry);
+    if (spilled.size > 0) this.#packs.add(spilled);
   }
 
   #loadPack(): void {
-    if (this.#pack || this.#packs.first === this.#packs.next) return;
-    const keys = this.#values.get(this.#nameOf(this.#packs.first)) ?? [];
-    const entries = keys
-      .filter(([timestamp]) => timestamp >= this.#oldest)
-      .map((key) => [textOf(key), { key, row: null, isRefused: false }] as const);
-    this.#packSize = keys.length;
     // An event that was updated since is among the entries, and D1 must not get it twice in a statement.
-    this.#pack = new Map(entries.filter(([text]) => !this.#entries.has(text)));
+    this.#packs.load(({ key: [timestamp] }, text) => timestamp >= this.#oldest && !this.#entries.has(text));
   }
 
-  #nameOf(pack: number): `backlog:${string}:${number}` {
-    return `backlog:${this.#database}:${pack}`;
-  }
-
-  #isPackDone(): boolean {
-    return this.#pack?.values().every(({ isRefused }) => isRefused) ?? false;
-  }
-
-  /** Deletes the first pack once D1 has all of it. What D1 refused of it goes on in the state. */
+  /** Ends the first pack, if it is done. What D1 refused of it goes on in the state. */
   #endPack(): boolean {
-    if (!this.#pack || !this.#isPackDone()) return false;
-    const { first, next, keys } = this.#packs;
-    this.#values.delete(this.#nameOf(first));
-    for (const entry of this.#pack.values()) this.#add(entry);
-    this.#pack = null;
-    this.#packs = { first: first + 1, next, keys: keys - this.#packSize };
-    return true;
+    const refused = this.#packs.end();
+    for (const entry of refused ?? []) this.#add(entry);
+    return refused !== null;
   }
 }
 
-function textOf([timestamp, event, messageId]: EventKey): string {
-  return `${timestamp}\0${event}\0${messageId}`;
-}
-
-/** Roughly what a key takes in the log's state. */
-function keyBytes([, event, messageId]: EventKey): number {
-  return 16 + event.length + messageId.length;
+function earlier(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
 }

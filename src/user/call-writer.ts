@@ -1,4 +1,4 @@
-import type { Answered } from "../d1/d1-writer.ts";
+import type { Answered } from "../d1/writer-calls.ts";
 import { type RemoteWriter, writerOf } from "../d1/writer-of.ts";
 import { WRITER_CALL_TIMEOUT_MS } from "../limits.ts";
 import { orTimeout } from "../or-timeout.ts";

@@ -82,13 +82,13 @@ async function deliverEvents(
     if (!state || !backlog || !shipment) return { progress: { kind: "done" }, hasRefused };
     if (Date.now() >= until) return { progress: { kind: "more" }, hasRefused };
     const { userId, generation, moved } = state;
-    const { rows, entries } = shipment;
+    const { rows, entries, since } = shipment;
     const shipped = {
       version: EVENT_ROW_VERSION,
       userId,
       generation,
       lacking: backlog.size,
-      since: null,
+      since,
       rows,
       ...(moved && {
         moves: moved.moves,

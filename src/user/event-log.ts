@@ -5,11 +5,9 @@ import { type Backlog, ELSEWHERE, type Shipment } from "./backlog.ts";
 import { Backlogs } from "./backlogs.ts";
 import { eraseEventTable, keptEvents } from "./erasure.ts";
 import {
-  createEventTable,
   deleteRowsBefore,
   dropEventTable,
   type EventKey,
-  insertRow,
   keyOf,
   type LogRow,
   oldestTimestamp,
@@ -17,9 +15,9 @@ import {
   storedEventOf,
 } from "./event-table.ts";
 import { newLog } from "./new-log.ts";
-import { recordEvent, type Recorded, recordOnly, type Verdict } from "./record-event.ts";
+import type { Verdict } from "./record-event.ts";
+import { recordRequest } from "./record-request.ts";
 import type { FailureStore } from "./failure-store.ts";
-import { withKnownTime } from "./known-time.ts";
 import { countMove, finishMove, goOn, leavingOf, type Move, openDatabaseFor } from "./move.ts";
 import type { LogState, ValueStore } from "./stored-values.ts";
 import { databaseOf } from "./stretches.ts";
@@ -83,20 +81,15 @@ export class EventLog {
     return this.#transaction(() => {
       const state = this.#state ? { ...this.#state, bucket } : newLog(this.#env, this.#userId(), bucket, now);
       const { headSeq, headTimestamp } = state;
-      const timed = events.map((event) => withKnownTime(this.#values, event, oldest));
-      const taken = timed.filter(({ timestamp }) => timestamp >= oldest);
-      const rest = (
-        isOfOneEvent(state, taken)
-          ? recordOnly(state, taken, source, now)
-          : this.#recordInTable(state, taken, source, now)
-      ).values();
-      const recorded = timed.map(({ timestamp }) => (timestamp < oldest ? expired(oldest) : rest.next().value!));
+      const storage = { sql: this.#storage.sql, values: this.#values };
+      const recorded = recordRequest(storage, state, events, source, now, oldest);
       const changed = recorded.flatMap(({ changed: row }) => row ?? []);
       if (state.headSeq > headSeq) {
         const open = openDatabaseFor(this.#env, state, this.#failures, now);
         if (open && open !== state.database) goOn(state, headSeq + 1, open, headTimestamp);
       }
-      for (const row of changed) this.#backlogs.of(databaseOf(state, row.seq)).note(keyOf(row), encode(row, state));
+      for (const row of changed)
+        this.#backlogs.of(databaseOf(state, row.seq)).note(keyOf(row), encode(row, state), now);
       if (changed.length > 0) this.#write(state);
       if (!isDetailed) return recorded.map(({ verdict }) => verdict);
       return recorded.map(({ verdict, changed: row, before }) => ({
@@ -114,7 +107,9 @@ export class EventLog {
     return backlog.next((key) => {
       const row = this.#read(key);
       if (!row) return null;
-      return databaseOf(state, row.seq) === database ? encode(row, state) : ELSEWHERE;
+      if (databaseOf(state, row.seq) !== database) return ELSEWHERE;
+      // The log does not keep when an event was updated.
+      return { row: encode(row, state), since: row.revision === 1 ? row.received_at : null };
     }, isCautious);
   }
 
@@ -229,15 +224,6 @@ export class EventLog {
     this.#backlogs = new Backlogs(this.#values);
   }
 
-  /** Makes the table for what needs one: an event besides the first. So something is recorded whenever it is made. */
-  #recordInTable(state: LogState, events: readonly TrackedEvent[], source: string | null, now: number): Recorded[] {
-    const { sql } = this.#storage;
-    if (state.headSeq === 0 || state.only) createEventTable(sql);
-    if (state.only) insertRow(sql, state.only);
-    delete state.only;
-    return events.map((event) => recordEvent(sql, state, event, source, now));
-  }
-
   #read(key: EventKey): LogRow | undefined {
     return this.#state?.only ?? readRow(this.#storage.sql, key);
   }
@@ -257,24 +243,6 @@ export class EventLog {
       throw error;
     }
   }
-}
-
-/** Whether a log needs no table, also after these events: they are all one event, sent again or updated. */
-function isOfOneEvent({ headSeq, only }: LogState, events: readonly TrackedEvent[]): boolean {
-  if (headSeq > 0 && !only) return false;
-  const [first] = events;
-  const [timestamp, event, messageId] = only
-    ? keyOf(only)
-    : first
-      ? [first.timestamp, first.event, first.messageId]
-      : [];
-  return events.every(
-    (other) => other.timestamp === timestamp && other.event === event && other.messageId === messageId,
-  );
-}
-
-function expired(oldest: number): Recorded {
-  return { verdict: { status: "expired", oldest }, changed: null };
 }
 
 function encode(row: LogRow, { userId, generation }: LogState): string {

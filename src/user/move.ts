@@ -1,6 +1,7 @@
 import { chooseOpenDatabase, isOpen } from "../d1/open-databases.ts";
 import { MAX_STRETCHES } from "../limits.ts";
-import type { Backlog, Entry } from "./backlog.ts";
+import type { Backlog } from "./backlog.ts";
+import type { Entry } from "./backlog-entry.ts";
 import type { Backlogs } from "./backlogs.ts";
 import type { LogRow } from "./event-table.ts";
 import type { FailureStore } from "./failure-store.ts";

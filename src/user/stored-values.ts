@@ -120,6 +120,8 @@ type Name = keyof StoredValues;
 /** The key-value storage of a user's object, typed. Synchronous, and part of the transaction that is under way. */
 export class ValueStore {
   readonly #kv: SyncKvStorage;
+  /** Known once storage was asked. Every delivery wants to know it several times, and to list is a query. */
+  #hasNoErasures = false;
 
   constructor(storage: DurableObjectStorage) {
     this.#kv = storage.kv;
@@ -130,6 +132,7 @@ export class ValueStore {
   }
 
   put<K extends Name>(name: K, value: StoredValues[K]): void {
+    if (name.startsWith("erasure:")) this.#hasNoErasures = false;
     this.#kv.put(name, value);
   }
 
@@ -139,8 +142,10 @@ export class ValueStore {
 
   /** The erased logs by their generations, in no order. */
   erasures(): [generation: number, Erasure][] {
-    const found = this.#kv.list<Erasure>({ prefix: "erasure:" });
-    return [...found].map(([name, erasure]) => [Number(name.slice("erasure:".length)), erasure]);
+    if (this.#hasNoErasures) return [];
+    const found = [...this.#kv.list<Erasure>({ prefix: "erasure:" })];
+    this.#hasNoErasures = found.length === 0;
+    return found.map(([name, erasure]) => [Number(name.slice("erasure:".length)), erasure]);
   }
 
   /** Forgets some of the times of messages from before a time, in epoch milliseconds. Returns how many. */

@@ -1,10 +1,7 @@
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, it, vi } from "vitest";
-import { MAX_BACKLOG_ROW_BYTES, MAX_RETRY_ROWS, MAX_STATEMENT_EVENTS } from "../../src/limits.ts";
-import { Backlog } from "../../src/user/backlog.ts";
-import type { EventKey } from "../../src/user/event-table.ts";
-import { type LogState, ValueStore } from "../../src/user/stored-values.ts";
+import { MAX_RETRY_ROWS, MAX_STATEMENT_EVENTS } from "../../src/limits.ts";
 import { breakD1, holdD1, interceptInsertions, watchD1 } from "../d1-faults.ts";
 import { delivered, events, inStorage, newUser, pendingOf, record, rowsOf, stateOf, userLog } from "../tracklog.ts";
 
@@ -123,87 +120,5 @@ describe("while D1 is away for long", () => {
     await record(user, ...events(MAX_STATEMENT_EVENTS, 1_000));
     await delivered(user);
     expect(sizes().at(-1)).toBe(MAX_STATEMENT_EVENTS);
-  });
-});
-
-/** A backlog with some events noted, whose reads from storage are counted. */
-function withBacklog<T>(run: (backlog: Backlog, read: (key: EventKey) => string) => T) {
-  const reads = vi.fn<(key: EventKey) => string>(([timestamp]) => `[${timestamp}]`);
-  return runInDurableObject(userLog(newUser()), (_, { storage }) =>
-    run(new Backlog(new ValueStore(storage), "DB", 0), reads),
-  ).then((value) => ({ value, reads: reads.mock.calls.length }));
-}
-
-/** Keys that fill a pack. */
-function keys(from: number): EventKey[] {
-  return Array.from({ length: 200 }, (_, i) => [from + i, "e".repeat(200), ""]);
-}
-
-describe("a backlog in memory", () => {
-  it("reads storage for none of the rows that it was given", async ({ expect }) => {
-    const { value, reads } = await withBacklog((backlog, read) => {
-      for (let i = 0; i < 10; i++) backlog.note([i, "e", ""], `[${i}]`);
-      return backlog.next(read, false)!.rows;
-    });
-    expect(value).toHaveLength(10);
-    expect(reads).toBe(0);
-  });
-
-  it("lets go of its rows when D1 is away, takes none until it is back, and then some again", async ({ expect }) => {
-    const { reads } = await withBacklog((backlog, read) => {
-      backlog.note([1, "e", ""], "[1]");
-      backlog.releaseRows();
-      backlog.note([2, "e", ""], "[2]");
-      const shipment = backlog.next(read, false)!;
-      expect(shipment.rows).toEqual(["[1]", "[2]"]);
-      backlog.settle(shipment, []);
-      backlog.note([3, "e", ""], "[3]");
-      backlog.next(read, false);
-    });
-    expect(reads).toBe(2);
-  });
-
-  it("keeps no more rows than its bound", async ({ expect }) => {
-    const { reads } = await withBacklog((backlog, read) => {
-      const row = "x".repeat(MAX_BACKLOG_ROW_BYTES / 4);
-      for (let i = 0; i < 6; i++) backlog.note([i, "e", ""], row);
-      for (let shipment = backlog.next(read, false); shipment; shipment = backlog.next(read, false))
-        backlog.settle(shipment, []);
-      expect(backlog.size).toBe(0);
-    });
-    expect(reads).toBe(2);
-  });
-
-  it("gets past a pack whose events have all been updated since, to the packs behind it", async ({ expect }) => {
-    const { value } = await withBacklog((backlog, read) => {
-      for (const key of keys(0)) backlog.note(key, "[]");
-      backlog.stored();
-      for (const key of keys(1_000)) backlog.note(key, "[]");
-      backlog.stored();
-      for (const key of keys(0)) backlog.note(key, "[]");
-      expect(backlog.stored()).toMatchObject({ packs: { first: 0, next: 3 } as LogState["packs"] });
-      for (const key of keys(0)) backlog.note(key, "[]"); // the first pack and the third come to nothing
-      let sent = 0;
-      for (let shipment = backlog.next(read, false); shipment; shipment = backlog.next(read, false)) {
-        sent += shipment.rows.length;
-        backlog.settle(shipment, []);
-      }
-      expect(backlog.size).toBe(0);
-      return sent;
-    });
-    expect(value).toBe(400);
-  });
-
-  it("sends an event once that was updated while its pack is being delivered", async ({ expect }) => {
-    const { value } = await withBacklog((backlog, read) => {
-      for (const key of keys(0)) backlog.note(key, "[]");
-      backlog.stored();
-      backlog.settle(backlog.next(read, true)!, []); // half of the pack
-      backlog.note(keys(150)[0]!, "[1]");
-      expect(backlog.size).toBe(100);
-      return backlog.next(read, false)!.rows;
-    });
-    expect(value).toHaveLength(100);
-    expect(value.at(-1)).toBe("[1]");
   });
 });

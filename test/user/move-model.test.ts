@@ -161,6 +161,6 @@ describe("several databases", () => {
     // The property says nothing of histories in which nothing moves.
     expect(seen.moved).toBeGreaterThan(5);
     expect(seen.moves).toBeGreaterThan(5);
-    expect(seen.stretches).toBeGreaterThan(3);
+    expect(seen.stretches).toBeGreaterThan(2); // a log that only goes on has two
   });
 });

@@ -58,7 +58,7 @@ describe("GET /users/{user_id}/export", () => {
     const { lines } = await exported(user);
     expect(lines).toMatchObject([
       { kind: "user", properties: {}, first_seen: null },
-      { kind: "erasure", events: 1, database: "DB" },
+      { kind: "erasure", events: 1, databases: [{ database: "DB", events: 1 }] },
       { kind: "end", events: 0, erasures: 1, rejections: 0 },
     ]);
   });

@@ -1,8 +1,9 @@
+import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, it, vi } from "vitest";
 import { version } from "../../../package.json";
 import { app } from "../../../src/app.ts";
-import { anEvent, newUser, requestWith, rowsOf, track } from "../../tracklog.ts";
+import { anEvent, delivered, inStorage, newUser, requestWith, rowsOf, track, userLog } from "../../tracklog.ts";
 import { metricsText } from "../../../src/http/read/metrics-text.ts";
 
 /** Under bindings of its own, of which nothing is remembered. */
@@ -14,6 +15,10 @@ async function scraped(settings: Partial<Env> = {}): Promise<string> {
 function valueOf(text: string, line: string): number {
   const found = text.split("\n").find((candidate) => candidate.startsWith(`${line} `));
   return Number(found?.slice(line.length + 1));
+}
+
+async function lagSum(): Promise<number> {
+  return valueOf(await scraped(), 'tracklog_delivery_lag_seconds_sum{database="DB",lane="0"}');
 }
 
 describe("GET /metrics", () => {
@@ -33,6 +38,21 @@ describe("GET /metrics", () => {
     expect(written).toBeLessThan(1e11); // seconds, and no milliseconds
     expect(valueOf(text, `tracklog_database_ok${database}`)).toBe(1);
     expect(valueOf(text, `tracklog_writer_up${lane}`)).toBe(1);
+  });
+
+  it("times the way to D1, also where D1 was away for a while", async ({ expect }) => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const before = await lagSum();
+    const user = newUser();
+    const d1 = vi.spyOn(env.DB, "batch").mockRejectedValue(new Error("away"));
+    await track(anEvent({ user_id: user }));
+    await vi.waitUntil(() => inStorage(user, ({ kv }) => kv.get("failures") !== undefined), 10_000);
+    d1.mockRestore();
+    await evictDurableObject(userLog(user)); // what memory knew is gone
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
+    await delivered(user);
+    vi.useRealTimers();
+    expect((await lagSum()) - before).toBeGreaterThanOrEqual(3_600);
   });
 
   it("tells which databases are closed", async ({ expect }) => {

@@ -1,0 +1,191 @@
+import { runInDurableObject } from "cloudflare:test";
+import { describe, it, vi } from "vitest";
+import { MAX_BACKLOG_ROW_BYTES } from "../../src/limits.ts";
+import { Backlog } from "../../src/user/backlog.ts";
+import type { EventKey } from "../../src/user/event-table.ts";
+import { type LogState, ValueStore } from "../../src/user/stored-values.ts";
+import { newUser, userLog } from "../tracklog.ts";
+
+type Read = Parameters<Backlog["next"]>[0];
+
+/** Sends everything, and tells how many rows that were. */
+function drained(backlog: Backlog, read: Read): number {
+  let sent = 0;
+  for (let shipment = backlog.next(read, false); shipment; shipment = backlog.next(read, false)) {
+    sent += shipment.rows.length;
+    backlog.settle(shipment, []);
+  }
+  return sent;
+}
+
+/** A backlog with some events noted, whose reads from storage are counted. */
+function withBacklog<T>(run: (backlog: Backlog, read: Read) => T) {
+  const reads = vi.fn<Read>(([timestamp]) => ({ row: `[${timestamp}]`, since: null }));
+  return runInDurableObject(userLog(newUser()), (_, { storage }) =>
+    run(new Backlog(new ValueStore(storage), "DB", 0), reads),
+  ).then((value) => ({ value, reads: reads.mock.calls.length }));
+}
+
+/** Keys that fill a pack. */
+function keys(from: number): EventKey[] {
+  return Array.from({ length: 200 }, (_, i) => [from + i, "e".repeat(200), ""]);
+}
+
+/** Nobody knows since when the seventh waits. */
+const readSince: Read = ([timestamp]) => ({ row: "[]", since: timestamp === 7 ? null : 50 });
+
+describe("a backlog in memory", () => {
+  it("reads storage for none of the rows that it was given", async ({ expect }) => {
+    const { value, reads } = await withBacklog((backlog, read) => {
+      for (let i = 0; i < 10; i++) backlog.note([i, "e", ""], `[${i}]`, 0);
+      return backlog.next(read, false)!.rows;
+    });
+    expect(value).toHaveLength(10);
+    expect(reads).toBe(0);
+  });
+
+  it("lets go of its rows when D1 is away, takes none until it is back, and then some again", async ({ expect }) => {
+    const { reads } = await withBacklog((backlog, read) => {
+      backlog.note([1, "e", ""], "[1]", 0);
+      backlog.releaseRows();
+      backlog.note([2, "e", ""], "[2]", 0);
+      const shipment = backlog.next(read, false)!;
+      expect(shipment.rows).toEqual(["[1]", "[2]"]);
+      backlog.settle(shipment, []);
+      backlog.note([3, "e", ""], "[3]", 0);
+      backlog.next(read, false);
+    });
+    expect(reads).toBe(2);
+  });
+
+  it("keeps no more rows than its bound", async ({ expect }) => {
+    const { reads } = await withBacklog((backlog, read) => {
+      const row = "x".repeat(MAX_BACKLOG_ROW_BYTES / 4);
+      for (let i = 0; i < 6; i++) backlog.note([i, "e", ""], row, 0);
+      for (let shipment = backlog.next(read, false); shipment; shipment = backlog.next(read, false))
+        backlog.settle(shipment, []);
+      expect(backlog.size).toBe(0);
+    });
+    expect(reads).toBe(2);
+  });
+
+  it("reads storage for none of the rows that a busy log has spilled, however often", async ({ expect }) => {
+    const { reads } = await withBacklog((backlog, read) => {
+      const row = "x".repeat(MAX_BACKLOG_ROW_BYTES / 500);
+      for (let round = 0; round < 5; round++) {
+        for (const key of keys(round * 1_000)) backlog.note(key, row, 0);
+        backlog.stored();
+        for (const key of keys(round * 1_000).slice(0, 20)) backlog.note(key, row, 0); // updated before the pack is loaded
+        backlog.settle(backlog.next(read, true)!, []);
+        for (const key of keys(round * 1_000).slice(150, 160)) backlog.note(key, row, 0); // and after
+        for (let shipment = backlog.next(read, false); shipment; shipment = backlog.next(read, false))
+          backlog.settle(shipment, round === 0 ? [0] : []);
+        backlog.retryRefused();
+      }
+      while (backlog.size > 0) backlog.settle(backlog.next(read, false)!, []);
+    });
+    expect(reads).toBe(0);
+  });
+
+  it("lets go of spilled rows when D1 is away", async ({ expect }) => {
+    const { value, reads } = await withBacklog((backlog, read) => {
+      for (const key of keys(0)) backlog.note(key, "[]", 0);
+      backlog.stored();
+      for (const key of keys(1_000)) backlog.note(key, "[]", 0);
+      backlog.stored();
+      backlog.next(read, false); // the first pack is loaded, the second is not
+      backlog.releaseRows();
+      return drained(backlog, read);
+    });
+    expect(value).toBe(400);
+    expect(reads).toBe(400);
+  });
+
+  it("lets go of what has expired, wherever it is", async ({ expect }) => {
+    const { value } = await withBacklog((backlog, read) => {
+      for (const from of [0, 1_000, 2_000]) {
+        for (const key of keys(from)) backlog.note(key, "[]", 0);
+        if (from < 2_000) backlog.stored();
+      }
+      backlog.next(read, false); // the first pack is loaded, the second is not, the rest is no pack
+      backlog.forget(2_100);
+      return drained(backlog, read);
+    });
+    expect(value).toBe(100);
+  });
+
+  it("sends what D1 has refused no more before its time, however many keys that are", async ({ expect }) => {
+    const { value } = await withBacklog((backlog, read) => {
+      const sent: number[] = [];
+      const everything = () => {
+        let rows = 0;
+        for (let shipments = 0; shipments < 50; shipments++) {
+          const shipment = backlog.next(read, false);
+          if (!shipment) break;
+          rows += shipment.rows.length;
+          const isRefused = (index: number) => shipment.entries[index]!.key[0] < 1_000;
+          backlog.settle(shipment, [...shipment.rows.keys()].filter(isRefused));
+          backlog.stored();
+        }
+        sent.push(rows);
+      };
+      for (const key of keys(0)) backlog.note(key, "[]", 0);
+      backlog.stored();
+      everything();
+      for (const key of keys(1_000)) backlog.note(key, "[]", 0);
+      backlog.stored();
+      everything();
+      backlog.retryRefused();
+      everything();
+      return { sent, size: backlog.size };
+    });
+    expect(value).toEqual({ sent: [200, 200, 200], size: 200 });
+  });
+
+  it("knows since when the first row of a shipment has waited", async ({ expect }) => {
+    const { value } = await withBacklog((backlog) => {
+      backlog.note([5, "e", ""], "[]", 300);
+      backlog.note([6, "e", ""], "[]", 200);
+      const first = backlog.next(readSince, false)!.since;
+      backlog.settle(backlog.next(readSince, false)!, []);
+      backlog.takeOver([7, "e", ""]);
+      const unknown = backlog.next(readSince, false)!.since;
+      backlog.takeOver([8, "e", ""]);
+      return [first, unknown, backlog.next(readSince, false)!.since];
+    });
+    expect(value).toEqual([200, null, 50]);
+  });
+
+  it("gets past a pack whose events have all been updated since, to the packs behind it", async ({ expect }) => {
+    const { value } = await withBacklog((backlog, read) => {
+      for (const key of keys(0)) backlog.note(key, "[]", 0);
+      backlog.stored();
+      for (const key of keys(1_000)) backlog.note(key, "[]", 0);
+      backlog.stored();
+      for (const key of keys(0)) backlog.note(key, "[]", 0);
+      expect(backlog.stored()).toMatchObject({ packs: { first: 0, next: 3 } as LogState["packs"] });
+      for (const key of keys(0)) backlog.note(key, "[]", 0); // the first pack and the third come to nothing
+      let sent = 0;
+      for (let shipment = backlog.next(read, false); shipment; shipment = backlog.next(read, false)) {
+        sent += shipment.rows.length;
+        backlog.settle(shipment, []);
+      }
+      expect(backlog.size).toBe(0);
+      return sent;
+    });
+    expect(value).toBe(400);
+  });
+
+  it("sends an event once that was updated while its pack is being delivered", async ({ expect }) => {
+    const { value } = await withBacklog((backlog, read) => {
+      for (const key of keys(0)) backlog.note(key, "[]", 0);
+      backlog.stored();
+      backlog.settle(backlog.next(read, true)!, []); // half of the pack
+      backlog.note(keys(150)[0]!, "[1]", 0);
+      expect(backlog.size).toBe(100);
+      return backlog.next(read, false)!.rows;
+    });
+    expect(value).toHaveLength(100);
+    expect(value.at(-1)).toBe("[1]");
+  });
+});
