@@ -14,6 +14,8 @@ const MAX_DEAD_MS = 400;
 /** Longer than any wait for D1, so that whoever waits gives up first and the statement comes late. */
 const HANG_MS = 3_600;
 const REAL_HANG_MS = 33_000;
+const MIN_HOLD_MS = 500;
+const MAX_HOLD_MS = 1_500;
 const LOCK_MS = 2_500;
 
 /** What a clock may be wrong by. */
@@ -49,13 +51,27 @@ export async function runFaults(stage: Stage): Promise<void> {
   while (!isOver()) {
     await sleep(dice.below(900));
     if (performance.now() >= killAt) {
+      const { rates } = server;
+      if (dice.hits(0.5)) await holdD1(stage);
+      server.rates = rates;
       await done(stage, "kill", () => server.killAndRestart(dice.below(1e9), dice.below(MAX_DEAD_MS)));
       killAt = performance.now() + life(dice);
     } else await someFault(stage, leaps);
   }
+  await holdD1(stage);
   server.rates = { d1: NO_FAULTS, r2: NO_FAULTS };
   server.clockMs = 0;
   await done(stage, "kill", () => server.killAndRestart(1, 0));
+}
+
+/** So that a kill that follows finds much that was answered and is not in D1. */
+async function holdD1(stage: Stage): Promise<void> {
+  const { server, dice } = stage;
+  const rates = { ...server.rates, d1: { ...NO_FAULTS, hang: 1, hangMs: HANG_MS } };
+  await done(stage, "hold D1", async () => {
+    await server.setFaults(dice.below(1e9), rates, server.clockMs);
+    await sleep(MIN_HOLD_MS + dice.below(MAX_HOLD_MS - MIN_HOLD_MS));
+  });
 }
 
 async function someFault(stage: Stage, leaps: { ahead: number }): Promise<void> {
