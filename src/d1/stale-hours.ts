@@ -2,6 +2,8 @@ import { DAY_MS, floorTo, HOUR_MS } from "./hour.ts";
 
 // What the counters of an hour have to be told by whoever removes events: in the same transaction, or before.
 
+const FIRST_STALE_HOUR = "(SELECT min(hour) FROM stale_hours)";
+
 /**
  * Statements that have hours and days counted anew.
  *
@@ -37,7 +39,7 @@ export function sealHours(database: D1Database, last: number): D1PreparedStateme
  * So in the same transaction as the removal, or before: what is not sealed must not leave, see {@link IS_SEALED}.
  */
 export function sealCountedHours(database: D1Database, last: number): D1PreparedStatement {
-  return seal(database, last, "min(?1, coalesce((SELECT min(hour) FROM stale_hours), ?1))");
+  return seal(database, last, `min(?1, coalesce(${FIRST_STALE_HOUR}, ?1))`);
 }
 
 function seal(database: D1Database, last: number, before: string): D1PreparedStatement {
@@ -58,5 +60,5 @@ export async function countedUntil(database: D1Database): Promise<{ hour: number
   return { hour: found?.hour ?? Infinity, writtenAt: found?.writtenAt ?? Infinity };
 }
 
-const COUNTED_UNTIL = `SELECT (SELECT min(hour) FROM stale_hours) AS hour,
+const COUNTED_UNTIL = `SELECT ${FIRST_STALE_HOUR} AS hour,
   (SELECT written_at FROM feed WHERE position > (SELECT position FROM rollup) ORDER BY position LIMIT 1) AS writtenAt`;
