@@ -1,7 +1,7 @@
 import { DAY_MS } from "../d1/hour.ts";
 import type { EventRow, RowKey } from "../d1/event-row.ts";
 import { keyOfRow, readRows } from "../d1/read-rows.ts";
-import { sealHours } from "../d1/stale-hours.ts";
+import { IS_SEALED, sealCountedHours } from "../d1/stale-hours.ts";
 import {
   ARCHIVE_CHUNK_BYTES,
   ARCHIVE_CHUNK_ROWS,
@@ -53,7 +53,10 @@ export function readHotRows(
   return inTime(readRows(database, bounds));
 }
 
-/** Removes rows from D1 in exactly the revisions that are given; one that changed meanwhile stays. */
+/**
+ * Removes rows from D1 in exactly the revisions that are given; one that changed meanwhile stays. So do rows of hours in
+ * which something has come meanwhile that is still to be counted, and of later ones: they leave with a later run.
+ */
 export async function removeHotRows(
   database: D1Database,
   rows: readonly Pick<EventRow, "timestamp" | "generation" | "seq" | "user_id" | "revision">[],
@@ -65,14 +68,14 @@ export async function removeHotRows(
       .map((row) => [row.timestamp, row.generation, row.seq, row.user_id, row.revision]);
     const remove = database
       .prepare(
-        `DELETE FROM events WHERE (${KEY}) IN (
+        `DELETE FROM events WHERE ${IS_SEALED} AND (${KEY}) IN (
            SELECT hot.timestamp, hot.generation, hot.seq, hot.user_id FROM json_each(?1) AS sent
            JOIN events AS hot ON hot.timestamp = sent.value ->> 0 AND hot.generation = sent.value ->> 1
              AND hot.seq = sent.value ->> 2 AND hot.user_id = sent.value ->> 3 AND hot.revision = sent.value ->> 4)`,
       )
       .bind(JSON.stringify(keys));
     const last = keys.reduce((latest, [timestamp]) => Math.max(latest, timestamp as number), 0);
-    const [removal] = await inTime(database.batch([remove, sealHours(database, last)]));
+    const [, removal] = await inTime(database.batch([sealCountedHours(database, last), remove]));
     removed += removal!.meta.changes;
   }
   return removed;

@@ -1,5 +1,5 @@
 import { MAX_FUTURE_MS, RETENTION_CHUNK_ROWS } from "../limits.ts";
-import { countedUntil, sealHours } from "./stale-hours.ts";
+import { countedUntil, IS_SEALED, sealCountedHours, sealHours } from "./stale-hours.ts";
 import { inTime } from "./in-time.ts";
 
 const REMOVE_TOMBSTONES = `DELETE FROM erased WHERE (generation, user_id) IN
@@ -18,7 +18,7 @@ function removeEvents(condition: string): string {
 const REMOVE_EXPIRED = removeEvents("timestamp < ?1");
 
 // What came late is kept as long as what came in time: else a reader of the feed who is a bit behind would miss it.
-const REMOVE_COLD = removeEvents("timestamp < ?1 AND written_at < ?1");
+const REMOVE_COLD = removeEvents(`timestamp < ?1 AND written_at < ?1 AND ${IS_SEALED}`);
 
 /** What is to go, each that is from before a time in epoch milliseconds. */
 interface Cutoffs {
@@ -58,12 +58,23 @@ export async function removeExpired(
   // The events come last: they are the many, and the others would never have their turn.
   await remove(REMOVE_TOMBSTONES, tombstones);
   // What is only cold can wait until it is counted. What has expired cannot.
-  const counted = cold > expired ? Math.min(cold, (await inTime(countedUntil(database))).hour) : 0;
+  const counted = cold > expired ? await countedBefore(database, cold) : 0;
   if (Math.max(expired, counted) === 0) return;
   // An event may be dated ahead, so that of an older row of the feed all have expired. Where events are only cold, the
   // log still has them: their row goes before any of them does, and a reader who has not read it is told.
   await remove(REMOVE_FEED, Math.max(expired - MAX_FUTURE_MS, counted));
-  await inTime(sealHours(database, Math.max(expired, counted) - 1).run());
-  if (expired > 0) await remove(REMOVE_EXPIRED, expired);
-  if (counted > expired) await remove(REMOVE_COLD, counted);
+  if (expired > 0) {
+    await inTime(sealHours(database, expired - 1).run());
+    await remove(REMOVE_EXPIRED, expired);
+  }
+  if (counted > expired) {
+    await inTime(sealCountedHours(database, counted - 1).run());
+    await remove(REMOVE_COLD, counted);
+  }
+}
+
+/** A time, in epoch milliseconds and at most `latest`: what happened and was written before it is counted. */
+async function countedBefore(database: D1Database, latest: number): Promise<number> {
+  const { hour, writtenAt } = await inTime(countedUntil(database));
+  return Math.min(latest, hour, writtenAt);
 }

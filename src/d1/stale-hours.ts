@@ -2,6 +2,8 @@ import { DAY_MS, floorTo, HOUR_MS } from "./hour.ts";
 
 // What the counters of an hour have to be told by whoever removes events: in the same transaction, or before.
 
+const FIRST_STALE_HOUR = "(SELECT min(hour) FROM stale_hours)";
+
 /**
  * Statements that have hours and days counted anew.
  *
@@ -29,10 +31,25 @@ export function recountHours(database: D1Database, times: string): D1PreparedSta
  * @param last the latest of the times that leave, in epoch milliseconds
  */
 export function sealHours(database: D1Database, last: number): D1PreparedStatement {
+  return seal(database, last, "?1");
+}
+
+/**
+ * The same for events that can wait until they are counted: only hours before the first one that is still to be counted.
+ * So in the same transaction as the removal, or before: what is not sealed must not leave, see {@link IS_SEALED}.
+ */
+export function sealCountedHours(database: D1Database, last: number): D1PreparedStatement {
+  return seal(database, last, `min(?1, coalesce(${FIRST_STALE_HOUR}, ?1))`);
+}
+
+function seal(database: D1Database, last: number, before: string): D1PreparedStatement {
   return database
-    .prepare("UPDATE rollup SET sealed_before = ?1 WHERE sealed_before < ?1")
+    .prepare(`UPDATE rollup SET sealed_before = ${before} WHERE sealed_before < ${before}`)
     .bind(floorTo(HOUR_MS, last) + HOUR_MS);
 }
+
+/** SQL: whether the hour of the event at hand, a row of `events`, is sealed. */
+export const IS_SEALED = "events.timestamp < (SELECT sealed_before FROM rollup)";
 
 /**
  * What the counters have: every event that happened before `hour` and was written before `writtenAt`, in epoch
@@ -43,5 +60,5 @@ export async function countedUntil(database: D1Database): Promise<{ hour: number
   return { hour: found?.hour ?? Infinity, writtenAt: found?.writtenAt ?? Infinity };
 }
 
-const COUNTED_UNTIL = `SELECT (SELECT min(hour) FROM stale_hours) AS hour,
+const COUNTED_UNTIL = `SELECT ${FIRST_STALE_HOUR} AS hour,
   (SELECT written_at FROM feed WHERE position > (SELECT position FROM rollup) ORDER BY position LIMIT 1) AS writtenAt`;

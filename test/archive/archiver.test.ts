@@ -7,6 +7,7 @@ import type { Job } from "../../src/archive/job.ts";
 import { readManifest } from "../../src/archive/manifest.ts";
 import { readParquet } from "../../src/archive/parquet-file.ts";
 import { EVENT_ROW_COLUMNS, type EventRow } from "../../src/d1/event-row.ts";
+import { emptyCounters } from "../stats/counters-in-d1.ts";
 import { anEvent, get, newUser, rowsOf, track } from "../tracklog.ts";
 
 env.D1_DAYS = "30";
@@ -17,7 +18,7 @@ function manifestOf() {
 }
 
 beforeEach(async () => {
-  await env.DB.batch(["events", "feed"].map((table) => env.DB.prepare(`DELETE FROM ${table}`)));
+  await emptyCounters(env.DB);
   const { objects } = await bucket.list();
   await bucket.delete(objects.map(({ key }) => key));
 });
@@ -151,6 +152,25 @@ describe("the archiver", () => {
     await archiver().run();
     expect(await rowsOf(user)).toMatchObject([{ revision: 2 }]);
     expect(await archived()).toMatchObject([{ revision: 1 }]);
+  });
+
+  it("keeps an hour in which something has come since, until that is counted", async ({ expect }) => {
+    const user = await userWithEvents(["2024-01-02T03:04:05Z", "2024-01-02T04:04:05Z"]);
+    const hour = Date.parse("2024-01-02T03:00:00Z");
+    const put = bucket.put.bind(bucket);
+    vi.spyOn(bucket, "put").mockImplementation(async (...args: Parameters<R2Bucket["put"]>) => {
+      if (args[0].endsWith(".parquet"))
+        await env.DB.prepare("INSERT INTO stale_hours (hour) VALUES (?)").bind(hour).run();
+      return put(...args);
+    });
+    await archiver().run();
+    vi.restoreAllMocks();
+    expect(await rowsOf(user)).toHaveLength(2);
+    expect(await env.DB.prepare("SELECT sealed_before > ? AS sealed FROM rollup").bind(hour).first("sealed")).toBe(0);
+    await archiver().run();
+    expect(await rowsOf(user)).toEqual([]);
+    expect(await archived()).toHaveLength(2);
+    expect((await manifestOf()).manifest.objects).toHaveLength(1);
   });
 
   it("goes on after R2 has failed", async ({ expect }) => {

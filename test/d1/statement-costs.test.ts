@@ -40,7 +40,7 @@ describe("a statement to D1", () => {
         (await explained.all<{ detail: string }>()).results.map(({ detail }) => detail),
       );
     }
-    expect(plans.size).toBe(16);
+    expect(plans.size).toBe(17);
     for (const [sql, steps] of plans) {
       const scans = steps.filter((step) => /^SCAN (events|feed|erased|known)\b/.test(step));
       // The oldest rows of the feed are read in its order, and no more of them than the chunk has.

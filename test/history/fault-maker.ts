@@ -2,18 +2,25 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { lockDatabase } from "../faults/lock-database.ts";
 import type { Dice } from "../fuzz-run/random.ts";
 import type { Cast } from "./cast.ts";
+import { eraseUser } from "./keeper-client.ts";
 import type { Recorder } from "./recorder.ts";
 import type { ServerUnderTest } from "./server-under-test.ts";
 import { type FaultRates, NO_FAULTS } from "./worker/faults.ts";
 
 const HOUR_MS = 3_600_000;
-/** The mean life of a server: well over a hundred kills in thirty minutes. */
-const MIN_LIFE_MS = 5_000;
-const MAX_LIFE_MS = 14_000;
+/** How long a server lives: well over a hundred kills in thirty minutes. */
+const MIN_LIFE_MS = 4_000;
+const MAX_LIFE_MS = 10_000;
 const MAX_DEAD_MS = 400;
 /** Longer than any wait for D1, so that whoever waits gives up first and the statement comes late. */
-const HANG_MS = 3_600;
-const REAL_HANG_MS = 33_000;
+const MIN_HANG_MS = 3_500;
+const MAX_HANG_MS = 9_000;
+const MIN_HOLD_MS = 500;
+const MAX_HOLD_MS = 1_500;
+/** A little more than a wait for D1: what is sent again then is as much as fits a statement. */
+const LATE_HOLD_MS = 3_400;
+/** Production waits as many times longer. */
+const REAL_FACTOR = 10;
 const LOCK_MS = 2_500;
 
 /** What a clock may be wrong by. */
@@ -21,6 +28,9 @@ const CLOCKS_MS = [0, 0, 0, HOUR_MS, -HOUR_MS, -20 * HOUR_MS];
 /** So far ahead that everything written until then is old enough for the archive. Further each time. */
 const LEAP_MS = 80 * HOUR_MS;
 const LEAP_SHARE = 0.4;
+/** Of the lives, those that end with statements that come late. */
+const LATE_SHARE = 0.3;
+const ERASED_BEFORE_LATE = 6;
 
 /** What there is to abort and to evict, besides the users' logs: binding, class and name. */
 const OBJECTS = [
@@ -49,13 +59,48 @@ export async function runFaults(stage: Stage): Promise<void> {
   while (!isOver()) {
     await sleep(dice.below(900));
     if (performance.now() >= killAt) {
+      const { rates } = server;
+      if (dice.hits(LATE_SHARE)) await delayD1(stage);
+      else if (dice.hits(0.5)) await holdD1(stage);
+      server.rates = rates;
       await done(stage, "kill", () => server.killAndRestart(dice.below(1e9), dice.below(MAX_DEAD_MS)));
       killAt = performance.now() + life(dice);
     } else await someFault(stage, leaps);
   }
+  await holdD1(stage);
   server.rates = { d1: NO_FAULTS, r2: NO_FAULTS };
   server.clockMs = 0;
   await done(stage, "kill", () => server.killAndRestart(1, 0));
+}
+
+/** So that a kill that follows finds much that was answered and is not in D1. */
+async function holdD1(stage: Stage): Promise<void> {
+  const { dice } = stage;
+  await hangD1(stage, "hold D1", MAX_HANG_MS, MIN_HOLD_MS + dice.below(MAX_HOLD_MS - MIN_HOLD_MS));
+}
+
+/**
+ * So that large statements take effect long after everybody has given them up: their rows were sent again, or their users
+ * were erased meanwhile. Nothing else fails until then, as a statement ends with the object that has sent it.
+ */
+async function delayD1(stage: Stage): Promise<void> {
+  const { server, recorder, cast, dice, isReal } = stage;
+  const factor = isReal ? REAL_FACTOR : 1;
+  await hangD1(stage, "hold D1 for long", MAX_HANG_MS * factor, LATE_HOLD_MS * factor);
+  await done(stage, "let D1 answer late", async () => {
+    await server.setFaults(dice.below(1e9), { d1: NO_FAULTS, r2: NO_FAULTS }, server.clockMs);
+    const users = Array.from({ length: ERASED_BEFORE_LATE }, () => cast.someUser(dice));
+    await Promise.all([sleep(MAX_HANG_MS * factor), ...users.map((user) => eraseUser(server, recorder, user))]);
+  });
+}
+
+async function hangD1(stage: Stage, what: string, hangMs: number, forMs: number): Promise<void> {
+  const { server, dice } = stage;
+  const rates = { ...server.rates, d1: { ...NO_FAULTS, hang: 1, hangMs } };
+  await done(stage, what, async () => {
+    await server.setFaults(dice.below(1e9), rates, server.clockMs);
+    await sleep(forMs);
+  });
 }
 
 async function someFault(stage: Stage, leaps: { ahead: number }): Promise<void> {
@@ -83,12 +128,12 @@ async function done({ recorder }: Stage, what: string, make: () => Promise<void>
 }
 
 function someRates(dice: Dice, isReal: boolean): FaultRates {
-  const hangMs = isReal ? REAL_HANG_MS : HANG_MS;
+  const hangMs = (MIN_HANG_MS + dice.below(MAX_HANG_MS - MIN_HANG_MS)) * (isReal ? REAL_FACTOR : 1);
   const kind = dice.below(10);
   if (kind < 4) return NO_FAULTS;
   if (kind < 7) return { ...NO_FAULTS, fail: 0.1, lie: 0.15, abort: 0.04 };
   if (kind < 8) return { ...NO_FAULTS, lie: 0.5 };
-  if (kind < 9) return { ...NO_FAULTS, hang: 0.08, stall: 0.08, abort: 0.04, hangMs };
+  if (kind < 9) return { ...NO_FAULTS, hang: 0.2, stall: 0.08, abort: 0.03, hangMs };
   return { ...NO_FAULTS, fail: 1 };
 }
 

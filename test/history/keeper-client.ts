@@ -14,19 +14,22 @@ interface Stage {
 
 const RETRY_PAUSE_MS = 200;
 
-/** Erases users, again and again until it is answered, as whoever has to forget somebody does. */
 export async function runEraser({ server, recorder, cast, dice, isOver }: Stage): Promise<void> {
   while (!isOver()) {
     await sleep(200 + dice.below(1_500));
-    const user = cast.someUser(dice);
-    for (let isAnswered = false; !isAnswered;) {
-      const invoked = recorder.now();
-      const answered = await server.ask("DELETE", `/users/${encodeURIComponent(user)}`);
-      const answer = answered && { erased: Number(answered.body["erased"]) };
-      recorder.note(invoked, { kind: "erase", client: "eraser", user, answer });
-      isAnswered = answer !== null;
-      if (!isAnswered) await sleep(RETRY_PAUSE_MS);
-    }
+    await eraseUser(server, recorder, cast.someUser(dice));
+  }
+}
+
+/** Erases a user, again and again until it is answered, as whoever has to forget somebody does. */
+export async function eraseUser(server: ServerUnderTest, recorder: Recorder, user: string): Promise<void> {
+  for (;;) {
+    const invoked = recorder.now();
+    const answered = await server.ask("DELETE", `/users/${encodeURIComponent(user)}`);
+    const answer = answered && { erased: Number(answered.body["erased"]) };
+    recorder.note(invoked, { kind: "erase", client: "eraser", user, answer });
+    if (answer !== null) return;
+    await sleep(RETRY_PAUSE_MS);
   }
 }
 

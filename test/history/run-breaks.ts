@@ -30,7 +30,7 @@ export async function runBreaks(seed: number, only: string | undefined): Promise
     const { isCaught, rules } = await tryOut(one, seed);
     const seconds = Math.round((performance.now() - began) / 1_000);
     if (!isCaught) missed++;
-    console.log(`${isCaught ? "caught" : "MISSED"} in ${seconds} s: ${one.name}${isCaught ? ` (${rules})` : ""}`);
+    console.log(`${isCaught ? "caught" : "MISSED"} in ${seconds} s: ${one.name}${rules && ` (${rules})`}`);
   }
   console.log(`${wanted.length - missed} of ${wanted.length} faults were caught, seed ${seed}`);
   return missed === 0;

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { coldCutoff } from "../../src/archive/cold-cutoff.ts";
 import { enforceRetention } from "../../src/d1/enforce-retention.ts";
-import { DAY_MS } from "../../src/d1/hour.ts";
+import { DAY_MS, floorTo, HOUR_MS } from "../../src/d1/hour.ts";
 import { rollUp } from "../../src/stats/roll-up.ts";
 import { rebuildDatabase } from "../../src/user/rebuild-database.ts";
 import { emptyCounters } from "../stats/counters-in-d1.ts";
@@ -62,17 +62,36 @@ describe("D1_DAYS without an archive", () => {
     expect(await seqs()).toEqual([]);
   });
 
-  it("waits for an hour that is still to be counted", async ({ expect }) => {
-    await record(user, { timestamp: Date.now() - 3_600_000 });
+  it.for(["before", "while"])("waits for an hour in which something came %s it runs", async (when, { expect }) => {
+    const hour = floorTo(HOUR_MS, Date.now() - HOUR_MS);
+    await record(user, { timestamp: hour });
     await delivered(user);
-    await env.DB.prepare("INSERT INTO stale_hours (hour) VALUES (?)")
-      .bind(Math.floor((Date.now() - 3_600_000) / 3_600_000) * 3_600_000)
-      .run();
+    await rollUp(env, Date.now);
+    const comes = env.DB.prepare("INSERT INTO stale_hours (hour) VALUES (?)").bind(hour);
+    if (when === "before") await comes.run();
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 20 * DAY_MS });
+    let came: Promise<unknown> = Promise.resolve();
+    const prepare = (sql: string) => {
+      if (when === "while" && sql.startsWith("DELETE FROM feed")) came = comes.run();
+      return env.DB.prepare(sql);
+    };
+    const DB = Object.assign(Object.create(env.DB) as D1Database, { prepare });
+    await enforceRetention({ ...env, DB }, Date.now, coldCutoff(env, Date.now()));
+    await came;
+    expect(await seqs()).toEqual([1]);
+    await pass(0);
+    expect(await seqs()).toEqual([]);
+  });
+
+  it("waits for what the counters have not looked at for as long", async ({ expect }) => {
+    await record(user, { timestamp: Date.now() - HOUR_MS });
+    await delivered(user);
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 20 * DAY_MS });
     await enforceRetention(env, Date.now, coldCutoff(env, Date.now()));
     expect(await seqs()).toEqual([1]);
     await pass(0);
     expect(await seqs()).toEqual([]);
+    expect(await counted()).toMatchObject([{ events: 1 }]);
   });
 
   it("is not undone by a rebuild, which leaves the counters of what has left as they are", async ({ expect }) => {

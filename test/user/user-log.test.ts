@@ -2,6 +2,7 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, it, vi } from "vitest";
 import { enforceRetention } from "../../src/d1/enforce-retention.ts";
+import { rollUp } from "../../src/stats/roll-up.ts";
 import { DAY_MS } from "../../src/d1/hour.ts";
 import { MAX_EVENT_BYTES } from "../../src/limits.ts";
 import { anEvent, delivered, get, newUser, rowsOf, timelineOf, track, userLog } from "../tracklog.ts";
@@ -23,6 +24,7 @@ describe("a user's log", () => {
     await delivered(user);
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 366 * DAY_MS });
     try {
+      await rollUp(env, Date.now);
       await enforceRetention(env, Date.now, Date.now() - 30 * DAY_MS);
       expect(await rowsOf(user)).toEqual([]);
       await evictDurableObject(userLog(user));

@@ -44,8 +44,9 @@ function readInTurn(name: string, pages: FeedEntry[], archived: ReadonlySet<stri
   const erased = new Map<string, FeedEntry>();
   for (const page of pages)
     for (const line of linesOf(page)) {
-      const complain = (what: string, ...involved: Entry[]) =>
-        violations.push({ rule: "G7", what: `${name} was told ${what}`, entries: [...involved, page] });
+      const complainBy = (rule: string, what: string, ...involved: Entry[]) =>
+        violations.push({ rule, what: `${name} was told ${what}`, entries: [...involved, page] });
+      const complain = complainBy.bind(null, "G7");
       if (line.kind === "erasure") {
         erased.set(logOf(line), page);
         for (const [row, known] of copy) if (logOf(known) === logOf(line)) copy.delete(row);
@@ -54,7 +55,7 @@ function readInTurn(name: string, pages: FeedEntry[], archived: ReadonlySet<stri
       const row = `${line.user} ${rowOf(line)}`;
       const label = `seq ${line.stored.seq} of ${line.user} (${keyOfStored(line.stored)})`;
       const eraser = erased.get(logOf(line));
-      if (eraser) complain(`of ${label}, after its erasure`, eraser);
+      if (eraser) complainBy("G8", `of ${label}, after its erasure`, eraser);
       const known = copy.get(row);
       // A row that was archived may come to D1 again, if its statement's answer was lost a day before.
       const isBack = archived.has(`${row} ${line.stored.revision}`);

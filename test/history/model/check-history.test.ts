@@ -9,6 +9,7 @@ import {
   created,
   duplicate,
   erase,
+  erasedFeed,
   feed,
   found,
   read,
@@ -154,6 +155,12 @@ const BAD: [string, string, Entry[], Found][] = [
     "an erased event is still there",
     [...BOTH, erase([5, 6], 2)],
     found([stored(1, "a"), stored(2, "b")], { receipts: receipts(receipt(2)) }),
+  ],
+  [
+    "G8",
+    "a reader was told of an erased event again",
+    [record([1, 2], [A], [created(1)]), erase([3, 4], 1), erasedFeed([5, 6]), feed([7, 8], [rowOf(stored(1, "a"))])],
+    found([], { receipts: receipts(receipt(1)) }),
   ],
   [
     "G8",

@@ -12,7 +12,9 @@ export function explain({ rule, what, entries }: Violation, all: readonly Entry[
   const to = shown.at(-1)?.ended ?? -Infinity;
   const keys = new Set(/\be\d+(#\d+)?\b/g[Symbol.match](what) ?? []);
   const faults = all.filter(({ kind, invoked, ended }) => kind === "fault" && ended > from - 1_000 && invoked < to);
-  const heavy = faults.filter((entry) => entry.kind === "fault" && /^(kill|clock|lock|abort|evict)/.test(entry.what));
+  const heavy = faults.filter(
+    (entry) => entry.kind === "fault" && /^(kill|hold|let|clock|lock|abort|evict)/.test(entry.what),
+  );
   const lines = [...shown, ...heavy.slice(0, MAX_ENTRIES)].toSorted((a, b) => a.invoked - b.invoked);
   return [`VIOLATION of ${rule}: ${what}`, ...lines.map((entry) => `  ${lineOf(entry, keys)}`)].join("\n");
 }

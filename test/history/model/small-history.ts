@@ -43,6 +43,13 @@ export function feed(at: [number, number], rows: CopiedEvent[], epoch = 1): Entr
   };
 }
 
+/** A page of the feed that tells of the erasure of Ann's first log. */
+export function erasedFeed(at: [number, number]): Entry {
+  const page = feed(at, []);
+  const answer = { lines: [{ kind: "erasure" as const, user: "ann", generation: 1 }], isEnd: true };
+  return page.kind === "feed" ? { ...page, answer } : page;
+}
+
 export const created = (seq: number, late = false): Verdict => ({
   status: "created",
   seq,
