@@ -1,14 +1,17 @@
 import { fail } from "../scripts/ask-deployment.ts";
 import { parseOptions } from "../scripts/parse-options.ts";
+import { liveCostReport, measureLiveCost } from "./live-cost.ts";
 import { measureAll } from "./measure-all.ts";
 import { runSoak } from "./soak/run-soak.ts";
 
 // `npm run bench`: all that is measured, but for the archive and the soak. `--quick` ends within 50 seconds and leaves out
-// what takes long, `--json` ends with one line for programs. Each of the others is measured alone: with `--archive`
-// the archive, and with `--soak [--minutes N]` whether anything grows under a steady load.
+// what takes long, `--json` ends with one line for programs. Each of the others is measured alone: with `--live` the cost
+// of the live view, with `--archive` the archive, and with `--soak [--minutes N]` whether anything grows under a steady load.
 
 const DEFAULT_SOAK_MINUTES = 10;
 const MAX_SOAK_MINUTES = 24 * 60;
+const LIVE_ROUNDS = 40;
+const LIVE_BLOCK_REQUESTS = 300;
 
 // What was started is ended by `exit`, which a signal alone does not lead to.
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
@@ -17,13 +20,14 @@ const { quick, json, minutes, ...alone } = parseOptions({
   options: {
     quick: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
+    live: { type: "boolean", default: false },
     archive: { type: "boolean", default: false },
     soak: { type: "boolean", default: false },
     minutes: { type: "string" },
   },
 }).values;
 
-const { archive, soak } = alone;
+const { live, archive, soak } = alone;
 const chosen = Object.entries(alone).flatMap(([name, isGiven]) => (isGiven ? [`--${name}`] : []));
 if (chosen.length > 1) fail(`${chosen.join(" and ")} are measured one at a time.`);
 if (quick && chosen.length > 0) fail(`--quick makes the whole run shorter, and ${chosen[0]} is not a part of it.`);
@@ -33,7 +37,9 @@ const soakMinutes = Number(minutes ?? DEFAULT_SOAK_MINUTES);
 if (!(soakMinutes > 0 && soakMinutes <= MAX_SOAK_MINUTES))
   fail(`--minutes must be a number of minutes up to ${MAX_SOAK_MINUTES}, such as 10.`);
 
-if (chosen.length === 0) await measureAll(quick, json);
+const isWhole = chosen.length === 0;
+if (live || (isWhole && !quick)) console.log(liveCostReport(await measureLiveCost(LIVE_ROUNDS, LIVE_BLOCK_REQUESTS)));
+if (isWhole) await measureAll(quick, json);
 // DuckDB is loaded for the archive alone.
 if (archive) await (await import("./run-archive.ts")).runArchive(json);
 if (soak) process.exitCode = (await runSoak(soakMinutes)) ? 0 : 1;
