@@ -1,12 +1,14 @@
 import { fail } from "../scripts/ask-deployment.ts";
 import { parseOptions } from "../scripts/parse-options.ts";
+import { runBeside } from "./beside/run-beside.ts";
 import { liveCostReport, measureLiveCost } from "./live-cost.ts";
 import { measureAll } from "./measure-all.ts";
 import { runSoak } from "./soak/run-soak.ts";
 
 // `npm run bench`: all that is measured, but for the archive and the soak. `--quick` ends within 50 seconds and leaves out
 // what takes long, `--json` ends with one line for programs. Each of the others is measured alone: with `--live` the cost
-// of the live view, with `--archive` the archive, and with `--soak [--minutes N]` whether anything grows under a steady load.
+// of the live view, with `--beside` Tracklog beside other systems, with `--archive` the archive, and with
+// `--soak [--minutes N]` whether anything grows under a steady load.
 
 const DEFAULT_SOAK_MINUTES = 10;
 const MAX_SOAK_MINUTES = 24 * 60;
@@ -21,13 +23,14 @@ const { quick, json, minutes, ...alone } = parseOptions({
     quick: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     live: { type: "boolean", default: false },
+    beside: { type: "boolean", default: false },
     archive: { type: "boolean", default: false },
     soak: { type: "boolean", default: false },
     minutes: { type: "string" },
   },
 }).values;
 
-const { live, archive, soak } = alone;
+const { live, beside, archive, soak } = alone;
 const chosen = Object.entries(alone).flatMap(([name, isGiven]) => (isGiven ? [`--${name}`] : []));
 if (chosen.length > 1) fail(`${chosen.join(" and ")} are measured one at a time.`);
 if (quick && chosen.length > 0) fail(`--quick makes the whole run shorter, and ${chosen[0]} is not a part of it.`);
@@ -39,6 +42,7 @@ if (!(soakMinutes > 0 && soakMinutes <= MAX_SOAK_MINUTES))
 
 const isWhole = chosen.length === 0;
 if (live || (isWhole && !quick)) console.log(liveCostReport(await measureLiveCost(LIVE_ROUNDS, LIVE_BLOCK_REQUESTS)));
+if (beside || (isWhole && !quick)) await runBeside();
 if (isWhole) await measureAll(quick, json);
 // DuckDB is loaded for the archive alone.
 if (archive) await (await import("./run-archive.ts")).runArchive(json);
