@@ -7,6 +7,9 @@ import type { Interval, Soak } from "./soak.ts";
  */
 const MEMORY_ALLOWANCE_MB = 16;
 
+/** A shorter run tells nothing of memory: workerd's caches and V8's heap fill for minutes. */
+const MIN_JUDGED_MEMORY_SECONDS = 9 * 60;
+
 /** What the backlog may seem to grow by: what comes in a second, for which alone the reader of the feed pauses. */
 const BACKLOG_ALLOWANCE_SECONDS = 1;
 
@@ -59,7 +62,7 @@ export function judgeSoak(soak: Soak): { lines: string[]; faults: string[] } {
     `${requests} requests, ${events} events of ${users} users answered, ${erasures} erasures; sent again: ${repeats}`,
     `the live viewer saw ${watched.verdicts} and was told of ${watched.leftOut} left out`,
     "growth in the later half, by the median slope between all pairs of its seconds:",
-    `  ${growth("memory", soak.memoryMb, MEMORY_ALLOWANCE_MB, "MB")}`,
+    `  ${seconds < MIN_JUDGED_MEMORY_SECONDS ? unjudgedMemory(soak) : growth("memory", soak.memoryMb, MEMORY_ALLOWANCE_MB, "MB")}`,
     `  ${growth("unread", soak.unread, BACKLOG_ALLOWANCE_SECONDS * perSecond, "events")}`,
     `  ${growth("backlog", soak.backlog, BACKLOG_ALLOWANCE_SECONDS * perSecond, "events")}`,
   ];
@@ -67,6 +70,11 @@ export function judgeSoak(soak: Soak): { lines: string[]; faults: string[] } {
   if (watched.broken !== null) faults.push(`the live view broke off: ${watched.broken}`);
   faults.push(...violations);
   return { lines, faults };
+}
+
+function unjudgedMemory({ memoryMb }: Soak): string {
+  const grew = growthOf(laterHalf(memoryMb)).toFixed(1);
+  return `memory: ${grew} MB, not judged in less than ${MIN_JUDGED_MEMORY_SECONDS / 60} minutes`;
 }
 
 function cell(text: string): string {

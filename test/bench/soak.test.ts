@@ -42,6 +42,17 @@ describe("the soak's verdict", () => {
     expect(faults).toEqual([expect.stringMatching(new RegExp(`^${name} grew by `))]);
   });
 
+  it("does not judge memory by a run that is too short to tell", ({ expect }) => {
+    const short: Soak = {
+      ...STEADY,
+      intervals: [{ ...STEADY.intervals[0]!, seconds: 60 }],
+      memoryMb: points((second) => 200 + second).slice(0, 60),
+    };
+    const { lines, faults } = judgeSoak(short);
+    expect(faults).toEqual([]);
+    expect(lines.join("\n")).toContain("not judged");
+  });
+
   it("finds what is missing, what was refused, and a viewer who was lost", ({ expect }) => {
     const watched = { ...STEADY.watched, broken: "gone" };
     expect(judgeSoak({ ...STEADY, repeats: 1, watched, violations: ["one event"] }).faults).toHaveLength(3);
