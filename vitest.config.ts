@@ -43,7 +43,7 @@ export default defineConfig(async () => ({
       { test: { name: "sdks", include: ["test/sdks/**/*.test.ts"], testTimeout } },
       { test: { name: "client", include: ["test/client/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 } },
       { test: { name: "scripts", include: ["test/scripts/**/*.test.ts"], testTimeout: 60_000 } },
-      { test: { name: "bench", include: ["test/bench/**/*.test.ts"], testTimeout: 60_000 } },
+      { test: { name: "bench", include: ["test/bench/**/*.test.ts"], testTimeout: 120_000 } },
       // The quick ones of `npm run test:archive`.
       {
         test: { name: "archive", include: ["test/archive-proof/*.test.ts"], testTimeout: 120_000, hookTimeout: 60_000 },

@@ -2,6 +2,7 @@ import { LOADS, type LoadName } from "./loads.ts";
 import { sendLoad } from "./send-load.ts";
 import { quantile } from "./spread.ts";
 import { StoredEvents } from "./stored-events.ts";
+import { cpuMsOf, findWorkerd } from "./workerd-process.ts";
 import { startWorkerServer, type WorkerServerOptions } from "./worker-server.ts";
 
 /** One of those that get the same loads. */
@@ -11,6 +12,8 @@ export interface Contender {
   copy: StoredEvents | null;
   /** How many events it has stored; null where that cannot be asked. */
   count: (() => Promise<number>) | null;
+  /** The CPU time that it has taken so far, in milliseconds; null where it is several processes. */
+  cpuMs: (() => Promise<number>) | null;
   /** How many different events it was sent so far. */
   sentEvents: number;
   stop: () => Promise<void>;
@@ -39,12 +42,27 @@ export async function startContender(
     url: server.url,
     copy: isLate ? stored : null,
     count: stored && (() => Promise.resolve(stored.count())),
+    cpuMs: async () => cpuMsOf(await findWorkerd(server.folder)),
     sentEvents: 0,
     stop: async () => {
       stored?.close();
       await server.stop();
     },
   };
+}
+
+/** Starts several at once. Where one does not start, none goes on. */
+export async function startContenders<Name extends string>(
+  starts: Record<Name, () => Promise<Contender>>,
+): Promise<Record<Name, Contender>> {
+  const names = Object.keys(starts) as Name[];
+  const started = await Promise.allSettled(names.map((name) => starts[name]()));
+  const contenders = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const failed = started.find((one) => one.status === "rejected");
+  if (!failed)
+    return Object.fromEntries(contenders.map((one, index) => [names[index], one])) as Record<Name, Contender>;
+  await Promise.all(contenders.map(({ stop }) => stop()));
+  throw failed.reason;
 }
 
 /** Sends a load, and waits until the copy has it where there is one. */

@@ -1,84 +1,49 @@
+import { fail } from "../scripts/ask-deployment.ts";
 import { parseOptions } from "../scripts/parse-options.ts";
-import { archiveJson, archiveText } from "./archive-report.ts";
-import { measureBundle, measureStartUp } from "./bundle.ts";
-import { measureCatchUp } from "./catch-up.ts";
-import { measureD1Inserts } from "./d1-inserts.ts";
-import { measureEventWork } from "./event-work.ts";
-import { countFsyncs } from "./fsyncs.ts";
-import { measureHistory } from "./history.ts";
-import { jsonReport, textReport } from "./report.ts";
-import { measureThroughput } from "./throughput.ts";
-import { startVariants } from "./variants.ts";
+import { runBeside } from "./beside/run-beside.ts";
+import { liveCostReport, measureLiveCost } from "./live-cost.ts";
+import { measureAll } from "./measure-all.ts";
+import { runSoak } from "./soak/run-soak.ts";
 
-// `npm run bench`: measures Tracklog beside three other ways to take the same events, in one run on one machine.
-// `--quick` ends within 50 seconds, `--json` with one line for programs. `--archive` measures the archive instead, which
-// takes some minutes.
+// `npm run bench`: all that is measured, but for the archive and the soak. `--quick` ends within 50 seconds and leaves out
+// what takes long, `--json` ends with one line for programs. Each of the others is measured alone: with `--live` the cost
+// of the live view, with `--beside` Tracklog beside other systems, with `--archive` the archive, and with
+// `--soak [--minutes N]` whether anything grows under a steady load.
 
-const { values: options } = parseOptions({
-  options: { quick: { type: "boolean" }, json: { type: "boolean" }, archive: { type: "boolean" } },
-});
+const DEFAULT_SOAK_MINUTES = 10;
+const MAX_SOAK_MINUTES = 24 * 60;
+const LIVE_ROUNDS = 40;
+const LIVE_BLOCK_REQUESTS = 300;
 
-/** By when a quick run's last round should have ended, and how long its rounds take where nothing else is running. */
-const QUICK_MS = 45_000;
-const QUICK_ROUNDS_MS = 25_000;
+// What was started is ended by `exit`, which a signal alone does not lead to.
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
-const began = performance.now();
-const plan = options.quick
-  ? {
-      rounds: 3,
-      requests: { single: 400, new_users: 150, batch_one_user: 40, batch_many_users: 8, duplicates: 400 },
-      deadline: began + QUICK_MS,
-      historyBlocks: 3,
-      prefilledRows: 300_000,
-      startUpRuns: 0,
-      catchesUp: false,
-    }
-  : {
-      rounds: 5,
-      requests: { single: 3_000, new_users: 2_000, batch_one_user: 500, batch_many_users: 80, duplicates: 3_000 },
-      deadline: Infinity,
-      historyBlocks: 15,
-      prefilledRows: 1_000_000,
-      startUpRuns: 5,
-      catchesUp: true,
-    };
+const { quick, json, minutes, ...alone } = parseOptions({
+  options: {
+    quick: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    live: { type: "boolean", default: false },
+    beside: { type: "boolean", default: false },
+    archive: { type: "boolean", default: false },
+    soak: { type: "boolean", default: false },
+    minutes: { type: "string" },
+  },
+}).values;
 
-/** Makes the rounds of a quick run smaller on a busy machine, where little time is left for them. */
-function inTime(requests: typeof plan.requests): typeof plan.requests {
-  const share = Math.min(1, Math.max(0.2, (plan.deadline - performance.now()) / QUICK_ROUNDS_MS));
-  const fewer = Object.entries(requests).map(([load, count]) => [load, Math.ceil(count * share)]);
-  return Object.fromEntries(fewer) as typeof plan.requests;
-}
+const { live, beside, archive, soak } = alone;
+const chosen = Object.entries(alone).flatMap(([name, isGiven]) => (isGiven ? [`--${name}`] : []));
+if (chosen.length > 1) fail(`${chosen.join(" and ")} are measured one at a time.`);
+if (quick && chosen.length > 0) fail(`--quick makes the whole run shorter, and ${chosen[0]} is not a part of it.`);
+if (json && chosen.length > 0 && !archive) fail(`${chosen[0]} has no --json.`);
+if (minutes !== undefined && !soak) fail("--minutes says how long --soak takes, which is not given.");
+const soakMinutes = Number(minutes ?? DEFAULT_SOAK_MINUTES);
+if (!(soakMinutes > 0 && soakMinutes <= MAX_SOAK_MINUTES))
+  fail(`--minutes must be a number of minutes up to ${MAX_SOAK_MINUTES}, such as 10.`);
 
-const step = async <T>(name: string, measure: () => Promise<T>): Promise<T> => {
-  const start = performance.now();
-  const measured = await measure();
-  console.error(`${name}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
-  return measured;
-};
-
-if (options.archive) {
-  const { measureArchiving, measureQuerying } = await import("./archive.ts");
-  const archiving = await step("archiving", measureArchiving);
-  const querying = await step("querying", measureQuerying);
-  console.log(archiveText(archiving, querying));
-  if (options.json) console.log(archiveJson(archiving, querying));
-  process.exit();
-}
-
-// None of the three measures a time.
-const [bundleGzipKb, { work, storage }, fsyncs] = await step("size, work and fsyncs", () =>
-  Promise.all([measureBundle(), measureEventWork(), countFsyncs()]),
-);
-const startUpMs = plan.startUpRuns > 0 ? await step("start-up", () => measureStartUp(plan.startUpRuns)) : null;
-const d1Inserts = await step("D1's inserts", () => measureD1Inserts(plan.prefilledRows));
-const history = await step("history", () => measureHistory(plan.historyBlocks));
-const throughputs = await step("throughput", async () =>
-  measureThroughput(await startVariants(), { ...plan, requests: inTime(plan.requests) }),
-);
-const catchUp = plan.catchesUp ? await step("catch-up", measureCatchUp) : null;
-console.error(`all: ${((performance.now() - began) / 1000).toFixed(1)} s\n`);
-
-const measured = { throughputs, work, storage, history, fsyncs, d1Inserts, catchUp, bundleGzipKb, startUpMs };
-console.log(textReport(measured));
-if (options.json) console.log(jsonReport(measured));
+const isWhole = chosen.length === 0;
+if (live || (isWhole && !quick)) console.log(liveCostReport(await measureLiveCost(LIVE_ROUNDS, LIVE_BLOCK_REQUESTS)));
+if (beside || (isWhole && !quick)) await runBeside();
+if (isWhole) await measureAll(quick, json);
+// DuckDB is loaded for the archive alone.
+if (archive) await (await import("./run-archive.ts")).runArchive(json);
+if (soak) process.exitCode = (await runSoak(soakMinutes)) ? 0 : 1;

@@ -16,7 +16,7 @@ type Samples<Name extends string> = Record<LoadName, Record<Name, Sample[]>>;
 
 export interface ThroughputPlan {
   rounds: number;
-  /** How many users are brought into being before the rounds; all, unless it is said. */
+  /** How many users are brought into being before the rounds, and so at most the duplicates; all, unless it is said. */
   users?: number;
   /** How many requests of each load every contender gets in a round. */
   requests: Record<LoadName, number>;

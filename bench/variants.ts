@@ -1,4 +1,4 @@
-import { type Contender, startContender } from "./contender.ts";
+import { type Contender, startContender, startContenders } from "./contender.ts";
 import type { WorkerServerOptions } from "./worker-server.ts";
 
 /** What Tracklog is measured against. Each is the same app; what differs is how an event is recorded. */
@@ -33,14 +33,15 @@ export const VARIANTS: Record<VariantName, WorkerServerOptions> = {
 };
 
 /** Starts all variants, each in a workerd of its own. */
-export async function startVariants(): Promise<Record<VariantName, Contender>> {
-  const started = await Promise.all(
-    VARIANT_NAMES.map(async (name): Promise<[VariantName, Contender]> => {
-      const isLate = name === "tracklog";
-      return [name, await startContender(VARIANTS[name], { endsInD1: isLate || name === "direct", isLate })];
-    }),
-  );
-  return Object.fromEntries(started) as Record<VariantName, Contender>;
+export function startVariants(): Promise<Record<VariantName, Contender>> {
+  const start = (name: VariantName, endsInD1: boolean, isLate: boolean) => () =>
+    startContender(VARIANTS[name], { endsInD1, isLate });
+  return startContenders({
+    floor: start("floor", false, false),
+    minimal: start("minimal", false, false),
+    direct: start("direct", true, false),
+    tracklog: start("tracklog", true, true),
+  });
 }
 
 /** Tracklog without the live view: nothing is handed on to those who might watch. */

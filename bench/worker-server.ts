@@ -23,6 +23,8 @@ export interface WorkerServer {
   evict: (className: string, name: string) => Promise<void>;
   /** Only where `isInspected`. */
   inspector: () => Promise<URL>;
+  /** Runs what the cron runs. */
+  runCron: () => Promise<void>;
   stop: () => Promise<void>;
 }
 
@@ -129,6 +131,7 @@ export async function startWorkerServer({
       archive: () => miniflare.getR2Bucket("ARCHIVE"),
       evict: (className, name) => miniflare.unsafeEvictDurableObject(options["name"] as string, className, { name }),
       inspector: () => miniflare.getInspectorURL(),
+      runCron: async () => void (await (await miniflare.getWorker()).scheduled()),
       stop,
     };
   } catch (error) {

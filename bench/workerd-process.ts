@@ -20,6 +20,13 @@ export async function memoryOf(pid: number): Promise<{ nowMb: number; peakMb: nu
   return { nowMb: megabytes("VmRSS"), peakMb: megabytes("VmHWM") };
 }
 
+/** The CPU time that a process's threads have taken, in milliseconds. It tells more than the clock on a busy machine. */
+export async function cpuMsOf(pid: number): Promise<number> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const times = await Promise.all(threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/schedstat`, "utf8")));
+  return times.reduce((sum, time) => sum + Number(time.split(" ")[0]) / 1e6, 0);
+}
+
 export async function forgetPeak(pid: number): Promise<void> {
   // man 5 proc: "5" resets the peak resident set size.
   await writeFile(`/proc/${pid}/clear_refs`, "5");

@@ -7,10 +7,13 @@ import { createInterface } from "node:readline";
 const MAX_START_MS = 20_000;
 const MAX_QUOTED_CHARACTERS = 2_000;
 
-/** Tracklog in a process group of its own, which can be killed at any moment and started again on the same state. */
+/**
+ * A server in a process group of its own, which can be killed at any moment and started again on the same state:
+ * Tracklog, or what another script serves.
+ */
 export class MortalServer {
   readonly url: string;
-  /** The SQLite file behind D1; known once the server has started. */
+  /** The SQLite file behind D1, where it has one; known once the server has started. */
   d1File = "";
 
   readonly #port: number;
@@ -29,7 +32,7 @@ export class MortalServer {
   /**
    * @param state the folder of its state
    * @param options of the script
-   * @param script what serves, and says where D1 is with its first line
+   * @param script takes `--state` and `--port`, and prints a line of JSON when it serves, which says where D1 is if any
    */
   static async start(
     state: string,
@@ -62,7 +65,7 @@ export class MortalServer {
       },
     );
     ended.catch(() => {});
-    this.d1File = (JSON.parse(line) as { d1File: string }).d1File;
+    this.d1File = (JSON.parse(line) as { d1File?: string }).d1File ?? "";
   }
 
   /** Writes a line to the standard input of the script that serves. */

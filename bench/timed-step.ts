@@ -1,0 +1,7 @@
+/** Measures something, and says how long that took where the result does not go. */
+export async function timedStep<T>(name: string, measure: () => Promise<T>): Promise<T> {
+  const start = performance.now();
+  const measured = await measure();
+  console.error(`${name}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  return measured;
+}
