@@ -8,41 +8,44 @@ const testTimeout = 20_000;
 // What wrangler has built before it serves is there for tests, too.
 execFileSync(process.execPath, ["scripts/build-openapi.mjs"], { stdio: "inherit" });
 
+/** The tests that run in workerd. */
+export async function workerProject() {
+  return {
+    plugins: [
+      cloudflareTest({
+        wrangler: { configPath: "./wrangler.toml" },
+        miniflare: {
+          bindings: { MIGRATIONS: await readD1Migrations("src/d1/migrations") },
+          // Under a name that the Worker does not take for one of its own: only tests that ask for it use it.
+          d1Databases: ["SECOND_DB"],
+          r2Buckets: ["ARCHIVE"],
+        },
+      }),
+    ],
+    test: {
+      name: "worker",
+      include: ["test/**/*.test.ts"],
+      exclude: ["test/{sdks,docs,pages,client,scripts,bench,archive-proof,history,mutation,fuzz-run}/**"],
+      setupFiles: ["test/apply-migrations.ts"],
+      testTimeout,
+    },
+  };
+}
+
 export default defineConfig(async () => ({
   test: {
     projects: [
-      {
-        plugins: [
-          cloudflareTest({
-            wrangler: { configPath: "./wrangler.toml" },
-            miniflare: {
-              bindings: { MIGRATIONS: await readD1Migrations("src/d1/migrations") },
-              // Under a name that the Worker does not take for one of its own: only tests that ask for it use it.
-              d1Databases: ["SECOND_DB"],
-              r2Buckets: ["ARCHIVE"],
-            },
-          }),
-        ],
-        test: {
-          name: "worker",
-          include: ["test/**/*.test.ts"],
-          exclude: [
-            "test/sdks/**",
-            "test/docs/**",
-            "test/pages/**",
-            "test/client/**",
-            "test/scripts/**",
-            "test/bench/**",
-            "test/archive-proof/**",
-          ],
-          setupFiles: ["test/apply-migrations.ts"],
-          testTimeout,
-        },
-      },
+      await workerProject(),
       // Clients that need Node, against a Worker that runs beside them.
       { test: { name: "sdks", include: ["test/sdks/**/*.test.ts"], testTimeout } },
       { test: { name: "client", include: ["test/client/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 } },
-      { test: { name: "scripts", include: ["test/scripts/**/*.test.ts"], testTimeout: 60_000 } },
+      {
+        test: {
+          name: "scripts",
+          include: ["test/{scripts,history,mutation,fuzz-run}/**/*.test.ts"],
+          testTimeout: 60_000,
+        },
+      },
       { test: { name: "bench", include: ["test/bench/**/*.test.ts"], testTimeout: 60_000 } },
       // The quick ones of `npm run test:archive`.
       {
