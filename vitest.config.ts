@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
+import { OF_NODE } from "./test/of-node.ts";
 
 // Not a measure of anything: a crashed alarm is tried again after two seconds, and machines are busy.
 const testTimeout = 20_000;
@@ -25,7 +26,7 @@ export async function workerProject() {
     test: {
       name: "worker",
       include: ["test/**/*.test.ts"],
-      exclude: ["test/{sdks,docs,pages,client,scripts,bench,archive-proof,history,mutation,fuzz-run}/**"],
+      exclude: [OF_NODE],
       setupFiles: ["test/apply-migrations.ts"],
       testTimeout,
     },
