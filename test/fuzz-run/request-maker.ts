@@ -8,7 +8,7 @@ import { sampleOf } from "./sample-of.ts";
 
 /** Shares of the requests, relative to 1. What reads or deletes much is asked for now and then only. */
 const WEIGHTS: [pattern: RegExp, weight: number][] = [
-  [/^POST \/(rebuild|archive\/run)/, 0.0005],
+  [/^POST \/(rebuild|archive\/run)/, 0.001],
   [/^GET \/events/, 0.02],
   [/^GET \/(stats|rejections|metrics|live|openapi)/, 0.04],
   [/^(GET|DELETE) .*\/(export|erasure)$/, 0.03],
