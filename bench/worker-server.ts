@@ -49,6 +49,10 @@ export interface WorkerServerOptions {
   mayEvict?: boolean;
   /** Whether nobody wants to read what the Worker logs. */
   isSilent?: boolean;
+  /** Is told each line that the Worker logs; without it they are printed. */
+  onLog?: (line: string) => void;
+  /** Whether the pages are there, too, which take part in nothing that is measured. */
+  hasPages?: boolean;
   /** Variables in another value than that of wrangler.toml. */
   vars?: Record<string, string>;
   /** Whether the bucket ARCHIVE is bound. */
@@ -75,6 +79,8 @@ export async function startWorkerServer({
   port = 0,
   mayEvict = false,
   isSilent = false,
+  onLog = isSilent ? () => {} : undefined,
+  hasPages = false,
   vars = {},
   hasArchive = false,
   moreDatabases = [],
@@ -84,7 +90,7 @@ export async function startWorkerServer({
   process.env["WRANGLER_LOG"] ??= "warn";
   // Cloudflare counts a key's rate in memory and keeps assets apart; the local stand-ins, a database and one more Worker
   // in the way, would take more of every request than what is measured.
-  const { modulesRules: _, ratelimits: __, assets: ___, ...options } = workerOptionsOf("wrangler.toml").workerOptions;
+  const { modulesRules: _, ratelimits: __, assets, ...options } = workerOptionsOf("wrangler.toml").workerOptions;
   const objects: Record<string, V4DurableObject> = {};
   for (const [binding, object] of Object.entries(options["durableObjects"] as Record<string, V4DurableObject>))
     objects[binding] = object;
@@ -95,6 +101,7 @@ export async function startWorkerServer({
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       ...options,
+      ...(hasPages && { assets: assets as { directory: string } }),
       modules: [{ type: "ESModule", path: "worker.js", contents: await buildWorker(entry, replaced, plugins) }],
       bindings: { ...(options["bindings"] as object), ...VARS, ...vars },
       ...(isInspected && { inspectorPort: 0 }),
@@ -108,7 +115,7 @@ export async function startWorkerServer({
       host: "127.0.0.1",
       port: 0,
       cf: false,
-      ...(isSilent && { handleStructuredLogs: () => {} }),
+      ...(onLog && { handleStructuredLogs: ({ message }: { message: string }) => onLog(message) }),
     }),
   );
   const stop = async () => {

@@ -61,7 +61,7 @@ function isoMilliseconds(text: string): ParsedTimestamp {
   if (!parts) return refuse(`must be ${FORMS}`);
   const field = (name: string) => Number(parts[name] ?? 0);
 
-  const year = parts["year"]?.length === 2 ? 2000 + field("year") : field("year");
+  const year = parts["year"]!.length === 2 ? 2000 + field("year") : field("year");
   const month = field("month");
   const day = field("day");
   if (month < 1 || month > 12) return refuse(`has no such month: ${month}`);

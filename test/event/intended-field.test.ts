@@ -22,7 +22,7 @@ describe("a field under another name", () => {
       "user_id",
       ["userId", "UserID", "user-id", "USER_ID", "userid", "uesr_id", "usr_id", "anonymousId", "distinct_id"],
     ],
-    ["properties", ["properies", "Properties", "property", "propertise", "props", "traits"]],
+    ["properties", ["properies", "Properties", "property", "propertise", "propertys", "props", "traits"]],
     ["timestamp", ["timeStamp", "time_stamp", "timestmap", "time", "createdAt", "originalTimestamp"]],
     ["message_id", ["messageId", "MessageID", "mesage_id", "event_id", "insert_id"]],
     ["event", ["Event", "evnt", "evetn", "events", "name", "type"]],
@@ -32,12 +32,21 @@ describe("a field under another name", () => {
     for (const name of names) expect([name, intendedField(name)]).toEqual([name, field]);
   });
 
-  it.for(["colour", "plan", "email", "first_name", "", "__proto__", "constructor", "id", "x".repeat(10_000), "漢字"])(
-    "is not seen in %s",
-    (name, { expect }) => {
-      expect(intendedField(name)).toBeUndefined();
-    },
-  );
+  it.for([
+    "colour",
+    "ebemt",
+    "plan",
+    "email",
+    "first_name",
+    "",
+    "__proto__",
+    "constructor",
+    "id",
+    "x".repeat(10_000),
+    "漢字",
+  ])("is not seen in %s", (name, { expect }) => {
+    expect(intendedField(name)).toBeUndefined();
+  });
 
   it.for([
     ["user_id", "userId"],
@@ -69,6 +78,17 @@ describe("a field under another name", () => {
     const message = { type: "track", event: "e", userId: "u", messageId: "m", timestamp: "2026-01-02", properties: {} };
     expect(faultsOf(message)).toEqual([
       expect.stringMatching(/^ looks like a message of Segment's protocol: send it to \/v1\/track, or rename userId/),
+    ]);
+    const { userId: _, messageId: __, ...ofVisitor } = message;
+    expect(faultsOf({ ...ofVisitor, anonymousId: "a" })).toHaveLength(1);
+    const { type: ___, ...withoutType } = message;
+    expect(faultsOf(withoutType)).toHaveLength(1);
+  });
+
+  it("is none of Segment's where the event names its user as documented", ({ expect }) => {
+    expect(faultsOf(anEvent({ userId: "u", type: "track" }))).toEqual([
+      expect.stringMatching(/^\/userId is not a field/),
+      expect.stringMatching(/^\/type is not a field/),
     ]);
   });
 });

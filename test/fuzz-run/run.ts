@@ -1,115 +1,263 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fail } from "../../scripts/ask-deployment.ts";
 import { parseOptions } from "../../scripts/parse-options.ts";
-import { MortalServer } from "../faults/mortal-server.ts";
-import { Dice } from "./random.ts";
-import { type FuzzRequest, RequestMaker, SECRET_KEY, SECRET_VALUE } from "./requests.ts";
+import { startWorkerServer } from "../../bench/worker-server.ts";
+import { findWorkerd, memoryOf } from "../../bench/workerd-process.ts";
+import { Connection, type Exchange } from "./connection.ts";
+import { DescribedAnswers } from "./described-answers.ts";
+import { type Description, readingsOf, type Route, routesOf } from "./description.ts";
+import { curlOf, type FuzzRequest, wireOf } from "./fuzz-request.ts";
+import { HeapProbe } from "./heap-probe.ts";
+import { type Fault, Judge } from "./judge.ts";
+import { Fates, keysIn, marksIn, READ_KEYS, WRITE_KEYS } from "./marks.ts";
+import { RequestMaker } from "./request-maker.ts";
+import { shrink } from "./shrink.ts";
+import { storedMarks } from "./stored-marks.ts";
 
-// `npm run fuzz -- --requests N --seed S`: sends N requests of every kind to a running server, and holds it to four
-// rules. No answer is a 5xx, besides the documented 503. No refusal repeats a value or a key. Nothing of a refused
-// request is stored. The server's memory stays within bounds. A run is repeated with its seed.
+// `npm run fuzz -- --requests N --seed S`: sends N requests of every kind to a running server, and holds it to the rules
+// of CONTRIBUTING.md. `--only I` sends the I-th request of that seed alone.
+
+const MAX_HEAP_MB = 128;
+const MAX_GROWTH_MB = 128;
+const MAX_VIOLATIONS = 10;
+/** A run of so many requests has asked every route, the rarest about ten times. */
+const ALL_ROUTES_REQUESTS = 400_000;
+const CONNECTIONS = 32;
+/** What a million requests leave behind, with room to spare. */
+const MIN_MEMORY_BYTES = 8_000_000_000;
+const REPORT_EVERY = 10_000;
+/** What a run does before its memory counts: code is compiled, caches fill. A multiple of REPORT_EVERY. */
+const WARM_UP_REQUESTS = 20_000;
+/** What was refused is noted in D1 within seconds, and what was taken is copied there. */
+const SETTLE_MS = 5_000;
 
 const { values } = parseOptions({
-  options: {
-    requests: { type: "string", default: "20000" },
-    seed: { type: "string", default: String(Date.now() % 1e9) },
+  options: { requests: { type: "string", default: "20000" }, seed: { type: "string" }, only: { type: "string" } },
+});
+const total = wholeNumber("requests", values.requests, 1);
+const seed = values.seed === undefined ? Date.now() % 1e9 : wholeNumber("seed", values.seed, 0);
+const only = values.only === undefined ? null : wholeNumber("only", values.only, 0);
+
+const state = mkdtempSync(join(roomInMemory() ?? tmpdir(), "tracklog-fuzz-"));
+process.once("exit", () => rmSync(state, { recursive: true, force: true }));
+const logged: string[] = [];
+// It is served as a file, which is not there after a fresh checkout.
+execFileSync(process.execPath, [join(import.meta.dirname, "../../scripts/build-openapi.mjs")], { stdio: "inherit" });
+const server = await startWorkerServer({
+  entry: "src/index.ts",
+  migrations: "src/d1/migrations",
+  state,
+  mayEvict: true,
+  hasPages: true,
+  hasArchive: true,
+  isInspected: true,
+  onLog: (line) => logged.push(line),
+  vars: {
+    OPEN: "false",
+    WRITE_KEYS: WRITE_KEYS.map((key, i) => `site${i}:${key}`).join(","),
+    READ_KEYS: READ_KEYS.map((key, i) => `team${i}:${key}`).join(","),
+    ALLOWED_ORIGINS: "https://shop.example,null",
+    RATE_LIMIT_EVENTS_PER_SECOND: "100",
+    RATE_LIMIT_BURST_EVENTS: "1000",
+    ENRICH: "geo,device",
   },
 });
-const total = Number(values.requests);
-const seed = Number(values.seed);
-if (!(total >= 1) || Number.isNaN(seed)) fail("--requests and --seed must be numbers");
-const CONNECTIONS = 16;
-const LOOK_UP_SHARE = 0.05;
-const REPORT_EVERY = 10_000;
+const origin = server.url.origin;
+const violations: { what: string; request: FuzzRequest | null }[] = [];
+const statuses = new Map<string, number>();
+const fates = new Fates();
+const asked = new Set<string>();
+const logKinds = new Map<string, number>();
+let peakHeapMb = 0;
 
-const state = mkdtempSync(join(tmpdir(), "tracklog-fuzz-"));
-const server = await MortalServer.start(state);
-process.once("exit", () => rmSync(state, { recursive: true, force: true }));
-const violations: string[] = [];
-const statuses = new Map<number, number>();
-let peakMb = 0;
-
+let maker: RequestMaker;
+let routes: Route[];
 try {
-  const description = (await (await fetch(`${server.url}/openapi.json`)).json()) as { paths: Record<string, unknown> };
-  const dice = new Dice(seed);
-  const maker = new RequestMaker(dice, description);
-  let sent = 0;
+  const description = (await (await fetch(`${origin}/openapi.json`)).json()) as Description;
+  maker = new RequestMaker(seed, description);
+  routes = routesOf(description);
+  const judge = new Judge(new DescribedAnswers(description), fates);
+  if (only === null) await run(judge);
+  else await sendAlone(maker.make(only), judge);
+} finally {
+  await server.stop();
+}
+// Not before everything was written and every file is closed.
+if (only === null) await checkStorage();
+console.log(`Log lines: ${counted(logKinds) || "none"}.`);
+for (const { what, request } of violations) {
+  console.error(`VIOLATION ${what}\n  seed ${seed}${request ? `, request ${request.index}` : ""}`);
+  if (request)
+    console.error(`  ${curlOf(origin, request)}\n  again: npm run fuzz -- --seed ${seed} --only ${request.index}`);
+}
+process.exitCode = violations.length > 0 ? 1 : 0;
+
+async function run(judge: Judge): Promise<void> {
+  // Some systems do not tell of a process's memory; that of the isolate is known everywhere.
+  const workerd = existsSync("/proc/self/status") ? await findWorkerd(state) : null;
+  const memory = async () => (workerd === null ? null : await memoryOf(workerd));
+  const heap = await HeapProbe.open(await server.inspector());
   const began = performance.now();
+  let sent = 0;
+  let baseMb = 0;
+  const look = async () => {
+    peakHeapMb = Math.max(peakHeapMb, await heap.liveMb());
+    checkLog();
+  };
   await Promise.all(
     Array.from({ length: CONNECTIONS }, async () => {
-      while (sent < total && violations.length < 20) {
-        sent++;
-        if (sent % REPORT_EVERY === 0) report(sent);
-        await tryOut(maker.next(), dice.hits(LOOK_UP_SHARE));
+      const connection = new Connection(server.url);
+      while (sent < total && violations.length < MAX_VIOLATIONS) {
+        const index = sent++;
+        if (index > 0 && index % REPORT_EVERY === 0) {
+          await look();
+          // As at the end, once the garbage is gone.
+          if (index === WARM_UP_REQUESTS) baseMb = (await memory())?.nowMb ?? 0;
+          const perSecond = Math.round(index / ((performance.now() - began) / 1000));
+          console.log(
+            `${index} of ${total}, ${perSecond}/s, ${megabytes((await memory())?.nowMb)}, live heap ${peakHeapMb} MB at most`,
+          );
+        }
+        await tryOut(maker.make(index), connection, judge);
       }
+      connection.close();
     }),
   );
-  report(sent);
   const seconds = (performance.now() - began) / 1000;
-  const counts = [...statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  await look();
+  heap.close();
+  const atEnd = await memory();
+  if (peakHeapMb > MAX_HEAP_MB) violate(`the isolate's heap had ${peakHeapMb} MB in use, ${MAX_HEAP_MB} are allowed`);
+  if (atEnd && baseMb > 0 && atEnd.nowMb - baseMb > MAX_GROWTH_MB)
+    violate(`the process grew from ${megabytes(baseMb)} to ${megabytes(atEnd.nowMb)}, by more than ${MAX_GROWTH_MB}`);
+  await checkThatItAnswers();
+  if (total >= ALL_ROUTES_REQUESTS) checkRoutes();
   console.log(
-    `${sent} requests in ${seconds.toFixed(0)} s, seed ${seed}; ${counts.join(", ")}; workerd's peak ${peakMb} MB`,
+    `${sent} requests in ${seconds.toFixed(0)} s, seed ${seed}; ${counted(statuses)}.\n` +
+      `${fates.taken} taken whole, ${fates.refused} refused. Memory: live heap ${peakHeapMb} MB at most; process ` +
+      `${baseMb > 0 ? `${megabytes(baseMb)} after ${WARM_UP_REQUESTS} requests, ` : ""}${megabytes(atEnd?.nowMb)} at the ` +
+      `end, ${megabytes(atEnd?.peakMb)} at most.`,
   );
-  for (const violation of violations) console.error(`VIOLATION: ${violation}`);
-  process.exitCode = violations.length > 0 ? 1 : 0;
-} finally {
-  await server.kill();
 }
 
-async function tryOut(request: FuzzRequest, isLookedUp: boolean): Promise<void> {
-  const { method, path, headers, body, userId } = request;
-  const answer = await fetch(`${server.url}${path}`, { method, headers, ...(body !== undefined && { body }) }).catch(
-    (error: unknown) => {
-      // What fetch itself will not send is no request.
-      if (error instanceof TypeError && !(error.cause instanceof Error)) return null;
-      violations.push(`no answer to ${method} ${path}: ${String((error as Error).cause ?? error)}`);
-      return null;
-    },
-  );
-  if (!answer) return;
-  const text = await answer.text();
-  statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
-  const complain = (what: string) =>
-    violations.push(`${what}: ${method} ${path} ${excerpt(body)} → ${text.slice(0, 300)}`);
-  if (answer.status >= 500 && answer.status !== 503) complain(`a ${answer.status}`);
-  if (answer.status >= 400 && text.includes(SECRET_VALUE)) complain("a value is repeated");
-  if (text.includes(SECRET_KEY)) complain("a key is repeated");
-  if (!isLookedUp || answer.status < 400 || answer.status === 429) return;
-  const user = await fetch(`${server.url}/users/${userId}`);
-  await user.arrayBuffer();
-  if (user.status !== 404) complain(`a refused request was stored (${user.status})`);
+async function tryOut(request: FuzzRequest, connection: Connection, judge: Judge): Promise<void> {
+  const exchange = await sendOver(connection, request);
+  count(statuses, exchange.ok ? String(exchange.answer.status) : exchange.fault);
+  for (const route of readingsOf(routes, request.target).flat())
+    if (route.method === request.method) asked.add(nameOf(route));
+  const fault = judge.faultOf(request, exchange);
+  if (exchange.ok) judge.note(request, exchange.answer);
+  if (fault) violate(`${fault.kind}: ${fault.detail}`, await smallest(request, fault, judge));
 }
 
-function report(sent: number): void {
-  peakMb = Math.max(peakMb, workerdMb());
-  console.log(`${sent} of ${total}, ${workerdMb()} MB`);
+function sendOver(connection: Connection, request: FuzzRequest): Promise<Exchange> {
+  return connection.send(wireOf(request), {
+    isHead: request.method === "HEAD",
+    mayStream: /^[^?]*\/live/.test(request.target),
+    isIncomplete: request.framing === "cut",
+  });
 }
 
-/** The memory of the largest workerd among this process's descendants, in megabytes. */
-function workerdMb(): number {
-  const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  const parents = new Map(processes.flatMap((pid) => statusOf(pid, "PPid").map((parent) => [pid, parent] as const)));
-  const isOurs = (pid: string): boolean =>
-    pid === String(process.pid) || (parents.has(pid) && isOurs(parents.get(pid)!));
-  const sizes = processes
-    .filter((pid) => statusOf(pid, "Name")[0] === "workerd" && isOurs(pid))
-    .flatMap((pid) => statusOf(pid, "VmRSS"));
-  return Math.round(Math.max(0, ...sizes.map((size) => parseInt(size, 10))) / 1000);
+async function smallest(request: FuzzRequest, { kind }: Fault, judge: Judge): Promise<FuzzRequest> {
+  if (violations.length > 3) return request;
+  const connection = new Connection(server.url);
+  const smaller = await shrink(request, async (candidate) => {
+    return judge.faultOf(candidate, await sendOver(connection, candidate))?.kind === kind;
+  });
+  connection.close();
+  return smaller;
 }
 
-function statusOf(pid: string, field: string): string[] {
-  try {
-    const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    return [new RegExp(`^${field}:\\s*(.+)$`, "m").exec(status)![1]!];
-  } catch {
-    // The process is gone, or this system has no /proc.
-    return [];
+async function sendAlone(request: FuzzRequest, judge: Judge): Promise<void> {
+  console.log(curlOf(origin, request));
+  const exchange = await sendOver(new Connection(server.url), request);
+  console.log(exchange.ok ? `${exchange.answer.status} ${exchange.answer.body.toString("utf8")}` : exchange.fault);
+  const fault = judge.faultOf(request, exchange);
+  if (fault) violate(`${fault.kind}: ${fault.detail}`, request);
+}
+
+/** No line of the log tells a value or a key, whether it was taken or not. */
+function checkLog(): void {
+  for (const line of logged.splice(0)) {
+    const [, kind] = /"(?:message|event|kind)":\s*"([\w-]+)"/.exec(line) ?? [];
+    count(logKinds, kind ?? line.slice(0, 80));
+    const [mark] = marksIn(line);
+    if (mark) violate(`a value stands in the log: ${line.slice(0, 500)}`, maker.make(mark.index));
+    else if (keysIn(line).length > 0) violate(`a key stands in the log: ${line.slice(0, 500)}`);
   }
 }
 
-function excerpt(body: FuzzRequest["body"]): string {
-  if (body === undefined) return "";
-  return typeof body === "string" ? body.slice(0, 300) : `${body.length} bytes`;
+function checkRoutes(): void {
+  const left = routes.map(nameOf).filter((name) => !asked.has(name));
+  if (left.length > 0) violate(`no request asked ${left.join(", ")}`);
+}
+
+function nameOf({ method, template }: Route): string {
+  return `${method} ${template}`;
+}
+
+/** The server goes on as if nothing had been. */
+async function checkThatItAnswers(): Promise<void> {
+  const user = `after-${seed}`;
+  const event = { event: "after", user_id: user, timestamp: "2026-01-02T03:04:05Z", properties: { mark: "zq-after" } };
+  const [write, read] = [WRITE_KEYS, READ_KEYS].map(([key]) => ({ Authorization: `Bearer ${key}` }));
+  const answers = [
+    await fetch(`${origin}/track`, { method: "POST", headers: write!, body: JSON.stringify(event) }),
+    await fetch(`${origin}/users/${user}/events`, { headers: read! }),
+    await fetch(`${origin}/health`),
+  ];
+  const texts = await Promise.all(answers.map((answer) => answer.text()));
+  if (answers[0]!.status !== 200 || !texts[1]!.includes("zq-after") || answers[2]!.status !== 200)
+    violate(`afterwards it answers ${texts.map((text) => text.slice(0, 300)).join(" and ")}`);
+}
+
+/** No file of the server's holds a value that was refused, or any key. */
+async function checkStorage(): Promise<void> {
+  const { bytes, marks, keys } = await storedMarks(state);
+  const refused = marks.filter(({ mark }) => fates.isRefused(mark));
+  console.log(`${(bytes / 1e6).toFixed(0)} MB on disk hold ${marks.length} values, ${refused.length} of them refused.`);
+  for (const { mark, file } of refused.slice(0, MAX_VIOLATIONS))
+    violate(`a refused value was stored in ${relative(state, file)}`, maker.make(mark.index));
+  for (const { key, file } of keys) violate(`the key ${key} was stored in ${relative(state, file)}`);
+  if (marks.length < fates.taken / 20) violate(`only ${marks.length} values were found, so the search proves nothing`);
+}
+
+function violate(what: string, request: FuzzRequest | null = null): void {
+  violations.push({ what, request });
+}
+
+function count(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}
+
+function counted(counts: Map<string, number>): string {
+  return [...counts]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, times]) => `${name}: ${times}`)
+    .join(", ");
+}
+
+function megabytes(size: number | undefined): string {
+  return size === undefined ? "unknown MB" : `${Math.round(size)} MB`;
+}
+
+function wholeNumber(option: string, text: string, least: number): number {
+  if (!/^\d{1,9}$/.test(text) || Number(text) < least)
+    fail(`--${option} must be a whole number from ${least} to 999999999, not '${text}'.`);
+  return Number(text);
+}
+
+/** A folder in memory, if there is one with room: what is fuzzed is the code and not the disk's patience with fsync. */
+function roomInMemory(): string | null {
+  const folder = "/dev/shm";
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize >= MIN_MEMORY_BYTES ? folder : null;
+  } catch {
+    return null;
+  }
 }

@@ -4,7 +4,7 @@ import { countRefusal, noteRejection } from "../../d1/rejections/note-rejection.
 import { reasonOf } from "../../d1/rejections/rejection.ts";
 import { isJsonObject } from "../../event/json.ts";
 import type { ParsedEvent } from "../../event/parse-event.ts";
-import { idOf } from "../../event/segment-call.ts";
+import { callOf, idOf } from "../../event/segment-call.ts";
 import {
   MAX_EVENT_NAME_CHARACTERS,
   MAX_REJECTED_BODY_CHARACTERS,
@@ -145,7 +145,7 @@ function namesOf(sent: unknown, parsed: ParsedEvent): { event: string | null; us
   if (!isJsonObject(sent)) return { event: null, userId: null };
   const { event, event_name, user_id, userId, anonymousId, type } = sent;
   return {
-    event: textOf([event, event_name, type], MAX_EVENT_NAME_CHARACTERS),
+    event: textOf([event, event_name, callOf(type)], MAX_EVENT_NAME_CHARACTERS),
     // By the id that the event would have had, so that the user's export and erasure find what is kept.
     userId: textOf([user_id, userId, anonymousId].map(idOf), MAX_USER_ID_CHARACTERS),
   };

@@ -113,6 +113,25 @@ describe("what was refused", () => {
     expect((await kept(event, 1))[0]).toMatchObject({ path: "/v1/batch", errors: [{ pointer: "/userId" }] });
   });
 
+  it("has the kind of a Segment's call for a name, and no other value under that field", async ({ expect }) => {
+    const settings = { WRITE_KEYS: "typed-app:k1" };
+    const send = (path: string, body: unknown) =>
+      requestWith(settings, path, {
+        method: "POST",
+        body: JSON.stringify(body),
+        headers: { Authorization: "Bearer k1" },
+      });
+    await send("/track", { ...anEvent(), event: 1, type: "ann@shop.example" });
+    await send("/v1/identify", { type: "Identify", userId: {} });
+    await vi.waitFor(
+      async () => {
+        const rejections = (await get("/rejections?key=typed-app")).body["rejections"] as Answer[];
+        expect(new Set(rejections.map(({ event }) => event as unknown))).toEqual(new Set(["identify", null]));
+      },
+      { timeout: 10_000 },
+    );
+  });
+
   it("is read page by page, the newest first", async ({ expect }) => {
     const event = newName();
     await track(Array.from({ length: 5 }, () => anEvent({ event, context: 1 })));
