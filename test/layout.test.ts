@@ -1,6 +1,6 @@
 import { describe, it } from "vitest";
 
-// What the compiler and the linter do not hold to. The order of the folders is that of CONTRIBUTING.md.
+// Rules that the compiler and the linter do not check. The order of the folders is that of CONTRIBUTING.md.
 
 const SOURCES = import.meta.glob("../src/**/*.ts", { query: "?raw", import: "default", eager: true });
 const TESTS = import.meta.glob("./**/*.ts", { query: "?raw", import: "default", eager: true });
@@ -43,7 +43,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "/src/event": [],
 };
 
-/** What has no place of its own on the way of an event. */
+/** Files that belong to no step on the way of an event. */
 const FREE_FOR_ALL = [
   "/src/limits.ts",
   "/src/settings.ts",
@@ -73,7 +73,7 @@ describe("src", () => {
     expect(exported.filter((name) => !imported.has(name))).toEqual([]);
   });
 
-  it("has files that can be read at a sitting, and so do the tests", ({ expect }) => {
+  it("has files that can be read at a sitting, as do the tests", ({ expect }) => {
     expect([...tooLong(SOURCES, 250), ...tooLong(TESTS, 300)]).toEqual([]);
   });
 });
