@@ -32,7 +32,7 @@ describe("the start page", () => {
     },
   );
 
-  it("is a page for a browser, without an inline script or anything of somebody's events", async ({ expect }) => {
+  it("is a page for a browser, without an inline script or anybody's events", async ({ expect }) => {
     const response = await start(BROWSER);
     expect(response.status).toBe(200);
     expect(response.headers.get("Content-Type")).toMatch(/^text\/html/);

@@ -15,7 +15,10 @@ export const rebuildQuery = v.strictObject({
   restart: v.optional(v.picklist(["true", "false"], "must be true or false"), "false"),
 });
 
-/** Rebuilds a database from the logs, a slice of some seconds a request: to be asked until it is done. */
+/**
+ * Rebuilds a database from the logs. Each request does a slice of a few seconds and is repeated until the rebuild is
+ * done.
+ */
 export const rebuild = new Hono<AppEnv>().post("/rebuild", requireKey("read"), async (c) => {
   const parsed = parseQuery(c, rebuildQuery);
   if (!parsed.ok) return problem(c, { reason: "invalid_request", faults: parsed.faults });

@@ -56,7 +56,7 @@ describe.for(SERVER_SDKS)("$client", (sdk) => {
     expect(await timelineOf(user)).toHaveLength(6);
   });
 
-  it("stores each event once where its first answers were 503", async ({ expect }) => {
+  it("stores each event once if its first answers were 503", async ({ expect }) => {
     const user = newUser();
     vi.spyOn(console, "error").mockImplementation(() => {});
     const getByName = env.USER_LOG.getByName.bind(env.USER_LOG);
