@@ -92,7 +92,7 @@ function importsOf([file, source]: [string, string]): [string, string[]] {
   return [path, paths.map((imported) => pathOf(imported, path))];
 }
 
-/** The path from the project's root of what a file names. */
+/** The path, from the project's root, of a file that another one imports. */
 function pathOf(file: string, from = "/test/"): string {
   return new URL(file, `file://${from}`).pathname;
 }
@@ -121,13 +121,13 @@ function reachableFrom(file: string): Set<string> {
   return reached;
 }
 
-/** What a file exports, each with the file: two files may export the same name, and only one of them be imported. */
+/** What a file exports, each name with the file, since two files may export the same name and one may be unused. */
 function exportedFrom([file, source]: [string, string]): string[] {
   const declarations = source.matchAll(/^export (?:async )?(?:function|const|class|interface|type) (\w+)/gm);
   return [...declarations].map(([, name]) => `${name} of ${pathOf(file)}`);
 }
 
-/** What a file imports by name or hands on, each with the file that it comes from. */
+/** What a file imports by name or exports again, each name with the file that it comes from. */
 function importedFrom([file, source]: [string, string]): string[] {
   const lists = source.matchAll(/\{([^{}]*)\}\s*(?:from|= await import\()\s*"(\.[^"]+)"/g);
   return [...lists].flatMap(([, list, imported]) =>

@@ -34,7 +34,7 @@ export interface Fault {
  */
 export type DropReason = "full" | "consent" | "closed" | "unserializable";
 
-/** A request that failed. Its events go on waiting. */
+/** A request that failed. Its events continue to wait. */
 export interface Failure {
   /** The HTTP status; 0 if no answer came. */
   status: number;

@@ -11,7 +11,7 @@ export interface AppEnv {
     receivedAt?: number;
     /** Why the request was refused. */
     refused?: Problem;
-    /** Whether the live view and the rejections have been told of each event of the request. */
+    /** Whether each event of the request was passed to the live view and to the rejections. */
     isAnnounced?: boolean;
   };
 }

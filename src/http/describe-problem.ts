@@ -16,7 +16,7 @@ import { type KeyKind, SECRETS } from "./keys.ts";
 export type Problem =
   | { reason: "malformed_body"; detail: string }
   | { reason: "invalid_request"; faults: Fault[] }
-  /** Events that happened before what `RETENTION_DAYS` keeps. Sent again they are refused again. */
+  /** Events that are older than `RETENTION_DAYS`. Sent again, they are refused again. */
   | { reason: "expired"; faults: Fault[] }
   | { reason: "not_found"; detail: string }
   | { reason: "method_not_allowed"; allow: string[] }
@@ -33,7 +33,7 @@ export type Problem =
   | { reason: "unavailable" }
   /** A read, an erasure or a suppression failed. */
   | { reason: "unreachable" }
-  /** The feed cannot go on from a cursor. */
+  /** The feed cannot continue from a cursor. */
   | { reason: "cursor_gone" }
   /** D1 cannot be written or read, or events have waited for it too long. */
   | { reason: "unhealthy" }
@@ -80,10 +80,10 @@ export function describeProblem(refused: Problem): Description {
         errors: refused.faults,
       };
     case "expired":
-      // 400, and not 410 or 422: Segment's SDKs take no other status for one that is not to be tried again.
+      // 400 and not 410 or 422, because after those Segment's SDKs would try again.
       return {
         status: 400,
-        title: "Older than events are kept",
+        title: "Event too old",
         detail: summaryOf(refused.faults),
         errors: refused.faults,
       };
@@ -233,10 +233,7 @@ function keyCure(kind: KeyKind, fault: KeyFault): string {
   }
 }
 
-/**
- * draft-ietf-httpapi-ratelimit-headers: a window's quota and length, what remains, and the seconds to wait. Whole
- * numbers.
- */
+/** Quota, window, remainder and wait as whole numbers, by draft-ietf-httpapi-ratelimit-headers. */
 function rateLimitHeaders(policy: string, quota: number, windowS: number, waitS: number): Record<string, string> {
   return {
     "Retry-After": String(waitS),

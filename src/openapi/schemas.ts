@@ -98,7 +98,7 @@ export function schemas() {
       index: count,
       status: { enum: ["created", "duplicate", "updated", "suppressed", "rejected"] },
       ...verdict,
-      "code?": { const: "expired", description: "There where it happened before what RETENTION_DAYS keeps." },
+      "code?": { const: "expired", description: "Present if the event is older than RETENTION_DAYS." },
       "errors?": errors,
     }),
     Ignored: record({ success: { const: true }, status: { const: "ignored" } }, "Accepted, not stored."),

@@ -15,7 +15,7 @@ export function problemExample(summary: string, refused: Problem, request?: Exam
 /** An event that is older than 30 days at noon of 1 June 2026. */
 export function expiredExample(actual: number, request: ExampleRequest): Example {
   const detail =
-    "is before 2026-05-02T12:00:00.000Z: older events are not kept here (RETENTION_DAYS), and sending it again changes nothing";
+    "is before 2026-05-02T12:00:00.000Z: this deployment does not store older events (RETENTION_DAYS), so do not send it again";
   const fault = { pointer: "/timestamp", detail, limit: Date.UTC(2026, 4, 2, 12), actual };
   return problemExample("An event that is older than RETENTION_DAYS", { reason: "expired", faults: [fault] }, request);
 }

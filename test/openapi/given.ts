@@ -20,7 +20,7 @@ function allIsAway(): Partial<Env> {
   return { ARCHIVE: { get: fail, head: fail }, D1_DAYS: "" } as unknown as Partial<Env>;
 }
 
-/** Lets the user's event be old enough for the archive, and no other's. */
+/** Makes only the user's event old enough for the archive. */
 async function archivable(user: string): Promise<Partial<Env>> {
   await vi.waitUntil(async () => (await rowsOf(user)).length === 1, { timeout: 10_000 });
   await env.DB.prepare("UPDATE events SET written_at = iif(user_id = ?, 0, ?)").bind(user, Date.now()).run();

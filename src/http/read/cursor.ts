@@ -3,7 +3,7 @@ import * as v from "valibot";
 // Cursors are base64url of JSON. They are opaque to clients, so their content may change.
 
 export function encodeCursor(position: unknown): string {
-  // btoa takes no more than Latin-1, and a position may hold a user's id.
+  // btoa accepts only Latin-1, and a position may hold a user's id.
   const ascii = JSON.stringify(position).replaceAll(
     /[^\0-\x7f]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,

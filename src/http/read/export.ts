@@ -19,7 +19,7 @@ import { presentRejection } from "./present-rejection.ts";
 import { streamOf } from "./stream-of.ts";
 import { inTime } from "../../d1/in-time.ts";
 
-/** What is kept of a person besides events, read before the answer begins. */
+/** What is stored about a person besides events. It is read before the answer begins. */
 interface Kept {
   summary: UserSummary | null;
   isSuppressed: boolean;

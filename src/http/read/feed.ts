@@ -66,7 +66,7 @@ export const feed = new Hono<AppEnv>().get("/events", requireKey("read"), async 
   });
 });
 
-/** What the query asks for, or what is wrong with it. */
+/** The chunks that the query asks for, or what is wrong with the query. */
 function chunksOf(
   env: Env,
   { after, order, ...filter }: v.InferOutput<typeof feedQuery>,

@@ -30,7 +30,7 @@ export const rebuild = new Hono<AppEnv>().post("/rebuild", requireKey("read"), a
   }
   const clock = Date.now;
   const options = { restart: restart === "true", clock, until: clock() + REBUILD_SLICE_MS };
-  // The platform may end a writer that is asked how far the rebuilding has come.
+  // The platform may end the writer that is asked how far the rebuild is.
   const answer = await rebuildDatabase(c.env, database, options).catch((error: unknown) => {
     logFailure("rebuild_broke_off", error, { database, request_id: c.get("requestId") });
     return null;

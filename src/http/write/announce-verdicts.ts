@@ -148,7 +148,7 @@ function namesOf(sent: unknown, parsed: ParsedEvent): { event: string | null; us
   const { event, event_name, user_id, userId, anonymousId, type } = sent;
   return {
     event: textOf([event, event_name, type], MAX_EVENT_NAME_CHARACTERS),
-    // By the id that the event would have had, so that the user's export and erasure find what is kept.
+    // Uses the id that the event would have had, so that the user's export and erasure find the rejection.
     userId: textOf([user_id, userId, anonymousId].map(idOf), MAX_USER_ID_CHARACTERS),
   };
 }

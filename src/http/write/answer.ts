@@ -36,7 +36,7 @@ export function answer(c: Context<AppEnv>, form: Form, recorded: RequestOutcome)
   return problem(c, { reason: reasonFor(rejected), faults }, body);
 }
 
-/** Events that are all too old are a problem of its own: it cannot be mended. */
+/** If all events are too old, the problem has a reason of its own, because the client cannot mend it. */
 function reasonFor(rejected: readonly EventResult[]): "expired" | "invalid_request" {
   return rejected.every((result) => "code" in result && result.code === "expired") ? "expired" : "invalid_request";
 }

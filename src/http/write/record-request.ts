@@ -22,7 +22,7 @@ export type EventResult =
       detail?: VerdictDetail;
     }
   | { status: "suppressed"; event: TrackedEvent }
-  /** `code` tells a refusal for ever from one of what could be mended. */
+  /** With `code` the refusal is final. Without it the client could mend the event. */
   | { status: "rejected"; code?: "expired"; faults: Fault[] };
 
 /** What became of a request's events. If it is not "done", the client has to send the whole request again. */
@@ -92,7 +92,7 @@ function resultOf(event: TrackedEvent, recorded: Verdict): EventResult {
       return { status: "suppressed", event };
     case "expired": {
       const limit = recorded.oldest;
-      const detail = `is before ${formatTimestamp(limit)}: older events are not kept here (RETENTION_DAYS), and sending it again changes nothing`;
+      const detail = `is before ${formatTimestamp(limit)}: this deployment does not store older events (RETENTION_DAYS), so do not send it again`;
       const fault = { pointer: "/timestamp", detail, limit, actual: event.timestamp };
       return { status: "rejected", code: "expired", faults: [fault] };
     }

@@ -18,7 +18,7 @@ export const feedOperation: Operation = {
   description:
     "Rows in the order in which D1 got them. An update appears as a row of its own, and so does an erasure. Reading forwards by cursor " +
     "neither misses nor repeats a row. A page before the end may be short or even empty. With `Accept: " +
-    "application/x-ndjson` the whole rest is streamed, unless there is a limit; each line has its `cursor`, and the last " +
+    "application/x-ndjson` the rest of the feed is streamed, up to the `limit` if there is one; each line has its `cursor`, and the last " +
     "one says whether that was the end.",
   key: "read",
   parameters: queryParameters(feedQuery, {

@@ -53,27 +53,27 @@ const time = { type: ["string", "null"], format: "date-time" };
 const ARCHIVE = {
   type: "object",
   description:
-    "Where events go to an archive: how far that of each database is, as the last run left it; told to a read key only.",
+    "How far the archive of each database was after the last run, if events go to an archive; only with a read key.",
   additionalProperties: {
     type: "object",
     required: ["status"],
     properties: {
       status: {
         enum: ["ok", "failed", "no_archiver"],
-        description: "`failed`: the last run broke off. `no_archiver`: the object that archives does not answer.",
+        description: "`failed`: the last run failed. `no_archiver`: the object that archives does not answer.",
       },
       last_run: time,
-      last_success: { ...time, description: "When a run last left nothing to be moved." },
+      last_success: { ...time, description: "When a run last left nothing to move." },
       last_error: { type: ["string", "null"] },
       waiting_rows: {
         type: ["integer", "null"],
         description:
-          "Rows that are old enough to leave D1, counted up to 100,000; null where they could not be counted.",
+          "How many rows are old enough to leave D1, counted up to 100,000; null if they could not be counted.",
       },
-      waiting_days: { type: ["integer", "null"], description: "The days of these rows." },
+      waiting_days: { type: ["integer", "null"], description: "On how many days these rows happened." },
       job: {
         type: ["object", "null"],
-        description: "What is under way.",
+        description: "The step that is under way.",
         properties: {
           kind: { enum: ["move", "replace", "remove"] },
           state: { enum: ["planned", "written", "listed"] },
@@ -81,7 +81,7 @@ const ARCHIVE = {
         },
         required: ["kind", "state", "since"],
       },
-      archived_files: { ...count, description: "In all its life." },
+      archived_files: { ...count, description: "How many files were ever written." },
       archived_rows: count,
       archived_bytes: count,
     },

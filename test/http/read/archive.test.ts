@@ -175,7 +175,7 @@ describe("the archive over HTTP", () => {
     expect((await requestWith({ READ_KEYS: "a:r1" }, "/archive/manifest")).status).toBe(401);
   });
 
-  it("is 503 where the platform ends the archiver in between", async ({ expect }) => {
+  it("is 503 if the platform ends the archiver halfway", async ({ expect }) => {
     const log = vi.spyOn(console, "error").mockImplementation(() => {});
     vi.spyOn(Archiver.prototype, "run").mockRejectedValueOnce(new Error("The object was reset"));
     const { status, body } = await call("POST", "/archive/run");

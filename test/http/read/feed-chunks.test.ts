@@ -93,7 +93,9 @@ describe("the feed of several databases", () => {
 });
 
 describe("a cursor whose database began another life", () => {
-  it("is gone, for any of the databases, and names the new life when reading begins anew", async ({ expect }) => {
+  it("is gone, for any of the databases, and a new start returns a cursor of the new incarnation", async ({
+    expect,
+  }) => {
     await insertInto(env.DB, { seq: 1 });
     await insertInto(env.SECOND_DB, { seq: 2 });
     const { cursor } = await follow({});
@@ -108,7 +110,7 @@ describe("a cursor whose database began another life", () => {
     }
   });
 
-  it("ends the whole rest if that happens in between, after what was read", async ({ expect }) => {
+  it("ends a stream if that happens on the way, after the events that were read", async ({ expect }) => {
     await seedD1(30, newUser(), 10);
     const told: unknown[] = [];
     for await (const chunk of readChunks(env, {}, { order: "asc", limit: 10 }, true)) {
@@ -119,11 +121,11 @@ describe("a cursor whose database began another life", () => {
   });
 });
 
-describe("the whole rest of the feed", () => {
+describe("the rest of the feed as a stream", () => {
   it("keeps within the queries of an invocation, and continues from there", async ({ expect }) => {
     const count = 500;
     await seedD1(count, newUser(), 10);
-    expect(MAX_STREAM_QUERIES).toBeLessThan(1_000); // of which an invocation may make a thousand
+    expect(MAX_STREAM_QUERIES).toBeLessThan(1_000); // an invocation may make a thousand
     const seqs: number[] = [];
     let [cursor, more, streams] = [{} as FeedCursor, true, 0];
     while (more) {

@@ -30,7 +30,7 @@ async function endOfFeed(): Promise<string> {
   return (await get("/events")).body["next_cursor"] as string;
 }
 
-describe("a cursor of the feed that cannot go on", () => {
+describe("a cursor from which the feed cannot continue", () => {
   it("is answered 410 after a rebuild, as a page and as lines, with what to do", async ({ expect }) => {
     await insertInto(env.DB, { seq: 1 });
     const cursor = await endOfFeed();

@@ -84,7 +84,7 @@ describe("GET /events as lines", () => {
     expect((await linesOf(`?after=${last["cursor"]}`)).lines).toHaveLength(1);
   });
 
-  it("is the whole rest of any length, in both orders", async ({ expect }) => {
+  it("returns the whole rest, however long, in both orders", async ({ expect }) => {
     await seedD1(27_499, newUser());
     const { lines, last } = await linesOf();
     expect(seqsOf(lines)).toEqual(upTo(27_499));

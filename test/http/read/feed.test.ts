@@ -47,7 +47,7 @@ describe("GET /events", () => {
     });
   });
 
-  it("goes on from its cursor, also past the end", async ({ expect }) => {
+  it("continues from its cursor, also past the end", async ({ expect }) => {
     await seedD1(5, newUser(), 3);
     let query = "?limit=2";
     const pages: unknown[] = [];
