@@ -1,12 +1,12 @@
 const TIMEOUT_MS = 60_000;
 
-/** Ends the script with one line that says what is wrong. */
+/** Prints one line that says what is wrong, and ends the script with status 1. */
 export function fail(message: string): never {
   console.error(message);
   process.exit(1);
 }
 
-/** Asks a running deployment, local or remote, for JSON. Ends the script where it cannot be reached. */
+/** Requests JSON from a running deployment, local or remote. Ends the script if it cannot be reached. */
 export async function askDeployment(
   url: string,
   method: string,

@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
-// Writes public/openapi.json, the API's description, which wrangler asks for before it serves or deploys. As a file it
-// costs neither the Worker's size nor its start. Plain JavaScript: wrangler may run it with a Node that takes no other.
+// Writes public/openapi.json, the API's description. Wrangler runs this before it serves or deploys. As a file the
+// description adds nothing to the Worker's size and start-up time. This is plain JavaScript, because wrangler may run
+// it with a Node that does not run TypeScript.
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-/** What the routes import of the platform; the description calls none of it. */
+/** Stubs of what the routes import from the platform; the description calls none of it. */
 const platform = {
   name: "platform",
   setup({ onResolve, onLoad }) {
@@ -33,7 +34,7 @@ try {
     outfile,
   });
   const { openapiDocument } = await import(pathToFileURL(outfile).href);
-  // In one step: a server may be reading it.
+  // Replaces the file in one step, because a server may be reading it.
   const fresh = at(`../public/openapi.json.${process.pid}`);
   writeFileSync(fresh, JSON.stringify(openapiDocument()));
   renameSync(fresh, at("../public/openapi.json"));

@@ -7,12 +7,12 @@ import { optionsNamed, valueNamed } from "./options-named.ts";
 const CONFIG = ["--config", "-c"];
 const ENVIRONMENT = ["--env", "-e"];
 
-/** What tells wrangler which deployment is meant, out of its options. */
+/** The options that tell wrangler which deployment is meant. */
 export function deploymentOptions(options: readonly string[]): string[] {
   return optionsNamed([...CONFIG, ...ENVIRONMENT], options);
 }
 
-/** Reads the configuration that wrangler will read with these options. Ends the script where there is none. */
+/** Reads the configuration that wrangler will read with these options. Ends the script if it cannot be read. */
 export function configOf(options: readonly string[]): Config {
   const config = valueNamed(CONFIG, options) ?? "wrangler.toml";
   const environment = valueNamed(ENVIRONMENT, options);
@@ -24,8 +24,8 @@ export function configOf(options: readonly string[]): Config {
 }
 
 /**
- * What would go wrong with a deployment only after it is live, a line for each: a database without tables takes no
- * events, and a first deploy that failed half-way cannot be repeated where the database has no name.
+ * Faults that would show only after a deployment is live, as one line each. A database without tables accepts no
+ * events, and if a database has no name, a first deploy that failed half-way cannot be repeated.
  */
 export function databaseFaults({ d1_databases: databases, configPath }: Config): string[] {
   const events = databases.filter(({ binding }) => /^DB(_\d+)?$/.test(binding));
@@ -36,16 +36,16 @@ export function databaseFaults({ d1_databases: databases, configPath }: Config):
     ...(database_name
       ? events
           .filter((other) => other.database_name === database_name && other.binding < binding)
-          .map((other) => `${binding} has the database_name of ${other.binding}: each needs a database of its own`)
+          .map((other) => `${binding} has the same database_name as ${other.binding}: give each its own database`)
       : [`${binding} has no database_name: add one, so that a deploy that failed can be repeated`]),
     ...(!migrations_dir
       ? [`${binding} has no migrations_dir, so it would get no tables: add migrations_dir = "src/d1/migrations"`]
       : migrations_dir !== migrations
-        ? [`${binding} has other migrations than DB: make it migrations_dir = "${migrations}"`]
+        ? [`${binding} does not have the migrations_dir of DB: set migrations_dir = "${migrations}"`]
         : hasMigrations(resolve(root, migrations_dir))
           ? []
           : [
-              `${binding} has migrations_dir = "${migrations_dir}", where no migrations are: make it "src/d1/migrations"`,
+              `${binding} has migrations_dir = "${migrations_dir}", which has no migrations: set migrations_dir = "src/d1/migrations"`,
             ]),
   ]);
 }

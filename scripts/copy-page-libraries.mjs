@@ -1,20 +1,20 @@
 import { copyFileSync, mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-// Run by npm after every install, so that pages load their libraries from here and from no CDN, as their makers built
-// them. Plain JavaScript: npm may run it with a Node that takes no other.
+// npm runs this after every install, so that pages load their libraries from here, as published, and not from a CDN.
+// This is plain JavaScript, because npm may run it with a Node that does not run TypeScript.
 
 const FILES = {
   "swagger-ui-dist/swagger-ui.css": "docs/swagger-ui.css",
   "swagger-ui-dist/swagger-ui-bundle.js": "docs/swagger-ui-bundle.js",
   "swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt": "docs/swagger-ui-bundle.js.LICENSE.txt",
-  // Preact and htm in one module: components and templates without a build.
+  // Preact and htm in one module, for components and templates without a build.
   "htm/preact/standalone": "ui/vendor/preact.js",
   "uplot/dist/uPlot.esm.js": "ui/vendor/uplot.js",
   "uplot/dist/uPlot.min.css": "ui/vendor/uplot.css",
 };
 
-/** The licences ask to go along with the files that do not hold them. */
+/** These licences must accompany the files, which do not contain them. */
 const LICENCES = ["htm", "preact", "uplot"];
 
 mkdirSync(new URL("../public/ui/vendor", import.meta.url), { recursive: true });

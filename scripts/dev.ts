@@ -7,8 +7,8 @@ import { refuseUnknownOptions } from "./parse-options.ts";
 import { printAddresses } from "./print-addresses.ts";
 import { WRANGLER } from "./wrangler.ts";
 
-// What comes after `npm run dev --` is wrangler's. The migrations have to meet the same database, so what says where
-// that is goes to both.
+// Options after `npm run dev --` are wrangler's. The migrations must reach the same database, so options that choose it
+// go to both.
 const given = process.argv.slice(2);
 refuseUnknownOptions("dev", given);
 const hasConfig = optionsNamed(["--config", "-c"], given).length > 0;
@@ -18,5 +18,5 @@ migrate("--local", [...optionsNamed(["--persist-to"], options), ...deploymentOpt
 const server = spawn(process.execPath, [WRANGLER, "dev", ...options], { stdio: "inherit" });
 server.on("exit", (code) => process.exit(code ?? 1));
 void printAddresses(options);
-// Whoever ends this process means the server, which would otherwise keep its port.
+// Ending this process must end the server, which would otherwise keep its port.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => server.kill(signal));

@@ -2,9 +2,9 @@ import { configOf } from "./config.ts";
 import { wrangler } from "./wrangler.ts";
 
 /**
- * Applies the migrations to every D1 database that the configuration binds. Ends the process if one fails.
+ * Applies the migrations to every D1 database in the configuration. Ends the process if one fails.
  *
- * @param options more of wrangler's, such as which configuration is meant and where local databases are
+ * @param options further options for wrangler, such as the configuration and the place of local databases
  */
 export function migrate(where: "--local" | "--remote", options: string[] = []): void {
   for (const { binding } of configOf(options).d1_databases)

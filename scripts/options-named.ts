@@ -1,4 +1,4 @@
-/** Those of the options that have one of the names, each with its value, as `--name value` or `--name=value`. */
+/** The options that have one of the names, each with its value, as `--name value` or `--name=value`. */
 export function optionsNamed(names: readonly string[], all: readonly string[]): string[] {
   return all.flatMap((option, index) => {
     if (names.includes(option)) return all.slice(index, index + 2);

@@ -5,16 +5,16 @@ const MAX_TRIES = 200;
 const TRY_EVERY_MS = 300;
 
 const PAGES = {
-  "/": "what this is",
+  "/": "the dashboard",
   "/live": "events as they arrive",
   "/rejections": "what was refused",
   "/docs": "the API",
 };
 
 /**
- * Waits until `wrangler dev` serves, and prints where to look.
+ * Waits until `wrangler dev` serves, and prints the pages' addresses. Gives up silently after a minute.
  *
- * @param options those of wrangler, of which one may be the port
+ * @param options wrangler's options, which may hold the port
  */
 export async function printAddresses(options: string[]): Promise<void> {
   const given = options.flatMap(

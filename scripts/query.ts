@@ -9,8 +9,8 @@ import { downloadEvents } from "./query/download-events.ts";
 import { createViews } from "./query/create-views.ts";
 import { csvOf, jsonOf, tableOf } from "./query/print-rows.ts";
 
-// `npm run query -- [--url URL] [--key KEY] [--csv | --json] "SELECT …"`: DuckDB over everything that there is, the
-// archive and D1 together, in a view `events` that has each event once.
+// `npm run query -- [--url URL] [--key KEY] [--csv | --json] "SELECT …"`: runs DuckDB over the archive and D1 together,
+// in a view `events` that has each event once.
 
 const options = {
   url: { type: "string", default: "http://localhost:8787" },
@@ -21,11 +21,11 @@ const options = {
 
 const { values, positionals } = parseOptions({ options, allowPositionals: true });
 const [query, ...others] = positionals;
-if (!query || others.length > 0) fail('Say one query, in quotes: npm run query -- "SELECT count(*) FROM events"');
-if (values.csv && values.json) fail("Say --csv or --json, not both");
+if (!query || others.length > 0) fail('Give one query in quotes: npm run query -- "SELECT count(*) FROM events"');
+if (values.csv && values.json) fail("Use --csv or --json, not both");
 
 const folder = await mkdtemp(join(tmpdir(), "tracklog-query-"));
-// Also where the script ends early: the folder has everybody's events.
+// Also if the script ends early, because the folder has everybody's events.
 process.on("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(1));
 
@@ -45,11 +45,11 @@ process.stdout.write(values.json ? jsonOf(columns, rows) : values.csv ? csvOf(co
 
 async function run(sql: string) {
   const { count } = await connection.extractStatements(sql);
-  if (count !== 1) fail(`Say one query: these are ${count}`);
+  if (count !== 1) fail(`Give one query: there are ${count}`);
   return connection.runAndReadAll(sql);
 }
 
-/** What DuckDB says before it quotes the query. */
+/** DuckDB's message without the quotation of the query. */
 function oneLine(message: string): string {
   return message
     .split("\n\nLINE ")[0]!

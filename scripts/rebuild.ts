@@ -3,7 +3,7 @@ import { askDeployment, fail } from "./ask-deployment.ts";
 import { parseOptions } from "./parse-options.ts";
 
 // `npm run rebuild -- [--url URL] [--key KEY] [--database DB] [--restart]`: fills a D1 database from the users' logs.
-// It can be stopped and started again at any time, and goes on where it was; `--restart` begins anew.
+// It can be stopped at any time and continues when it is started again; `--restart` starts from the beginning.
 
 const MAX_TRIES = 10;
 const BAR_CHARACTERS = 30;

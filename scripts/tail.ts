@@ -8,7 +8,7 @@ import { parseOptions } from "./parse-options.ts";
 
 const MAX_WAIT_MS = 10_000;
 
-/** A line of GET /live, as far as it is shown here. */
+/** A line of GET /live, with the fields that are shown here. */
 type Line =
   | { type: "left_out"; events: number }
   | { type: "d1" }
@@ -60,7 +60,7 @@ for (let failures = 0; ; failures++) {
   await sleep(wait);
 }
 
-/** Prints what arrives until the connection is lost. Returns whether there was one. */
+/** Prints what arrives until the connection is lost. Returns whether there was a connection. */
 async function follow(address: URL): Promise<boolean> {
   let isConnected = false;
   try {
@@ -78,7 +78,7 @@ async function follow(address: URL): Promise<boolean> {
       for (const line of lines) if (line !== "") show(line);
     }
   } catch {
-    // The network's faults are as good as an end: the next attempt tells.
+    // A network fault counts as the end of the connection.
   }
   return isConnected;
 }
@@ -86,8 +86,7 @@ async function follow(address: URL): Promise<boolean> {
 function show(line: string): void {
   if (json) return console.log(line);
   const parsed = JSON.parse(line) as Line;
-  if (parsed.type === "left_out")
-    console.log(styleText("gray", `… ${parsed.events} left out: more came than can be shown`));
+  if (parsed.type === "left_out") console.log(styleText("gray", `… ${parsed.events} left out: too many to show`));
   if (parsed.type !== "verdict") return;
   const time = new Date(parsed.received_at).toLocaleTimeString(undefined, { hour12: false });
   const parts = [
@@ -112,7 +111,7 @@ function gistOf({ errors, change, properties }: Line & { type: "verdict" }): str
   return properties && Object.keys(properties).length > 0 ? JSON.stringify(properties).slice(0, 120) : "";
 }
 
-/** Without control characters: a client's text must not move the cursor, or write into the terminal's title. */
+/** Replaces control characters, because a client's text must not move the cursor or set the terminal's title. */
 function clean(shown: string): string {
   return shown.replaceAll(/[\p{Cc}\p{Cf}]/gu, "�");
 }

@@ -5,16 +5,16 @@ import { join } from "node:path";
 export const WRANGLER = join(import.meta.dirname, "../node_modules/wrangler/bin/wrangler.js");
 
 /**
- * Runs wrangler, and ends this process with its status where it fails.
+ * Runs wrangler, and ends this process with wrangler's status if it fails.
  *
- * @param input whom wrangler may ask; nobody, where whoever runs the script has decided already
+ * @param input "inherit" lets wrangler ask the user; "ignore" is for steps that are decided already
  */
 export function wrangler(args: string[], input: "inherit" | "ignore"): void {
   const { status } = spawnSync(process.execPath, [WRANGLER, ...args], { stdio: [input, "inherit", "inherit"] });
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** What wrangler says of a command. */
+/** Wrangler's help for a command. */
 export function wranglerHelp(command: string): string {
   return spawnSync(process.execPath, [WRANGLER, command, "--help"], { encoding: "utf8" }).stdout;
 }

@@ -27,17 +27,17 @@ import { rebuild } from "./http/read/rebuild.ts";
 import { userExport } from "./http/read/export.ts";
 import { users } from "./http/read/users.ts";
 
-// SDKs append their path to whatever they were given as a host, and some end it with a slash: no event may be lost for
-// one slash too many, at either end.
+// SDKs append their path to the host that they were given, and some add a slash at the end. A slash too many, at either
+// end, must not lose an event.
 export const app = new Hono<AppEnv>({ getPath: (request) => getPathNoStrict(request).replace(/^\/{2,}/, "/") });
 
 app.use(requestId());
-// The defaults that concern framing, opening and prefetching pages mean nothing for an API. Whether a page may read an
-// answer is decided by CORS alone.
+// The defaults about framing, opening and prefetching pages mean nothing for an API. CORS alone decides whether a page
+// may read an answer.
 app.use(
   secureHeaders({
     crossOriginResourcePolicy: "cross-origin",
-    // Without includeSubDomains: whether a team's other hosts have TLS is not for this Worker to decide.
+    // Without includeSubDomains, because this Worker cannot decide whether a team's other hosts have TLS.
     strictTransportSecurity: "max-age=15552000",
     crossOriginOpenerPolicy: false,
     originAgentCluster: false,

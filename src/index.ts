@@ -16,7 +16,7 @@ export default {
   fetch: app.fetch,
   scheduled: async (_, env) => {
     await callUponWaiting(env, Date.now());
-    // Before events leave: what was not counted until then is not counted any more.
+    // Before events leave D1, since events that have left can no longer be counted.
     await rollUp(env, Date.now);
     await archiveAll(env);
     await enforceRetention(env, Date.now, coldCutoff(env, Date.now()));

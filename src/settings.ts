@@ -1,20 +1,19 @@
 import { DEFAULT_RATE_LIMIT_BURST_EVENTS, DEFAULT_RATE_LIMIT_EVENTS_PER_SECOND, MIN_RETENTION_DAYS } from "./limits.ts";
 import { logFailure } from "./log-failure.ts";
 
-// Every variable of wrangler.toml's [vars], parsed once. A value that cannot be read does not stop a request: its safe
-// fallback holds, one log line says so, and /health names it to a read key. Only JURISDICTION has no safe fallback.
+// Parses every variable of wrangler.toml's [vars] once. An unreadable value does not stop requests: a safe fallback is
+// used, one log line says so, and /health names it to a read key. Only JURISDICTION has no safe fallback.
 
-/** The names of the variables. */
 type SettingName = (typeof NAMES)[number];
 
 type Enrichment = (typeof ENRICHMENTS)[number];
 
 interface Settings {
-  /** Whether everybody is let in where no key is configured. */
+  /** Whether requests without a key pass if no key is configured. */
   isOpen: boolean;
-  /** Origins as browsers send them; null lets every origin in. */
+  /** Origins as browsers send them; null allows every origin. */
   allowedOrigins: ReadonlySet<string> | null;
-  /** The limit of one user: events at once, and events a second in the long run. */
+  /** The limit for one user: events at once, and events a second in the long run. */
   userRateLimit: { burst: number; perSecond: number };
   /** Days after which events are refused, and deleted everywhere; null keeps them. */
   retentionDays: number | null;
@@ -22,22 +21,22 @@ interface Settings {
   closedDatabases: ReadonlySet<string>;
   /** Days after which events leave D1, for the archive if there is one; null keeps them in D1. */
   d1Days: number | null;
-  /** What all objects are bound to; null binds them to nothing, "unreadable" keeps every one of them closed. */
+  /** The jurisdiction of all objects. Null means none; "unreadable" means that no object may be opened. */
   jurisdiction: DurableObjectJurisdiction | null | "unreadable";
-  /** Where new objects are to be; null puts each near its first caller. */
+  /** Where new objects are created; null creates each near its first caller. */
   location: DurableObjectLocationHint | null;
-  /** How many objects write to each database. */
+  /** How many writer objects each database has. */
   d1WriterLanes: number;
   enrich: ReadonlySet<Enrichment>;
-  /** Whether the bodies of rejected events are kept, with their users. */
+  /** Whether the bodies of rejected events are kept, with their user ids. */
   keepsRejectedBodies: boolean;
-  /** What is wrong with each variable that cannot be read, and what holds instead. */
+  /** For each unreadable variable, what is wrong and what is used instead. */
   faults: Partial<Record<SettingName, string>>;
 }
 
 type Vars = Partial<Pick<Env, SettingName>>;
 
-/** What a variable's text means, with the fallback in the value where there is a fault. */
+/** The parsed value of a variable, or its fallback and the fault. */
 interface Parsed<T> {
   value: T;
   fault?: string;
@@ -64,11 +63,11 @@ const LOCATIONS = ["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "
 
 const ENRICHMENTS = ["geo", "device"] as const;
 
-/** By the texts of all variables, which are the same for as long as an isolate lives. */
+/** Keyed by the texts of all variables, which do not change while an isolate lives. */
 const known = new Map<string, Settings>();
 const logged = new Set<string>();
 
-/** The settings of this deployment. Never throws; each faulty value is logged once in an isolate's life. */
+/** The settings of this deployment. Never throws. Each faulty value is logged once in an isolate's life. */
 export function settingsOf(env: Vars): Settings {
   const texts = NAMES.map((name) => env[name] ?? "").join("\n");
   let settings = known.get(texts);
@@ -112,9 +111,7 @@ function parseFlag(text: string): Parsed<boolean> {
   return { value: false, fault: `is ${quoted(text)}: must be "true" or "false". It counts as "false"` };
 }
 
-/**
- * A list that holds nothing readable lets no page in, rather than every page: whoever wrote it wanted a limit.
- */
+/** A list without a readable entry lets no page in, rather than every page, because its author wanted a limit. */
 function parseOrigins(text: string): Parsed<ReadonlySet<string> | null> {
   const entries = listOf(text);
   if (entries.length === 0) return { value: null };
@@ -129,9 +126,9 @@ function parseOrigins(text: string): Parsed<ReadonlySet<string> | null> {
 }
 
 /**
- * An origin as a browser writes it, or null. Lists may be kinder: capitals, a slash at the end, the default port and
- * letters outside ASCII. Apps have schemes of their own (`capacitor://localhost`), and "null" is what sandboxed pages,
- * files and some redirects send.
+ * An origin as a browser writes it, or null if it is none. A list may also have capitals, a slash at the end, the
+ * default port and letters outside ASCII. Apps have schemes of their own (`capacitor://localhost`), and "null" is what
+ * sandboxed pages, files and some redirects send.
  */
 function originOf(entry: string): string | null {
   const text = entry.toLowerCase().replace(/\/$/, "");
@@ -141,7 +138,7 @@ function originOf(entry: string): string | null {
   return URL.parse(text)?.origin ?? null;
 }
 
-/** @param min a number that is allowed unless it is 0 */
+/** @param min the smallest allowed number; if it is 0, the number must be above it */
 function atLeast<Fallback>(min: number, unit: string, fallback: Fallback) {
   return (text: string): Parsed<number | Fallback> => {
     if (text === "") return { value: fallback };
@@ -156,7 +153,7 @@ function atLeast<Fallback>(min: number, unit: string, fallback: Fallback) {
   };
 }
 
-/** No fallback: what is written outside of the jurisdiction that was meant would stay there. */
+/** Has no fallback: data written outside the intended jurisdiction would stay there. */
 function parseJurisdiction(text: string): Parsed<Settings["jurisdiction"]> {
   const found = JURISDICTIONS.find((jurisdiction) => jurisdiction === text.toLowerCase());
   if (found !== undefined || text === "") return { value: found ?? null };
@@ -200,7 +197,7 @@ function listOf(text: string): string[] {
     .filter((entry) => entry !== "");
 }
 
-/** Variables are no secrets, but a line of the log is no place for a long one. */
+/** Variables are not secret, but a long one would clutter the log. */
 function quoted(text: string): string {
   return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text);
 }

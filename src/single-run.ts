@@ -3,8 +3,8 @@ import { MAX_BACKGROUND_RUN_MS } from "./limits.ts";
 import { logFailure } from "./log-failure.ts";
 
 /**
- * What an isolate does beside its requests, one run at a time. A run belongs to the request that begins it, and goes on
- * after the answer. If that request is cut off, the run counts as ended after a while.
+ * Work that an isolate does beside its requests, one run at a time. A run belongs to the request that begins it and
+ * goes on after that request's answer. If the request is cut off, the run counts as ended after a while.
  */
 export class SingleRun {
   readonly #failure: string;

@@ -16,7 +16,7 @@ const ANSWERS: [number, string, RequestInit, Partial<Env>][] = [
   [405, "/users/u/events", { method: "OPTIONS" }, {}],
   [413, "/track", { method: "POST", body: " ".repeat(1_048_577) }, {}],
   [415, "/track", { method: "POST", body: "{}", headers: { "Content-Encoding": "br" } }, {}],
-  // A setting that is of no possible type stands for a bug.
+  // A setting of an impossible type simulates a bug.
   [500, "/users/u", {}, { READ_KEYS: 1 as unknown as string }],
   [503, "/users/u", {}, { OPEN: "false" }],
 ];
@@ -52,7 +52,7 @@ describe("every answer", () => {
     expect(answer.body["type"]).toBe(`urn:tracklog:problem:${answer.body["code"].replaceAll("_", "-")}`);
   });
 
-  it("has the client's request id where that is short and plain, else one of its own", async ({ expect }) => {
+  it("has the client's request id if that is short and plain, otherwise one of its own", async ({ expect }) => {
     expect(await idOf("abc-DEF_123=")).toBe("abc-DEF_123=");
     expect(await idOf("x".repeat(255))).toBe("x".repeat(255));
     for (const id of ["x".repeat(256), 'a"b', "a b", "a,b", "{}", "<script>", "a\tb", "%0d%0aSet-Cookie:a=b"])
@@ -70,7 +70,7 @@ describe("an unknown method", () => {
     },
   );
 
-  it("is 405 with what would be known, at every path", async ({ expect }) => {
+  it("is 405 with the known methods, at every path", async ({ expect }) => {
     const paths = new Set(app.routes.filter(({ method }) => method !== "ALL").map(({ path }) => path));
     expect(paths.size).toBeGreaterThan(3);
     for (const path of paths) {

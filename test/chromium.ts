@@ -1,21 +1,21 @@
 import { existsSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";
 
-// Chromium as the tests of pages use it: the machine's own, since npm brings none.
+// The Chromium for the tests of pages: the machine's own, because npm has none.
 
 const path = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
-/** Where Chromium is, or null on a machine that has none: what needs it is skipped there. */
+/** The path of Chromium, or null on a machine that has none, if tests that need it are skipped. */
 export const CHROMIUM = existsSync(path) ? path : null;
 
 if (!CHROMIUM) {
-  const missing = `There is no Chromium at ${path}. Install one, or set CHROMIUM to where it is.`;
-  // What is skipped in CI would be taken for tested.
+  const missing = `There is no Chromium at ${path}. Install one, or set CHROMIUM to its path.`;
+  // In CI a skipped test would be taken for a passed one.
   if (process.env["CI"] === "true") throw new Error(missing);
   console.warn(`Skipped: the tests in a browser. ${missing}`);
 }
 
-/** No sandbox, for containers; the rest keeps Chromium from asking its maker for anything. */
+/** Containers need no-sandbox; the other flags keep Chromium from contacting its maker. */
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",

@@ -4,7 +4,7 @@ import type { UserLog } from "../src/user/user-log.ts";
 import { userLog } from "./tracklog.ts";
 
 /**
- * Counts the rows that a user's object is billed for while something runs in it: those that SQL writes or reads, a row
+ * Counts the rows that a user's object is billed for while something runs in it: those that SQL writes or reads, one
  * for each value that is put or deleted, and one for each alarm that is set.
  */
 export function countRows(userId: string, run: (log: UserLog, state: DurableObjectState) => unknown) {

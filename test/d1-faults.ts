@@ -1,12 +1,12 @@
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
 
-// D1 on a bad day. A user's object has the same env as the test, so it meets the same database.
-// Whoever uses these calls `vi.restoreAllMocks` after each test.
+// Makes D1 fail. A user's object has the same env as the test, so it meets the same database.
+// Tests that use these must call `vi.restoreAllMocks` after each test.
 
-/** Makes D1 fail with this message until `restore`; counts the tries, and notes the log's lines. */
+/** Makes D1 fail with this message until `restore`. Counts the attempts and records the log's lines. */
 export function breakD1(message = "D1_ERROR: D1 is away") {
-  const log = vi.spyOn(console, "error").mockImplementation(() => {}); // each failure is logged, as it should be
+  const log = vi.spyOn(console, "error").mockImplementation(() => {}); // each failure is logged, as expected
   const prepare = vi.spyOn(env.DB, "prepare").mockImplementation(() => {
     throw new Error(message);
   });
@@ -18,11 +18,11 @@ export function breakD1(message = "D1_ERROR: D1 is away") {
 }
 
 /**
- * Makes insertions into `events` wait until `release`: "before" D1 gets them, or "after" D1 has them and before the
- * object hears of that. Other statements go through, and so do the insertions before number `from`.
+ * Makes inserts into `events` wait until `release`: "before" D1 gets them, or "after" D1 has them and before the object
+ * hears of it. Other statements pass, and so do the inserts before number `from`.
  */
 export function holdD1(moment: "before" | "after", from = 1) {
-  // Flags and no promises: a promise that one object resolves continues the test in that object's place.
+  // Uses flags and not promises: a promise that one object resolves continues the test in that object's place.
   const gate = { reached: false, open: false };
   const parameters: string[] = [];
   const restore = interceptInsertions(async (run, parameter) => {
@@ -63,7 +63,7 @@ export function holdDeletion(moment: "before" | "after", from = 1) {
   };
 }
 
-/** Notes the JSON parameter of every insertion that is sent to D1. */
+/** Records the JSON parameter of every insert that is sent to D1. */
 export function watchD1() {
   const parameters: string[] = [];
   const restore = interceptInsertions((run, parameter) => {
@@ -75,15 +75,15 @@ export function watchD1() {
 
 type Through = (run: () => Promise<D1Result[]>, parameter: string) => Promise<D1Result[]>;
 
-/** Puts something around every batch that inserts into `events`, until the function that is returned is called. */
+/** Wraps every batch that inserts into `events`, until the returned function is called. */
 export function interceptInsertions(through: Through): () => void {
   return interceptBatches("INSERT INTO events", through);
 }
 
-/** What the statements in a batch were made of. */
+/** The texts and parameters of a batch's statements. */
 const made = new WeakMap<object, { query: string; parameter: string }>();
 
-/** Puts something around every batch with a statement that has this text in it; hands on its last parameter, too. */
+/** Wraps every batch with a statement that contains this text, and passes on its last parameter, too. */
 export function interceptBatches(text: string, through: Through): () => void {
   const prepare = env.DB.prepare.bind(env.DB);
   const batch = env.DB.batch.bind(env.DB);

@@ -11,7 +11,7 @@ describe("what the deploy button shows", () => {
     expect(Object.keys(cloudflare.bindings).sort()).toEqual([...bound].map(([, name]) => name!).sort());
   });
 
-  it("has an example of every secret that lets nobody in as it stands, and one who fills it in", ({ expect }) => {
+  it("has an example of every secret that admits nobody until it is filled in", ({ expect }) => {
     const examples = [...exampleSecrets.matchAll(/^(\w+)="(.*)"$/gm)].map(([, name, value]) => [name, value!] as const);
     expect(examples.map(([name]) => name)).toEqual(["WRITE_KEYS", "READ_KEYS"]);
     for (const [, value] of examples) {

@@ -5,7 +5,7 @@ import { app } from "../src/app.ts";
 import { aMessage } from "./segment.ts";
 import { type Answer, anEvent, newUser, userLog } from "./tracklog.ts";
 
-// Where a run fails, fast-check names its seed and path: put both beside numRuns to see it again.
+// If a run fails, fast-check names its seed and path: put both beside numRuns to repeat it.
 const RUNS = { numRuns: 150 };
 const KEYS = { WRITE_KEYS: "web:w1", READ_KEYS: "analyst:r1" };
 
@@ -14,7 +14,7 @@ const ROUTES = [...new Set(app.routes.filter(({ method }) => method !== "ALL").m
   (path) => path !== "/live",
 );
 
-/** Without /v1/m, which stores nothing whatever comes. */
+/** Without /v1/m, which never stores anything. */
 const WRITE_PATHS = [...new Set(app.routes.filter(({ method }) => method === "POST").map(({ path }) => path))].filter(
   (path) => /^\/(track|v1|beacon|api)\b/.test(path) && path !== "/v1/m",
 );
@@ -154,9 +154,9 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe("whatever comes", () => {
+describe("any request", () => {
   it.for(ROUTES)(
-    "to %s is answered: never with a fault of ours, and with a reason where refused",
+    "to %s is answered: never with a fault of ours, and with a reason if it is refused",
     async (route, { expect }) => {
       const settings = fc.constantFrom({}, KEYS);
       const query = fc.array(fc.tuple(text, text), { maxLength: 3 });
@@ -188,7 +188,7 @@ describe("whatever comes", () => {
     },
   );
 
-  it("as nearly an event is stored if its answer says so, and else not", async ({ expect }) => {
+  it("that is nearly an event is stored only if its answer says so", async ({ expect }) => {
     const outcomes = { stored: 0, refused: 0 };
     await fc.assert(
       fc.asyncProperty(nearlyValid, async (make) => {
@@ -208,7 +208,7 @@ describe("whatever comes", () => {
     expect(Math.min(outcomes.stored, outcomes.refused)).toBeGreaterThan(10); // both were tried
   });
 
-  it("as nearly a batch is stored event by event as its answer says", async ({ expect }) => {
+  it("that is nearly a batch is stored event by event as its answer says", async ({ expect }) => {
     await fc.assert(
       fc.asyncProperty(fc.array(nearlyValid, { minLength: 1, maxLength: 8 }), async (makers) => {
         const users = makers.map(() => newUser());
@@ -252,7 +252,7 @@ const writeBody = fc
 
 describe("a write", () => {
   it.for(WRITE_PATHS)(
-    "to %s that is refused stores nothing, and none that is taken is lost",
+    "to %s stores nothing if it is refused, and loses nothing if it is accepted",
     async (path, { expect }) => {
       const outcomes = { taken: 0, refused: 0 };
       await fc.assert(

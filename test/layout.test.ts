@@ -1,6 +1,6 @@
 import { describe, it } from "vitest";
 
-// What the compiler and the linter do not hold to. The order of the folders is that of CONTRIBUTING.md.
+// Rules that the compiler and the linter do not check. The order of the folders is that of CONTRIBUTING.md.
 
 const SOURCES = import.meta.glob("../src/**/*.ts", { query: "?raw", import: "default", eager: true });
 const TESTS = import.meta.glob("./**/*.ts", { query: "?raw", import: "default", eager: true });
@@ -43,7 +43,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "/src/event": [],
 };
 
-/** What has no place of its own on the way of an event. */
+/** Files that belong to no step on the way of an event. */
 const FREE_FOR_ALL = [
   "/src/limits.ts",
   "/src/settings.ts",
@@ -73,7 +73,7 @@ describe("src", () => {
     expect(exported.filter((name) => !imported.has(name))).toEqual([]);
   });
 
-  it("has files that can be read at a sitting, and so do the tests", ({ expect }) => {
+  it("has files that can be read at a sitting, as do the tests", ({ expect }) => {
     expect([...tooLong(SOURCES, 250), ...tooLong(TESTS, 300)]).toEqual([]);
   });
 });
@@ -92,7 +92,7 @@ function importsOf([file, source]: [string, string]): [string, string[]] {
   return [path, paths.map((imported) => pathOf(imported, path))];
 }
 
-/** The path from the project's root of what a file names. */
+/** The path, from the project's root, of a file that another one imports. */
 function pathOf(file: string, from = "/test/"): string {
   return new URL(file, `file://${from}`).pathname;
 }
@@ -121,13 +121,13 @@ function reachableFrom(file: string): Set<string> {
   return reached;
 }
 
-/** What a file exports, each with the file: two files may export the same name, and only one of them be imported. */
+/** What a file exports, each name with the file, since two files may export the same name and one may be unused. */
 function exportedFrom([file, source]: [string, string]): string[] {
   const declarations = source.matchAll(/^export (?:async )?(?:function|const|class|interface|type) (\w+)/gm);
   return [...declarations].map(([, name]) => `${name} of ${pathOf(file)}`);
 }
 
-/** What a file imports by name or hands on, each with the file that it comes from. */
+/** What a file imports by name or exports again, each name with the file that it comes from. */
 function importedFrom([file, source]: [string, string]): string[] {
   const lists = source.matchAll(/\{([^{}]*)\}\s*(?:from|= await import\()\s*"(\.[^"]+)"/g);
   return [...lists].flatMap(([, list, imported]) =>

@@ -25,10 +25,10 @@ import {
 } from "../src/limits.ts";
 import wrangler from "../wrangler.toml?raw";
 
-// What the limits have to be to each other, and would otherwise be only by chance.
+// Relations between limits that would otherwise hold only by chance.
 
 describe("the limits", () => {
-  it("end a line of statements that all take their time before the platform ends an alarm", ({ expect }) => {
+  it("end a line of statements that all time out before the platform ends an alarm", ({ expect }) => {
     const statements = Math.ceil(MAX_WAITING_BYTES / MAX_STATEMENT_BYTES);
     expect(statements * STATEMENT_TIMEOUT_MS).toBeLessThan(ALARM_LIMIT_MS);
   });

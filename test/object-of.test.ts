@@ -11,7 +11,7 @@ function outside() {
   throw new Error("An object outside of the jurisdiction");
 }
 
-/** A namespace that has jurisdictions, which the local one has not; notes what it is asked for. */
+/** A namespace that has jurisdictions, unlike the local one, and records its calls. */
 function namespaceWithin(actual: Env["USER_LOG"]) {
   const asked: unknown[] = [];
   const jurisdiction = (within: string) => ({
@@ -31,7 +31,7 @@ describe("every object", () => {
     expect(files).toEqual(["../src/object-of.ts"]);
   });
 
-  it("is found by its name alone where nothing is set", ({ expect }) => {
+  it("is found by its name alone if nothing is set", ({ expect }) => {
     const getByName = vi.spyOn(env.USER_LOG, "getByName");
     expect(objectOf(env, env.USER_LOG, "ann").name).toBe("ann");
     expect(getByName.mock.calls).toEqual([["ann", {}]]);
@@ -62,7 +62,9 @@ describe("every object", () => {
     expect(asked).toEqual([["eu", user, {}]]);
   });
 
-  it("is not there locally under a jurisdiction: a request is answered 503, and stored nowhere", async ({ expect }) => {
+  it("does not exist locally under a jurisdiction: a request is answered 503, and stored nowhere", async ({
+    expect,
+  }) => {
     const log = vi.spyOn(console, "error").mockImplementation(() => {});
     const user = newUser();
     const init = { method: "POST", body: JSON.stringify(anEvent({ user_id: user })) };

@@ -4,7 +4,7 @@ declare module "*?raw" {
 }
 
 interface ImportMeta {
-  /** Vite's, in the forms that tests use: all files that match, by their paths, with their texts or without. */
+  /** Vite's function in the forms that tests use: all matching files by their paths, with or without their texts. */
   glob(patterns: string | string[], options: { query: "?raw"; import: "default"; eager: true }): Record<string, string>;
   glob(pattern: string): Record<string, unknown>;
 }

@@ -10,7 +10,7 @@ import { app } from "../src/app.ts";
 import * as limits from "../src/limits.ts";
 import { rowsOf, track } from "./tracklog.ts";
 
-/** What is tracked in a shell, and the answer that is printed below it. */
+/** A command that tracks an event in a shell, and the answer that is printed below it. */
 const EXAMPLES = [
   ...(readme + integrating).matchAll(/curl http:\/\/localhost:8787\/track --data '([^']+)'\n```\n\n```json\n(.+)\n/g),
 ].map(([, body, answer]) => ({ body: body!, answer: JSON.parse(answer!) as unknown }));
@@ -43,7 +43,7 @@ const PAGES = Object.fromEntries(
 const SOURCES = import.meta.glob("../src/**/*.ts");
 const TESTS = import.meta.glob("./**/*.test.ts", { query: "?raw", import: "default", eager: true });
 
-/** What else a page may lead to. */
+/** Other paths that a page may link to. */
 const FILES = new Set([
   ...Object.keys(import.meta.glob("../docs/images/*")).map((path) => path.replace("..", "")),
   "/docs/decisions",
@@ -96,7 +96,7 @@ describe("the documentation", () => {
     expect(listed.sort()).toEqual([...new Set([...routes, "GET /docs", "GET /t.js"])].sort()); // those two are files
   });
 
-  it("tells the limits as they are", ({ expect }) => {
+  it("states the limits as they are", ({ expect }) => {
     const text = integrating.replaceAll(/\s+/g, " ");
     expect(text).toContain(
       `A request: ${limits.MAX_REQUEST_BYTES / 2 ** 20} MiB inflated, ${limits.MAX_REQUEST_EVENTS} events.`,
@@ -119,7 +119,7 @@ describe("the documentation", () => {
     expect(told.sort()).toEqual(names.sort());
   });
 
-  it("leads only to pages and sections that there are", ({ expect }) => {
+  it("links only to pages and sections that exist", ({ expect }) => {
     const links = Object.entries(PAGES).flatMap(([path, text]) =>
       [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)].map(([, file, anchor]) => {
         const target = new URL(file || path, `file://${path}`).pathname;

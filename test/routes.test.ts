@@ -4,7 +4,7 @@ import { anEvent, get, newUser, timelineOf, track } from "./tracklog.ts";
 
 describe("a path", () => {
   it.for(["GET", "PUT", "PATCH", "DELETE", "HEAD"])(
-    "refuses %s where it takes only POST",
+    "refuses %s if it accepts only POST",
     async (method, { expect }) => {
       const response = await exports.default.fetch("https://tracklog.test/track", { method });
       expect(response.status).toBe(405);
@@ -13,7 +13,7 @@ describe("a path", () => {
     },
   );
 
-  it("refuses POST where it takes only GET", async ({ expect }) => {
+  it("refuses POST if it accepts only GET", async ({ expect }) => {
     const response = await exports.default.fetch("https://tracklog.test/users/u/events", {
       method: "POST",
       body: "{}",
@@ -56,7 +56,7 @@ describe("GET /users/{user_id}/events", () => {
     ]);
   });
 
-  it("orders by when the events happened, then by when they came", async ({ expect }) => {
+  it("orders by when the events happened, then by when they arrived", async ({ expect }) => {
     const user = newUser();
     const at = (timestamp: string, event: string) => anEvent({ user_id: user, timestamp, event });
     await track([at("2026-01-03", "c"), at("2026-01-01", "z"), at("2026-01-02", "b"), at("2026-01-01", "a")]);
@@ -64,12 +64,12 @@ describe("GET /users/{user_id}/events", () => {
     expect(order).toEqual(["z2", "a4", "b3", "c1"]);
   });
 
-  it("is a 404 for a user of whom nothing was stored", async ({ expect }) => {
+  it("is 404 for a user for whom nothing was stored", async ({ expect }) => {
     expect(await get(`/users/${newUser()}/events`)).toMatchObject({ status: 404, body: { success: false } });
   });
 
   it.for(["%", "%zz", "%00", "%ED%A0%80", "x".repeat(5_000), "%F0%9F%98%80".repeat(500)])(
-    "is a defined answer for a path that can be no user: %s",
+    "has a defined answer for a path that cannot be a user: %s",
     async (id, { expect }) => {
       const { status, body } = await get(`/users/${id}/events`);
       expect(status).toBeGreaterThanOrEqual(400);

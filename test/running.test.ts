@@ -10,7 +10,7 @@ const RULES = /```yaml\n(.*?)```/s.exec(running)![1]!;
 const ALERTS = [...RULES.matchAll(/- alert: (\w+)/g)].map(([, name]) => name!);
 
 describe("docs/running.md", () => {
-  it("has alert rules only for metrics that there are, with labels that they have", async ({ expect }) => {
+  it("has alert rules only for existing metrics, with labels that they have", async ({ expect }) => {
     const user = newUser();
     await track(anEvent({ user_id: user }));
     await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), 10_000);
@@ -24,13 +24,13 @@ describe("docs/running.md", () => {
       for (const label of labels!.split(", ")) expect(text).toMatch(new RegExp(`[{,]${label}="`));
   });
 
-  it("says of each alert what to do, and of no other", ({ expect }) => {
+  it("says what to do for each alert, and for no other", ({ expect }) => {
     const sections = [...running.matchAll(/^### `(\w+)`$/gm)].map(([, name]) => name!);
     expect(ALERTS.length).toBeGreaterThan(5);
     expect(sections).toEqual(ALERTS);
   });
 
-  it("says of each status of a database what to do", async ({ expect }) => {
+  it("says what to do for each status of a database", async ({ expect }) => {
     const { body } = await requestWith({}, "/openapi.json");
     const { databases } = body["paths"]["/health"].get.responses["200"].content["application/json"].schema.properties;
     const statuses = (databases.additionalProperties.properties.status.enum as string[]).filter((one) => one !== "ok");

@@ -6,14 +6,14 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** The settings under these variables, without the lines that faults make. */
+/** The settings with these variables, without the log lines for faults. */
 function read(vars: Parameters<typeof settingsOf>[0]) {
   vi.spyOn(console, "error").mockImplementation(() => {});
   return settingsOf(vars);
 }
 
 describe("the settings", () => {
-  it("are the safe ones where nothing is set", ({ expect }) => {
+  it("are the safe ones if nothing is set", ({ expect }) => {
     expect(settingsOf({})).toEqual({
       isOpen: false,
       allowedOrigins: null,
@@ -30,28 +30,28 @@ describe("the settings", () => {
     });
   });
 
-  it("are without a fault as wrangler.toml has them", ({ expect }) => {
+  it("have no fault in wrangler.toml", ({ expect }) => {
     const [, vars] = /^\[vars\]$(.*?)^\[/ms.exec(wrangler)!;
     const set = Object.fromEntries([...vars!.matchAll(/^(\w+) = "(.*)"$/gm)].map(([, name, value]) => [name, value]));
     expect(Object.keys(set)).toHaveLength(12);
     expect(settingsOf(set).faults).toEqual({});
   });
 
-  it("take a jurisdiction, and close everything by one that is none", ({ expect }) => {
+  it("take a jurisdiction, and close everything if it is unknown", ({ expect }) => {
     expect(settingsOf({ JURISDICTION: " EU " })).toMatchObject({ jurisdiction: "eu", faults: {} });
     const { jurisdiction, faults } = read({ JURISDICTION: "europe" });
     expect(jurisdiction).toBe("unreadable");
     expect(faults.JURISDICTION).toContain("must be one of eu, fedramp, us");
   });
 
-  it("take a place for new objects, and name one that is none", ({ expect }) => {
+  it("take a location for new objects, and report an unknown one", ({ expect }) => {
     expect(settingsOf({ LOCATION: "WEUR" })).toMatchObject({ location: "weur", faults: {} });
     const { location, faults } = settingsOf({ LOCATION: "berlin" });
     expect(location).toBeNull();
     expect(faults.LOCATION).toContain("must be one of wnam, enam");
   });
 
-  it("take a list of closed databases, and name an entry that is none", ({ expect }) => {
+  it("take a list of closed databases, and report an entry that is not one", ({ expect }) => {
     expect(settingsOf({ CLOSED_DATABASES: "DB, DB_2" })).toMatchObject({
       closedDatabases: new Set(["DB", "DB_2"]),
       faults: {},
@@ -113,7 +113,7 @@ describe("the settings", () => {
     },
   );
 
-  it("take whole and broken numbers of days", ({ expect }) => {
+  it("take whole and fractional numbers of days", ({ expect }) => {
     expect(settingsOf({ RETENTION_DAYS: " 30 " }).retentionDays).toBe(30);
     expect(settingsOf({ RETENTION_DAYS: "1.5" }).retentionDays).toBe(1.5);
   });
@@ -131,7 +131,7 @@ describe("the settings", () => {
     expect(faults.ENRICH).toContain('"ip"');
   });
 
-  it("log a bad value once, however often it is read and whatever else changes", ({ expect }) => {
+  it("log a bad value once, however often it is read and even if other settings change", ({ expect }) => {
     const log = vi.spyOn(console, "error").mockImplementation(() => {});
     settingsOf({ RETENTION_DAYS: "31d" });
     settingsOf({ RETENTION_DAYS: "31d" });

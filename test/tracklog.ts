@@ -9,7 +9,7 @@ import { ERASURE_RECEIPT_MS } from "../src/limits.ts";
 import type { Erasure, LogState } from "../src/user/stored-values.ts";
 import type { UserLog } from "../src/user/user-log.ts";
 
-// The Worker as the tests use it: through its own fetch, and through the bindings behind it.
+// Uses the Worker as tests do: through its own fetch, and through the bindings behind it.
 
 /** A user id that no other test has: storage is isolated by file, not by test. */
 export function newUser(): string {
@@ -55,7 +55,7 @@ export async function record(userId: string, ...sent: Sent[]): Promise<Verdict[]
   return answer.verdicts;
 }
 
-/** So many different events in the order of their time, the first being number `from`. */
+/** This many different events in the order of their time, numbered from `from`. */
 export function events(count: number, from = 1, changes: Sent = {}): Sent[] {
   return Array.from({ length: count }, (_, i) => ({ timestamp: 1_700_000_000_000 + from + i, ...changes }));
 }
@@ -74,7 +74,7 @@ export function stateOf(userId: string): Promise<LogState | undefined> {
   return inStorage(userId, ({ kv }) => kv.get<LogState>("log"));
 }
 
-/** How many events D1 has not got yet, as far as the user's object knows. */
+/** How many events D1 lacks, as far as the user's object knows. */
 export async function pendingOf(userId: string): Promise<number> {
   return (await userLog(userId).summary())?.pending ?? 0;
 }
@@ -94,8 +94,8 @@ export async function track(body: unknown, headers: Record<string, string> = {})
   return { status: response.status, headers: response.headers, body: await response.json<Answer>() };
 }
 
-/** Any answer of the API, as loosely as a client reads it. */
-// oxlint-disable-next-line typescript/no-explicit-any -- what a test expects of an answer is its own statement
+/** Any answer of the API, loosely typed. */
+// oxlint-disable-next-line typescript/no-explicit-any -- each test states what it expects of an answer
 export type Answer = Record<string, any>;
 
 export function get(path: string) {
@@ -127,7 +127,7 @@ export function userLog(userId: string) {
   return env.USER_LOG.getByName(userId);
 }
 
-/** What D1 has of a user, in the order of the log. */
+/** A user's rows in D1, in the order of the log. */
 export async function rowsOf(userId: string): Promise<Answer[]> {
   const { results } = await env.DB.prepare("SELECT * FROM events WHERE user_id = ? ORDER BY generation, seq")
     .bind(userId)

@@ -8,76 +8,85 @@ import { createSender } from "./sender.ts";
 export type Consent = "send" | "queue" | "drop";
 
 export interface Options {
-  /** Where Tracklog is: `https://tracklog.<you>.workers.dev`. */
+  /** Tracklog's address: `https://tracklog.<you>.workers.dev`. */
   url: string;
   /** A write key. */
   key?: string | undefined;
-  /** Of whom the events are that say nothing else; `identify` changes it. */
+  /** The user of events that name none themselves; `identify` changes it. */
   userId?: string | undefined;
   /**
-   * Of whom the events are while nobody is identified. True: a random id, kept in localStorage and never in a cookie. A
-   * text: an id of your own. After `identify` it goes along as `context.anonymousId`.
+   * The user of events while nobody is identified. True: a random id, kept in localStorage and never in a cookie. A
+   * text: an id of your own. After `identify` it is sent as `context.anonymousId`.
    */
   anonymousId?: boolean | string | undefined;
-  /** "send", or "drop" where the browser sends the Global Privacy Control signal. What is given here counts above it. */
+  /**
+   * Default: "send", or "drop" if the browser sends the Global Privacy Control signal. A value given here has
+   * precedence.
+   */
   consent?: Consent | undefined;
-  /** How long an event waits for others to go with it, in milliseconds: 1,000. */
+  /** How long an event waits for others to be sent with it, in milliseconds. Default: 1,000. */
   flushAfterMs?: number | undefined;
-  /** How many events may wait: 5,000. A new one is dropped when as many do. */
+  /** How many events may wait. A further one is dropped. Default: 5,000. */
   maxQueueEvents?: number | undefined;
-  /** How long all of them may be as JSON: 2,000,000 characters, of which browsers let a site store about 5 million. */
+  /**
+   * How many characters they may have together, as JSON. Default: 2,000,000, of the about 5 million that a site may
+   * store.
+   */
   maxQueueCharacters?: number | undefined;
-  /** Clients of one name, in all tabs, share what waits: the url. */
+  /** Clients with the same name share their waiting events, in all tabs. Default: the url. */
   queueName?: string | undefined;
-  /** Hears of every event that the server refuses, and why. Without it the console does. */
+  /** Called with each event that the server refuses, and the reasons. Default: writes to the console. */
   onReject?: ((event: SentEvent, faults: Fault[]) => void) | undefined;
-  /** Hears of every event that will never be sent, and why. Without it the console does, except of missing consent. */
+  /**
+   * Called with each event that will never be sent, and the reason. Default: writes to the console, except for missing
+   * consent.
+   */
   onDrop?: ((event: SentEvent, reason: DropReason) => void) | undefined;
-  /** Hears of every request that failed. Without it the console hears of those that are not tried again. */
+  /** Called for each failed request. Default: writes to the console those that are not tried again. */
   onFailure?: ((failure: Failure) => void) | undefined;
 }
 
 export interface CallOptions {
   userId?: string | undefined;
-  /** When it happened: now. */
+  /** When it happened. Default: now. */
   timestamp?: Date | string | number | undefined;
   context?: Record<string, unknown> | undefined;
 }
 
-/** Properties may be left out where none of them is required. */
+/** Properties may be omitted if none of them is required. */
 type Arguments<Properties> = {} extends Properties
   ? [properties?: Properties, options?: CallOptions]
   : [properties: Properties, options?: CallOptions];
 
-/** None of its functions throws or rejects, and none needs `this`. */
+/** None of the functions throws or rejects, and none needs `this`. */
 export interface Client<Events extends EventMap<Events> = AnyEvents> {
   track: <Name extends keyof Events & string>(event: Name, ...rest: Arguments<Events[Name]>) => void;
-  /** From here on the events are this user's. Sent as the event "identify", with the traits as properties. */
+  /** Makes this user the user of later events. Sends the event "identify" with the traits as properties. */
   identify: (userId: string, traits?: Record<string, unknown>, options?: CallOptions) => void;
-  /** Sent as the event "page", in a browser with the page's url, path, search, title and referrer. */
+  /** Sends the event "page"; in a browser with the page's url, path, search, title and referrer. */
   page: (name?: string, properties?: Record<string, unknown>, options?: CallOptions) => void;
-  /** Forgets the user and the anonymous id, as at a logout. Events that wait stay those of that user. */
+  /** Forgets the user and the anonymous id, as at a logout. Waiting events keep their user. */
   reset: () => void;
-  /** Changes what becomes of events. "drop" also drops those that wait, and forgets the anonymous id. */
+  /** Changes the consent. "drop" also drops waiting events and forgets the anonymous id. */
   consent: (consent: Consent) => void;
   /**
-   * Sends what waits, now.
-   * @returns whether nothing waits any more: false if that took longer than `timeoutMs` (10,000), or may not be sent
+   * Sends all waiting events now.
+   * @returns true if none waits any more; false if that took longer than `timeoutMs` (10,000) or sending is not allowed
    */
   flush: (timeoutMs?: number) => Promise<boolean>;
-  /** Takes no more events, and flushes. What is left after that is dropped, unless it is in a page's storage. */
+  /** Accepts no more events, and flushes. Drops what is left after that, unless it is in a page's storage. */
   shutdown: (timeoutMs?: number) => Promise<boolean>;
-  /** How many events were dropped: those of which `onDrop` heard. */
+  /** How many events were dropped. `onDrop` was called for each of them. */
   readonly dropped: number;
 }
 
-/** As many do not wait for more. */
+/** A batch of this size is sent without waiting for more events. */
 const FULL_BATCH_EVENTS = 100;
 
-/** Of the events of other tabs: they send them themselves, unless they are dead by then. */
+/** When to send events of other tabs, which normally send them themselves unless they have died by then. */
 const TAKE_OVER_AFTER_MS = 30_000;
 
-/** Makes a client. Nothing is sent, and no timer started, before an event comes. */
+/** Makes a client. It sends nothing and starts no timer before the first event. */
 export function createClient<Events extends EventMap<Events> = AnyEvents>(options: Options): Client<Events> {
   const { url, key, flushAfterMs = 1_000, maxQueueEvents = 5_000, maxQueueCharacters = 2_000_000 } = options;
   const { queueName = url, onReject = warn, onDrop = warnOfLoss, onFailure = warnOfHalt } = options;
@@ -170,7 +179,7 @@ export function createClient<Events extends EventMap<Events> = AnyEvents>(option
     const event: SentEvent = {
       event: name,
       user_id: (known || anonymousOne)!,
-      timestamp: (call.timestamp ?? new Date()) as string, // JSON makes a text of a Date
+      timestamp: (call.timestamp ?? new Date()) as string, // JSON.stringify turns a Date into text
       message_id: messageId(),
       properties: properties as Record<string, unknown>,
       context: context!,
@@ -232,7 +241,7 @@ export function createClient<Events extends EventMap<Events> = AnyEvents>(option
       life.abort();
       consent = undefined;
       dropAll("closed", queue.isStored);
-      sender.hurry(); // out of its wait
+      sender.hurry(); // ends its wait
       return isDone;
     },
     get dropped() {
@@ -249,7 +258,7 @@ function placeOf() {
   return { url: href, path: pathname, search, title: document.title, referrer: document.referrer };
 }
 
-/** A callback that throws must not keep the other events from being sent. */
+/** Catches what a callback throws, so that it does not stop the sending of other events. */
 function tell(callback: () => void) {
   try {
     callback();

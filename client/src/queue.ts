@@ -1,23 +1,25 @@
 import { attempt } from "./attempt.ts";
 
 export interface Queue {
-  /** The events that wait, oldest first, as JSON by their ids. */
+  /** The waiting events, oldest first, as JSON by their ids. */
   waiting: ReadonlyMap<string, string>;
-  /** Takes an event, unless the queue is full. */
+  /** Adds an event. Returns false if the queue is full. */
   add: (id: string, json: string) => boolean;
   remove: (id: string) => void;
-  /** Whether an event will be there for the next page. */
+  /** Whether the next page will find an event in storage. */
   isStored: (id: string) => boolean;
-  /** Whether events are also kept in storage. Not before consent: it covers what is stored in a browser, too. */
+  /**
+   * Sets whether events are also kept in storage. Not before consent, which also covers what is stored in a browser.
+   */
   persist: (isWanted: boolean) => void;
 }
 
 /**
- * Events that wait, in memory and, in a page, in localStorage: each under a key of its own, so that tabs do not
- * overwrite each other's. Every tab has the events of all, through the browser's `storage` events, and so takes over
- * what a dead one left.
+ * The waiting events, in memory and, in a page, in localStorage. Each has a key of its own, so tabs do not overwrite
+ * each other's. The browser's `storage` events give every tab the events of all, so it can take over from a tab that
+ * has died.
  *
- * Not in IndexedDB: a write to localStorage is handed to the browser before the call returns, and survives a page that is
+ * Not IndexedDB: a write to localStorage has reached the browser when the call returns, so it survives a page that is
  * killed right after it.
  */
 export function openQueue(
@@ -43,7 +45,7 @@ export function openQueue(
     characters += json.length;
   }
 
-  // Storage that is full or forbidden leaves the event in memory.
+  // If storage is full or forbidden, the event stays in memory.
   const store = (id: string, json: string) => isPersistent && attempt(() => storage?.setItem(prefix + id, json));
 
   if (storage) {
@@ -54,7 +56,7 @@ export function openQueue(
     addEventListener(
       "storage",
       ({ key, newValue }) => {
-        // Not a `clear()` by the page, whose key is null: what it cleared is still in memory, and is sent.
+        // Ignores a `clear()` by the page, whose key is null: the cleared events are still in memory and will be sent.
         if (!key?.startsWith(prefix)) return;
         const id = key.slice(prefix.length);
         if (newValue === null) return forget(id);

@@ -1,16 +1,16 @@
 import type { Failure, Fault } from "./event.ts";
 import type { Queue } from "./queue.ts";
 
-/** A request holds up to 500 events. */
+/** The server's limit on events in one request. */
 const MAX_BATCH_EVENTS = 500;
-/** A page's requests that outlive it may have 64 KiB together; a server's may have 1 MiB each. */
+/** Requests that outlive a page may have 64 KiB together; a server's may have 1 MiB each. */
 const MAX_PAGE_BATCH_BYTES = 60_000;
 const MAX_SERVER_BATCH_BYTES = 500_000;
 const REQUEST_TIMEOUT_MS = 30_000;
-/** Back-off: a random time up to a bound, which doubles with every failure from a second to five minutes. */
+/** Back-off: a random time up to a bound that doubles with every failure, from one second to five minutes. */
 const MIN_BACK_OFF_MS = 1_000;
 const MAX_BACK_OFF_MS = 300_000;
-/** A server's `Retry-After` beyond this is taken for a mistake. */
+/** A longer `Retry-After` is taken for a mistake and cut to this. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
 interface Answer {
@@ -23,13 +23,13 @@ interface Answer {
 type Batch = [id: string, json: string][];
 
 export interface Sender {
-  /** Sends what waits, one batch after another, until nothing is left or nothing may be sent. */
+  /** Sends waiting events, one batch after another, until none is left or sending is not allowed. Never rejects. */
   run: () => Promise<void>;
-  /** Tries at once, although the last tries failed; what `Retry-After` asked for is waited for all the same. */
+  /** Tries at once in spite of earlier failures, but still waits as long as `Retry-After` asked. */
   hurry: () => void;
-  /** Sends what fits the quota of requests that outlive the page. */
+  /** Sends as much as fits the quota for requests that outlive the page. */
   sendLast: () => void;
-  /** The page lives on after {@link sendLast}: what has no answer yet is sent again. */
+  /** Called if the page lives on after {@link sendLast}: makes unanswered events be sent again. */
   revive: () => void;
 }
 
@@ -43,22 +43,23 @@ export function createSender(
   onReject: (json: string, faults: Fault[]) => void,
   onFailure: (failure: Failure) => void,
 ): Sender {
-  // A header would cost a page a preflight for every request, and a beacon has none; a server's logs should not have keys.
+  // In a page the key is in the query: a header would cost a preflight for every request, and a beacon cannot have one.
+  // On a server it is in a header, so that no log shows it.
   const endpoint = url.replace(/\/*$/, "/track") + (isPage && key ? `?writeKey=${encodeURIComponent(key)}` : "");
   const headers: HeadersInit = !isPage && key ? { Authorization: `Bearer ${key}` } : {};
 
-  /** Events in requests that were made to outlive the page. */
+  /** The events in requests that outlive the page. */
   const away = new Set<string>();
   let limit = MAX_BATCH_EVENTS;
   let failures = 0;
   let isHalted = false;
   let running: Promise<void> | undefined;
   let wake: (() => void) | undefined;
-  // On the clock that nobody sets.
+  // Both in milliseconds of performance.now(), which does not jump if the clock is set.
   let askedToWaitUntil = 0;
   let backOffUntil = 0;
 
-  /** The next batch, empty where nothing is left or nothing may be sent. */
+  /** The next batch; empty if nothing is left or sending is not allowed. */
   function sendable(): Batch {
     const batch: Batch = [];
     if (isHalted || !maySend()) return batch;
@@ -73,7 +74,7 @@ export function createSender(
     return batch;
   }
 
-  /** Sends a batch; takes from the queue what was answered. Never throws. */
+  /** Sends a batch, and removes from the queue what was answered. Never throws. */
   async function post(batch: Batch, keepalive = false): Promise<void> {
     if (batch.length === 0) return;
     let response: Response | undefined;
@@ -84,16 +85,16 @@ export function createSender(
         body: bodyOf(batch),
         headers,
         signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-        // Workers do not know these fields.
+        // The Workers runtime does not know these fields.
         ...(isPage && { credentials: "omit", keepalive }),
       });
       answer = (await response.json()) as Answer;
     } catch {
-      // No answer, or none of Tracklog's: what the status says below decides.
+      // There was no answer, or one that is not Tracklog's. The status decides below.
     }
     const status = response?.status ?? 0;
     const results = answer?.results;
-    // 200, 207, or 400 where all were refused. A portal's or a proxy's 200 is no receipt.
+    // The status is 200, 207, or 400 if all were refused. A portal's or a proxy's 200 has no results and is no receipt.
     if ((status < 300 || status === 400) && results?.length === batch.length) {
       failures = 0;
       limit = Math.min(MAX_BATCH_EVENTS, limit * 2);
@@ -102,12 +103,14 @@ export function createSender(
         settle(entry, verdict === "rejected" && (errors ?? []));
       });
     } else if ([400, 413, 422].includes(status) || (status === 403 && !answer?.type)) {
-      // The body as a whole, to Tracklog or to a firewall before it. Halving finds the event that it is, and costs no other.
+      // Tracklog, or a firewall before it, refused the whole body. Halving the batch finds the event at fault and costs
+      // no other.
       if (batch.length > 1) limit = Math.ceil(batch.length / 2);
       else settle(batch[0]!, answer?.errors ?? [{ pointer: "", detail: `HTTP ${status}` }]);
     } else {
       const now = performance.now();
-      // A wrong key or address. It is no fault of the events: they wait for the page, or the process, that has it right.
+      // The key or the address is wrong, which is not the events' fault. They wait for a page or process that has the
+      // right one.
       isHalted = status >= 400 && status < 500 && ![408, 425, 429].includes(status);
       const retryAfter = response?.headers.get("Retry-After") ?? "";
       const asked = 1000 * Number(retryAfter) || Date.parse(retryAfter) - Date.now() || 0;
@@ -150,7 +153,7 @@ export function createSender(
       await pause();
       await (isPage ? oneTabAtATime(lockName, sendNext) : sendNext());
     } while (sendable().length > 0);
-    running = undefined; // with no await since the last look at the queue
+    running = undefined; // no await since the queue was last read, so no event is missed
   }
 
   const run = () => (running ??= runAll());
@@ -167,7 +170,7 @@ export function createSender(
       if (batch.length === 0) return;
       for (const [id] of batch) away.add(id);
       if ("keepalive" in Request.prototype) void postLast(batch);
-      // For Firefox before 133. What a beacon was answered nobody hears, so its events are sent again.
+      // For Firefox before 133. A beacon's answer cannot be read, so its events are sent again.
       else navigator.sendBeacon(endpoint, bodyOf(batch));
     },
     revive: () => away.clear(),
@@ -179,13 +182,13 @@ function bodyOf(batch: Batch): string {
 }
 
 /**
- * Two tabs have the same events: while one sends, the others wait, and hear what it was answered. Where they cannot, an
+ * Two tabs have the same events, so while one sends, the others wait and learn which were answered. If they cannot, an
  * event that is sent twice is still stored once.
  */
 async function oneTabAtATime(name: string, send: () => Promise<void>): Promise<void> {
   const { locks } = navigator as { locks?: LockManager };
-  // Pages without TLS have none, and sandboxed ones may not use them. A tab that was frozen with the lock in its hand must
-  // not hold up the others.
+  // Pages without TLS have no locks, and sandboxed ones may not use them. A tab that was frozen while holding the lock
+  // must not block the others.
   const turn = locks?.request(name, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) }, send);
   await (turn ? turn.catch(send) : send());
 }

@@ -1,7 +1,7 @@
 import { type Client, type Consent, createClient } from "./client.ts";
 import { messageId } from "./message-id.ts";
 
-// What is served as /t.js:
+// The script that is served as /t.js:
 // <script defer src="https://tracklog…/t.js" data-key="…" data-page></script>
 
 declare global {
@@ -21,7 +21,7 @@ const tracklog = createClient({
   key,
   userId,
   consent: consent as Consent | undefined,
-  // Every event is somebody's. Unless an id is asked for that is kept, it is one that ends with the page.
+  // Every event needs a user. Unless a stored id is asked for, the id is forgotten when the page ends.
   anonymousId: "anonymous" in dataset || messageId(),
 });
 window.tracklog = tracklog;
@@ -30,13 +30,13 @@ if ("page" in dataset) {
   let last = document.referrer;
   let path = "";
   const onMove = () => {
-    // A router may set the same address again, and a fragment is a place on the page.
+    // A router may set the same address again, and a new fragment is not a new page.
     if (path === location.pathname + location.search) return;
     path = location.pathname + location.search;
     tracklog.page(undefined, { referrer: last });
     last = location.href;
   };
-  // What a browser renders ahead of a visit is no visit yet.
+  // A page that the browser renders ahead of a visit has not been visited yet.
   if ((document as Prerendered).prerendering) document.addEventListener("prerenderingchange", onMove);
   else onMove();
   addEventListener("popstate", onMove);
@@ -44,7 +44,7 @@ if ("page" in dataset) {
     const change = history[name];
     history[name] = function (...state) {
       change.apply(this, state);
-      // After the router, which sets the title.
+      // Runs after the router, which sets the title.
       setTimeout(onMove);
     };
   }

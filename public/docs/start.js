@@ -1,11 +1,11 @@
-// A file of its own, because the page's Content-Security-Policy takes no inline script.
+// A file of its own, because the page's Content-Security-Policy forbids inline scripts.
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const followScheme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", followScheme);
 followScheme();
 
-/** Says beside an operation's path which kind of key it needs. */
+/** Shows beside an operation's path which kind of key it needs. */
 function KeyKinds({ React }) {
   return {
     wrapComponents: {
@@ -32,9 +32,9 @@ const ui = SwaggerUIBundle({
   tryItOutEnabled: true,
   defaultModelsExpandDepth: 0,
   plugins: [KeyKinds],
-  // By default the document's address goes to a validator of Swagger's maker.
+  // By default the document's address is sent to a validator of Swagger's maker.
   validatorUrl: null,
-  // What the description marks so is for few readers. An address that leads into it opens it all the same.
+  // Folds tags that are of interest to few readers, unless the address leads into them.
   onComplete() {
     const asked = decodeURIComponent(location.hash);
     for (const tag of ui.specSelectors.tags())

@@ -39,7 +39,7 @@ export function Change({ change }) {
 
 const MAX_GIST_CHARACTERS = 200;
 
-/** What is worth knowing of an event at a glance, as a text. */
+/** A summary of an event, as text. */
 export function gistOf({ verdict, errors, change, properties }) {
   if (verdict === "rejected") return errors.map(({ pointer, detail }) => `${pointer} ${detail}`.trim()).join(", ");
   const parts = change
@@ -57,7 +57,7 @@ function short(value) {
   return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }
 
-/** A button that copies a text, and says so. */
+/** A button that copies a text and confirms it. */
 export function Copy({ text, children }) {
   const [isDone, setDone] = useState(false);
   const copy = async () => {
@@ -68,7 +68,7 @@ export function Copy({ text, children }) {
   return html`<button class="small" onClick=${copy}>${isDone ? "Copied" : children}</button>`;
 }
 
-/** navigator.clipboard is only there over HTTPS and on localhost. */
+/** navigator.clipboard exists only over HTTPS and on localhost. */
 export async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -82,16 +82,16 @@ export async function copyText(text) {
   }
 }
 
-/** A command that sends an event again, for a shell. The key is left to whoever runs it. */
+/** A shell command that sends an event again. The user of the command inserts the key. */
 export function curlOf(path, body) {
-  // Within single quotes a shell takes everything as it is, but for the quote itself.
+  // Within single quotes a shell leaves everything unchanged except the quote itself.
   const data = JSON.stringify(body).replaceAll("'", "'\\''");
-  // Where this page needs no key, writing needs none either.
+  // If this page needs no key, writing needs none either.
   const key = storedKey() === null ? "" : ' -H "Authorization: Bearer $WRITE_KEY"';
   return `curl ${location.origin}${path}${key} --data '${data}'`;
 }
 
-/** What was sent, as a body that can be sent again to the path. */
+/** What was sent, as a body that can be sent to the path again. */
 export function sentBody(verdict) {
   if (verdict.verdict === "rejected") {
     const isBatch = /batch|import|\/b$/.test(verdict.path);

@@ -28,12 +28,12 @@ export function counted(number, one, many = `${one}s`) {
   return `${grouped(number)} ${number === 1 ? one : many}`;
 }
 
-/** Milliseconds, in seconds where there are many. */
+/** Milliseconds as text, in seconds from 1,000 on. */
 export function duration(ms) {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 }
 
-/** How long ago a time was, roughly. */
+/** Roughly how long ago a time was. */
 export function ago(iso, now) {
   const seconds = Math.max(0, Math.round((now - new Date(iso)) / 1_000));
   if (seconds < 60) return "just now";

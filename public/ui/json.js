@@ -1,14 +1,14 @@
 import { html } from "./vendor/preact.js";
 
-// JSON as one reads it, with faults at their places. Everything a client sent is text here, and never markup.
+// Shows JSON with faults at their places. Everything that a client sent is shown as text and never becomes markup.
 
-/** As the API cuts a client's own names in a pointer. */
+/** The length to which the API cuts a client's own names in a pointer. */
 const MAX_NAME_CHARACTERS = 64;
 
 /**
- * A value, a line for each of its parts.
+ * A value, with one line for each of its parts.
  *
- * @param errors what is wrong with it: [{pointer, detail}]
+ * @param errors its faults: [{pointer, detail}]
  */
 export function Json({ value, errors = [] }) {
   const lines = linesOf(value, "", 0, "");

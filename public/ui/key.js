@@ -1,6 +1,7 @@
 import { html, useState } from "./vendor/preact.js";
 
-// The read key: entered once, kept for this tab only, and sent as a header. Where no key is needed, none is asked for.
+// The read key is entered once, kept for this tab only, and sent as a header. If no key is needed, the page does not
+// ask for one.
 
 const NAME = "tracklog-read-key";
 
@@ -8,7 +9,7 @@ export function storedKey() {
   return sessionStorage.getItem(NAME);
 }
 
-/** Whether nothing can be asked for before somebody has entered a key. */
+/** Whether a key must be entered before anything can be read. */
 export function isKeyMissing() {
   return "needsKey" in document.documentElement.dataset && storedKey() === null;
 }
@@ -17,7 +18,10 @@ export function forgetKey() {
   sessionStorage.removeItem(NAME);
 }
 
-/** Asks the API. Throws a Refusal for every answer that is none of 2xx. `init` is that of fetch, with headers as an object. */
+/**
+ * Asks the API and returns the answer's JSON. Throws a Refusal if the answer is not 2xx or the server cannot be
+ * reached. `init` is fetch's, with headers as an object.
+ */
 export async function ask(path, init = {}) {
   const key = storedKey();
   const headers = { Accept: "application/json", ...init.headers, ...(key && { Authorization: `Bearer ${key}` }) };
@@ -58,7 +62,7 @@ export function KeyForm({ refusal, onKey }) {
     <main class="center">
       <form class="card key-form" onSubmit=${submit}>
         <h1>Read key</h1>
-        <p>What is stored here is for those who have a key of <code>READ_KEYS</code>.</p>
+        <p>You need a key from <code>READ_KEYS</code> to see what is stored here.</p>
         <input
           type="password"
           name="key"
@@ -72,7 +76,7 @@ export function KeyForm({ refusal, onKey }) {
         />
         ${wasTried && refusal && html`<p class="error" role="alert">${refusal.message}</p>`}
         <button class="primary" type="submit">Open</button>
-        <p class="quiet">It stays in this tab and is gone when the tab is closed.</p>
+        <p class="quiet">It is kept in this tab only, until you close it.</p>
       </form>
     </main>
   `;

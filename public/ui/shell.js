@@ -1,7 +1,7 @@
 import { html, render } from "./vendor/preact.js";
 import { forgetKey, storedKey } from "./key.js";
 
-// What every page has around it.
+// The parts that all pages share.
 
 const PAGES = [
   ["/live", "Live"],
@@ -14,7 +14,7 @@ function leave() {
   location.reload();
 }
 
-/** The head of a page. Its children stand at the right. */
+/** The head of a page. Its children are at the right. */
 export function Head({ children }) {
   return html`
     <header class="head">
@@ -51,14 +51,14 @@ export function readAddress() {
   return Object.fromEntries(new URLSearchParams(location.search));
 }
 
-/** Keeps a page's state in its address, so that it can be bookmarked and sent to others. Empty values are left out. */
+/** Keeps a page's state in its address, so that it can be bookmarked and shared. Empty values are omitted. */
 export function writeAddress(state) {
   const given = Object.entries(state).filter(([, value]) => value !== undefined && value !== "");
   const query = new URLSearchParams(given).toString();
   history.replaceState(null, "", query ? `?${query}` : location.pathname);
 }
 
-/** Whether a key that was pressed is meant for the page, and not for a field or the browser. */
+/** Whether a pressed key is meant for the page, and not for a field or the browser. */
 export function isShortcut(event) {
   return (
     !event.ctrlKey &&

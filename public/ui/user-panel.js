@@ -6,7 +6,7 @@ import { DocumentedProperties } from "./documented-properties.js";
 
 const SHOWN_EVENTS = 50;
 
-/** A user: what is known of them, and their latest events. `children` are the page's own buttons. */
+/** A user: what is known about them, and their latest events. `children` are buttons of the page. */
 export function UserPanel({ userId, onClose, children }) {
   const [state, setState] = useState({});
   const path = `/users/${encodeURIComponent(userId)}`;

@@ -13,7 +13,7 @@ const ARCHIVED_COLUMNS = COLUMNS.replace("timestamp", "epoch_ms(timestamp) AS ti
   .replace("received_at", "epoch_ms(received_at) AS received_at")
   .replace("properties, context", "properties::JSON AS properties, context::JSON AS context");
 
-/** Makes the view `events`: the archive and D1 together, each event once, in its latest revision. */
+/** Makes the view `events` of the archive and D1 together, with each event once, in its latest revision. */
 export async function createViews(connection: DuckDBConnection, { archived, hot, erased }: EventFiles): Promise<void> {
   const json = (file: string, columns: string) =>
     `read_json(${quoted(file)}, format = 'newline_delimited', columns = ${columns})`;

@@ -5,19 +5,22 @@ import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { fail } from "../ask-deployment.ts";
 
-/** What a deployment has, as files on this machine. */
+/** A deployment's events as files on this machine. */
 export interface EventFiles {
   /** Parquet files of the archive. */
   archived: string[];
-  /** What D1 has, a JSON object a line. */
+  /** The events in D1, one JSON object on each line. */
   hot: string;
-  /** The logs that were erased, a JSON object a line: until a file is rewritten, their rows do not count. */
+  /**
+   * The erased logs, one JSON object on each line. Their rows do not count, although a file may have them until it is
+   * rewritten.
+   */
   erased: string;
 }
 
 const DOWNLOADS_AT_ONCE = 8;
 
-/** Downloads everything that a deployment has. Ends the script where it cannot be reached. */
+/** Downloads all events of a deployment. Ends the script if it cannot be reached. */
 export async function downloadEvents(url: string, key: string | undefined, folder: string): Promise<EventFiles> {
   const headers: Record<string, string> = key ? { Authorization: `Bearer ${key}` } : {};
   const ask = async (path: string, more: Record<string, string> = {}) => {
@@ -29,8 +32,8 @@ export async function downloadEvents(url: string, key: string | undefined, folde
     });
     return response;
   };
-  // D1 first: what leaves it for the archive meanwhile is then in both, and counts once. Not by the feed, which may have
-  // forgotten what is about to leave.
+  // Reads D1 first: what moves to the archive meanwhile is then in both, and counts once. Reads it by time, because the
+  // feed may already have dropped what is about to leave.
   const hot = join(folder, "hot.ndjson");
   const erased = join(folder, "erased.ndjson");
   await downloadHot(
@@ -63,7 +66,7 @@ async function answered(response: Response): Promise<Response> {
   return fail(detail ?? `The answer was ${response.status}`);
 }
 
-/** Reads all that D1 has. A stream that ends early says in its last line where to go on. */
+/** Reads all that D1 has. The last line of a stream that ends early has the cursor to continue from. */
 async function downloadHot(
   ask: (cursor: string) => Promise<Response>,
   files: Pick<EventFiles, "hot" | "erased">,

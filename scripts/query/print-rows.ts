@@ -1,6 +1,6 @@
 type Row = readonly unknown[];
 
-/** A column of a result; its type is DuckDB's name for it. */
+/** A column of a result. Its type is DuckDB's name for it. */
 export interface Column {
   name: string;
   type: string;
@@ -8,7 +8,10 @@ export interface Column {
 
 const MAX_CELL_CHARACTERS = 60;
 
-/** Rows as an aligned table; long values are cut, and control characters escaped, which a terminal would obey. */
+/**
+ * Rows as an aligned table. Long values are cut, and control characters are escaped, because a terminal would obey
+ * them.
+ */
 export function tableOf(columns: readonly Column[], rows: readonly Row[]): string {
   const names = columns.map(({ name }) => name);
   const lines = [names, ...rows.map((row) => row.map(textOf))].map((line) => line.map(cellOf));
@@ -24,15 +27,15 @@ export function tableOf(columns: readonly Column[], rows: readonly Row[]): strin
   return [head, rule, ...body, count, ""].join("\n");
 }
 
-/** Rows as CSV (RFC 4180), with a line of names. */
+/** Rows as CSV (RFC 4180), after a line of names. */
 export function csvOf(columns: readonly Column[], rows: readonly Row[]): string {
   const lines = [columns.map(({ name }) => name), ...rows.map((row) => row.map(textOf))];
   return lines.map((line) => `${line.map(quoted).join(",")}\r\n`).join("");
 }
 
 /**
- * Rows as a JSON object a line. Columns of JSON are part of it as they are; integers are numbers, and text where a
- * number would not be exact.
+ * Rows as one JSON object on each line. JSON columns are included as JSON. An integer is a number, or text if a number
+ * would not be exact.
  */
 export function jsonOf(columns: readonly Column[], rows: readonly Row[]): string {
   return rows
@@ -57,7 +60,7 @@ function textOf(value: unknown): string {
 }
 
 function cellOf(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- these are what is looked for
+  // oxlint-disable-next-line no-control-regex -- these characters are escaped here
   const visible = text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (character) =>
     character === "\n" ? "\\n" : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

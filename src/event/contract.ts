@@ -8,7 +8,7 @@ import {
 import { byteLength, isJsonObject, type JsonObject } from "./json.ts";
 import { parseTimestamp, TIMESTAMP_EXAMPLE } from "./timestamp.ts";
 
-// What an event is, and the documented contract of POST /track. Pure: `now` is passed in.
+// Defines an event and the documented contract of POST /track. Pure: `now` is passed in.
 
 /** The documented properties, which describe the user and must be strings or null. */
 export const USER_PROPERTIES = ["email", "name", "first_name", "last_name"] as const;
@@ -16,24 +16,26 @@ export const USER_PROPERTIES = ["email", "name", "first_name", "last_name"] as c
 /** What an event says about its user. */
 export type UserProfile = Partial<Record<(typeof USER_PROPERTIES)[number], string>>;
 
-/** An event in the form in which it travels to its user's log. */
+/** An event in the form that is sent to its user's log. */
 export interface TrackedEvent {
   event: string;
   userId: string;
   /** When it happened, in epoch milliseconds. */
   timestamp: number;
-  /** Empty if there is none: it is part of the identity either way. */
+  /** Empty if there is none; either way it is part of the identity. */
   messageId: string;
-  /** JSON text of an object, as it is stored: it crosses to the user's object and to D1 without being read again. */
+  /** JSON text of an object, as it is stored. It reaches the user's object and D1 without being parsed again. */
   properties: string;
   /** JSON text of an object. */
   context: string;
-  /** What the edge adds beneath the context, as JSON text of an object; empty for nothing. It came from no client. */
+  /**
+   * What the edge adds beneath the context, as JSON text of an object, or empty. No part of it comes from the client.
+   */
   enrichment: string;
   profile: UserProfile;
-  /** False if the message carried no usable time: its time is then that of its batch or of its receipt. */
+  /** False if the message has no usable time. Then its time is that of its batch or of its receipt. */
   hasOwnTime: boolean;
-  /** Whether the client gave the message id. */
+  /** Whether the message id comes from the client. */
   hasOwnId: boolean;
 }
 
@@ -41,16 +43,16 @@ export interface TrackedEvent {
 export type SentEvent = v.InferInput<ReturnType<typeof eventContract>>;
 
 /**
- * The size of an event against {@link MAX_EVENT_BYTES}: its texts, without the field names around them.
+ * The size of an event, to compare with {@link MAX_EVENT_BYTES}: its texts without the field names around them.
  *
- * @returns bytes of UTF-8, or a lower bound of them for an event that is surely within the limit
+ * @returns bytes of UTF-8, or a lower bound if the event is certainly within the limit
  */
 export function eventBytes(
   event: Pick<TrackedEvent, "event" | "userId" | "messageId" | "properties" | "context">,
 ): number {
   const texts = [event.event, event.userId, event.messageId, event.properties, event.context];
   const units = texts.reduce((sum, text) => sum + text.length, 0);
-  // A UTF-16 unit makes at most three bytes, so most events need no encoding to be known as small.
+  // A UTF-16 unit takes at most three bytes in UTF-8, so most events are known to be small without encoding them.
   return units * 3 <= MAX_EVENT_BYTES ? units : texts.reduce((sum, text) => sum + byteLength(text), 0);
 }
 
@@ -87,7 +89,7 @@ export function eventContract(now: number) {
   );
 }
 
-/** Texts that only a bug in a client makes into an id; they would merge many people into one. */
+/** Texts that get into an id only by a bug in a client. Accepting them would merge many people into one. */
 const PLACEHOLDER_IDS = new Set(["undefined", "null", "NaN", "[object Object]"]);
 
 const text = (maxCharacters: number) =>
@@ -95,8 +97,8 @@ const text = (maxCharacters: number) =>
     v.string(mustBe("a string")),
     v.minLength(1, "is empty"),
     v.maxCodePoints(maxCharacters, (issue) => `has ${issue.received} characters, at most ${issue.requirement}`),
-    // SQL text and object names are UTF-8: a lone surrogate would come back as another character, and
-    // two users with different ones would become the same.
+    // SQL text and object names are UTF-8. A lone surrogate would come back as another character, and two users with
+    // different ones would become the same.
     v.check((value) => value.isWellFormed(), "is not well-formed Unicode: it holds a lone surrogate"),
     v.check((value) => !value.includes("\0"), "holds a NUL character"),
     v.check((value) => value === "" || value.trim() !== "", "is blank"),
@@ -113,13 +115,16 @@ export const eventName = text(MAX_EVENT_NAME_CHARACTERS);
 /** The id of a user, in an event as in a path. */
 export const userId = v.pipe(
   id(MAX_USER_ID_CHARACTERS),
-  // Every URL parser takes such a step out of a path, encoded or not: the user could not be read, nor erased.
-  v.check((value) => value !== "." && value !== "..", "cannot be part of a path"),
+  // Every URL parser removes such a step from a path, encoded or not, so the user could be neither read nor erased.
+  v.check(
+    (value) => value !== "." && value !== "..",
+    'must not be "." or "..", which URLs drop from a path: choose another id',
+  ),
 );
 
 export const messageId = id(MAX_MESSAGE_ID_CHARACTERS);
 
-/** A free object, passed on as it is: Valibot's own object schemas drop keys named `__proto__` or `constructor`. */
+/** A free object, passed on unchanged. Valibot's own object schemas drop keys named `__proto__` or `constructor`. */
 export const freeObject = v.custom<JsonObject>(isJsonObject, mustBe('an object like {"plan": "pro"}'));
 
 const properties = v.pipe(
@@ -148,7 +153,7 @@ const timestamp = (now: number) =>
     }),
   );
 
-/** A message for a value of the wrong type, or for one that is missing. Never repeats the value. */
+/** Makes the message for a value that has the wrong type or is missing. Never repeats the value. */
 export function mustBe(type: string) {
   return (issue: { input: unknown }) =>
     issue.input === undefined ? "is required" : `must be ${type}, not ${nameOf(issue.input)}`;

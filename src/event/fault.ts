@@ -2,7 +2,7 @@ import type { BaseIssue, MaxCodePointsIssue } from "valibot";
 import { MAX_ECHOED_CHARACTERS, MAX_REPORTED_FAULTS } from "../limits.ts";
 import { codePoints, isJsonObject } from "./json.ts";
 
-/** One thing that is wrong with what a client sent. `limit` and `actual` are there if a limit was passed. */
+/** One thing that is wrong with what a client sent. `limit` and `actual` are present if a limit was exceeded. */
 export interface Fault {
   /** RFC 6901 JSON pointer into the event, or into the body if no event could be read. */
   pointer: string;
@@ -13,10 +13,10 @@ export interface Fault {
 }
 
 /**
- * All that a Valibot schema of a strict object found wrong with an input.
+ * All faults that a Valibot schema of a strict object found in an input.
  *
- * @param fields the object's known fields; every other one is a fault
- * @param unknown what is said about an unknown field
+ * @param fields the object's known fields; every other field is a fault
+ * @param unknown the detail for an unknown field
  */
 export function faultsOf(
   issues: BaseIssue<unknown>[],
@@ -30,12 +30,12 @@ export function faultsOf(
       pointer: jsonPointer([key]),
       detail: typeof unknown === "string" ? unknown : unknown(key),
     })),
-    // Valibot stops at the first unknown key and takes inherited names for known ones: counted above instead.
+    // Valibot stops at the first unknown key and takes inherited names for known ones, so unknown keys are found above.
     ...issueFaults(issues.filter(({ type, expected }) => type !== "strict_object" || expected !== "never")),
   ].slice(0, MAX_REPORTED_FAULTS);
 }
 
-/** What a Valibot schema found wrong with the fields that it knows. */
+/** The faults that a Valibot schema found in the fields that it knows. */
 export function issueFaults(issues: BaseIssue<unknown>[]): Fault[] {
   return issues.map(faultOf);
 }
@@ -47,17 +47,17 @@ function faultOf(issue: BaseIssue<unknown>): Fault {
   return fault;
 }
 
-/** The one limit that the schemas check; events' size and depth are checked beside them. */
+/** Length is the only limit that the schemas check. The size and depth of events are checked separately. */
 function isTooLong(issue: BaseIssue<unknown>): issue is MaxCodePointsIssue<string, number> {
   return issue.type === "max_code_points";
 }
 
-/** An RFC 6901 pointer. A client's own names are cut off, so that no answer echoes a body. */
+/** An RFC 6901 pointer. Long field names are cut off, so that no answer echoes a body. */
 export function jsonPointer(path: readonly (string | number)[]): string {
   return path.map((key) => `/${excerpt(String(key)).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }
 
 function excerpt(text: string): string {
-  // toWellFormed, because the cut may go through a surrogate pair, and a name may have been broken before.
+  // The cut may split a surrogate pair, and the name may have been malformed before.
   return (text.length > MAX_ECHOED_CHARACTERS ? `${text.slice(0, MAX_ECHOED_CHARACTERS)}…` : text).toWellFormed();
 }

@@ -4,7 +4,7 @@ import type { SentEvent } from "./contract.ts";
 
 type Field = keyof SentEvent;
 
-/** What other APIs and languages call the fields of an event, in lower case and without separators. */
+/** The names that other APIs and languages use for an event's fields, in lower case and without separators. */
 const OTHER_NAMES: Record<Field, readonly string[]> = {
   event: ["name", "action", "type", "eventtype"],
   event_name: [],
@@ -17,10 +17,10 @@ const OTHER_NAMES: Record<Field, readonly string[]> = {
 
 const FIELDS = Object.keys(OTHER_NAMES) as Field[];
 
-/** Names that are longer than this are no slip of the pen. */
+/** A longer name is not a typing mistake. */
 const MAX_NAME_CHARACTERS = 24;
 
-/** The field of an event that was probably meant by a name that is none, if any. */
+/** The field that a client probably meant by an unknown name, or undefined. */
 export function intendedField(name: string): Field | undefined {
   if (name.length > MAX_NAME_CHARACTERS) return undefined;
   const plain = plainOf(name);
@@ -34,7 +34,7 @@ function plainOf(name: string): string {
   return name.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, "");
 }
 
-/** How many letters have to be put in, left out, changed or swapped with the next one (optimal string alignment). */
+/** How many letters must be inserted, removed, changed or swapped with the next one (optimal string alignment). */
 function distanceOf(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -1,6 +1,6 @@
 import { MAX_NESTING_LEVELS } from "../limits.ts";
 
-// Pure. What parsing JSON can bring about, in the form in which an event keeps it.
+// Pure. Handles what JSON.parse can return, for events that are stored as JSON text.
 
 export type JsonObject = { [key: string]: unknown };
 
@@ -9,11 +9,11 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /**
- * Says why a parsed value cannot be kept as it was sent, or null if it can.
+ * Says why a parsed value cannot be stored as it was sent, or returns null if it can.
  *
- * Walks with a stack of its own: a body of the allowed size can nest deeper than the call stack reaches.
+ * Walks with its own stack, because a body of the allowed size can nest deeper than the call stack reaches.
  *
- * @param level the nesting level at which `value` itself stands
+ * @param level the nesting level of `value` itself
  */
 export function unstorable(value: unknown, level: number): { detail: string; limit?: number; actual?: number } | null {
   const rest: [unknown, number][] = [[value, level]];
@@ -21,7 +21,7 @@ export function unstorable(value: unknown, level: number): { detail: string; lim
   let infinite = false;
   for (let next = rest.pop(); next; next = rest.pop()) {
     const [node, depth] = next;
-    // JSON has no infinity, but 1e999 reads as one and would come back as null.
+    // JSON has no infinity, but 1e999 parses as one and would be written as null.
     if (typeof node === "number" && !Number.isFinite(node)) infinite = true;
     if (typeof node !== "object" || node === null) continue;
     deepest = Math.max(deepest, depth);
@@ -36,7 +36,7 @@ export function unstorable(value: unknown, level: number): { detail: string; lim
   return infinite ? { detail: "holds a number too large for a 64-bit float" } : null;
 }
 
-/** Whether two parsed JSON values are equal, the order of keys aside. */
+/** Whether two parsed JSON values are equal, regardless of the order of keys. */
 export function isSameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (Array.isArray(a))

@@ -1,18 +1,18 @@
 import { createHash } from "node:crypto";
 import type { TrackedEvent } from "./contract.ts";
 
-// Pure: whatever is random is passed in.
+// Pure: randomness is passed in.
 
-/** Enough of a SHA-256 that two contents never share it: 128 bits, in base64url. */
+/** 128 bits of a SHA-256 in base64url, enough that two contents never share an id. */
 const DIGEST_CHARACTERS = 22;
 
 /**
- * Gives an id to each event of a request that has none, so that similar events are not taken for each other.
- * An id is a digest of the content, and the event's number among the equal ones of its user in its request: a retry,
- * which has the same content in the same order, gets the same ids. (Node's hash, since Web Crypto's is asynchronous.)
+ * Gives an id to each event of a request that has none, so that similar events are not taken for each other. The id is
+ * a digest of the content and a count among the equal events of this user in the request. A retry has the same content
+ * in the same order, so it gets the same ids. (Node's hash, because Web Crypto's is asynchronous.)
  *
- * If the message has no time of its own either, a retry gets another time and cannot be found again in any case. The id
- * is then unique to this request: otherwise requests that arrive in the same millisecond would be merged.
+ * If the message has no time either, a retry gets another time and cannot be recognised in any case. Then the id is
+ * unique to this request; otherwise requests that arrive in the same millisecond would be merged.
  *
  * @param nonce a text that no other request has
  */

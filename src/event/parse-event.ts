@@ -10,14 +10,14 @@ import { MAX_EVENT_BYTES, MAX_REPORTED_FAULTS } from "../limits.ts";
 export type ParsedEvent = { ok: true; event: TrackedEvent } | { ok: false; faults: Fault[] };
 
 /**
- * Makes the check of one event, for a request that came at `now` (epoch milliseconds).
- * A refused event comes with all its faults, not the first only.
+ * Makes a function that checks events of a request that arrived at `now` (epoch milliseconds). It returns all faults of
+ * an event, not only the first.
  */
 export function eventParser(now: number): (input: unknown) => ParsedEvent {
   const contract = eventContract(now);
   const fields = contract.pipe[0].entries;
   return (input) => {
-    // Valibot takes an array for an object, and hands null on to the checks that follow.
+    // Valibot accepts an array as an object, and passes null on to the checks that follow.
     if (!isJsonObject(input)) return rejected({ pointer: "", detail: mustBe("a JSON object")({ input }) });
     const parsed = v.safeParse(contract, input);
     const depthFaults = depthFaultsOf(input);
@@ -43,23 +43,23 @@ export function eventParser(now: number): (input: unknown) => ParsedEvent {
   };
 }
 
-/** What properties or traits say about the user: the documented ones, if they are texts. */
+/** What properties or traits say about the user: the documented ones that are strings. */
 export function profileOf(properties: JsonObject): UserProfile {
   const known = USER_PROPERTIES.filter((key) => Object.hasOwn(properties, key) && typeof properties[key] === "string");
   return Object.fromEntries(known.map((key) => [key, properties[key]]));
 }
 
-/** The faults of objects that nest too deep to be kept, or hold a number that JSON cannot write. */
+/** The faults of properties or context that nest too deep or hold a number that JSON cannot express. */
 export function depthFaultsOf(event: JsonObject): Fault[] {
   return ["properties", "context"].flatMap((field) => {
     const object = Object.hasOwn(event, field) ? event[field] : undefined;
-    // The second level of nesting, the event itself being the first.
+    // The event itself is the first level of nesting.
     const fault = isJsonObject(object) ? unstorable(object, 2) : null;
     return fault ? [{ pointer: `/${field}`, ...fault }] : [];
   });
 }
 
-/** An event that is within the limit of its size, or its fault. */
+/** The event if it is small enough, or its fault. */
 export function sized(event: TrackedEvent): ParsedEvent {
   const bytes = eventBytes(event);
   if (bytes <= MAX_EVENT_BYTES) return { ok: true, event };
@@ -74,7 +74,9 @@ export function rejected(...faults: Fault[]): ParsedEvent & { ok: false } {
 const SEGMENT_CURE =
   "looks like a message of Segment's protocol: send it to /v1/track, or rename userId to user_id, messageId to message_id, and leave out type";
 
-/** One mistake, the wrong path, which would otherwise be a fault of each field. */
+/**
+ * Whether this is Segment's protocol at the wrong path. That is one mistake, and should not be a fault of each field.
+ */
 function isSegmentMessage(sent: JsonObject): boolean {
   const has = (name: string) => Object.hasOwn(sent, name);
   return (has("userId") || has("anonymousId")) && !has("user_id") && (has("type") || has("messageId"));
@@ -96,7 +98,7 @@ function isEventName(field: string | undefined): boolean {
   return field === "event" || field === "event_name";
 }
 
-/** Leaves out that a field is missing if it was sent under another name: one slip, one line. */
+/** Drops the fault of a missing field if it was sent under another name, so that one slip is one fault. */
 function withoutConsequences(faults: Fault[], sent: JsonObject): Fault[] {
   const intended = Object.keys(sent).slice(0, MAX_REPORTED_FAULTS).map(intendedField);
   const isMisnamed = (field: string) =>

@@ -7,18 +7,18 @@ export const SEGMENT_CALLS = ["track", "identify", "page", "screen", "group", "a
 
 export type SegmentCall = (typeof SEGMENT_CALLS)[number];
 
-/** The call that a message says it is, or null if it names none of them. SDKs differ in upper and lower case. */
+/** The call that a message names, or null if it names none. SDKs differ in upper and lower case. */
 export function callOf(type: unknown): SegmentCall | null {
   const name = typeof type === "string" ? type.trim().toLowerCase() : "";
   return SEGMENT_CALLS.find((call) => call === name) ?? null;
 }
 
-/** The field in which a call carries its free object. */
+/** The field that holds a call's free object. */
 export function freeFieldOf(call: SegmentCall): "traits" | "properties" {
   return call === "identify" || call === "group" ? "traits" : "properties";
 }
 
-/** A call's free object together with the call's other arguments, still unchecked. */
+/** A call's free object together with the call's other arguments, not validated yet. */
 export function propertiesOf(call: SegmentCall, message: JsonObject): unknown {
   const sent = emptyIfNothing(message[freeFieldOf(call)]);
   if (!isJsonObject(sent)) return sent;
@@ -37,7 +37,7 @@ export function propertiesOf(call: SegmentCall, message: JsonObject): unknown {
   }
 }
 
-/** PHP encodes an empty array for an object, and others send null for none. */
+/** PHP encodes an empty object as an array, and others send null. */
 export function emptyIfNothing(value: unknown): unknown {
   const isNothing = value === undefined || value === null || (Array.isArray(value) && value.length === 0);
   return isNothing ? {} : value;
@@ -49,15 +49,15 @@ function contextTraitsOf(message: JsonObject): JsonObject {
   return isJsonObject(traits) ? traits : {};
 }
 
-/** Some fields of a message under the names of properties, as far as they are there. */
+/** The fields of a message that are present, under the names that they have as properties. */
 function given(message: JsonObject, names: Record<string, string>): JsonObject {
   const present = Object.entries(names).filter(([field]) => !isMissing(message[field]));
   return Object.fromEntries(present.map(([field, name]) => [name, idOf(message[field])]));
 }
 
 /**
- * An id, or undefined for none. Numbers become texts, unless JSON does not carry them exactly: two people must not
- * become one.
+ * An id, or undefined if there is none. A number becomes text unless it is too large for JSON to carry exactly;
+ * otherwise two people could become one.
  */
 export function idOf(id: unknown): unknown {
   if (isMissing(id)) return undefined;

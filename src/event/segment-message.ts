@@ -16,10 +16,10 @@ import {
 } from "./segment-call.ts";
 import { timeOf } from "./segment-time.ts";
 
-// Pure: no I/O, and no clock of its own. Segment's protocol as real SDKs speak it
+// Pure: no I/O, and no clock of its own. Reads Segment's protocol as real SDKs speak it
 // (segment.com/docs/connections/sources/catalog/libraries/server/http-api).
 
-/** A message's fields by the names of the contract. They are checked as those of /track are, but for the user's own. */
+/** A message's fields under the contract's names, checked as /track checks them, except for the user properties. */
 const messageContract = v.object({
   event: eventName,
   user_id: userId,
@@ -28,19 +28,21 @@ const messageContract = v.object({
   message_id: v.optional(messageId),
 });
 
-/** Around the messages of a request. */
 interface MessageRequest {
-  /** What is around the messages; a message that came alone is its own. */
+  /** The body that holds the batch, or the message itself if it came alone. */
   envelope: JsonObject;
   /** When the request was received, in epoch milliseconds. */
   now: number;
   /** A text that no other request has. */
   nonce: string;
-  /** What a message is that came alone: its path says so. In a batch, each says so itself. */
+  /** The call that the path names. Without it each message of a batch names its own. */
   call?: SegmentCall;
 }
 
-/** Makes the check of the messages of one request. Each call becomes an event: one of its name, or the one tracked. */
+/**
+ * Makes a function that checks the messages of one request. A track call becomes the event that it tracks, every other
+ * call an event with the call's name.
+ */
 export function messageParser({ envelope, now, nonce, call }: MessageRequest): (message: unknown) => ParsedEvent {
   const withId = idGiver(nonce);
   return (message) => {
@@ -93,22 +95,21 @@ function parseMessage(call: SegmentCall, message: JsonObject, envelope: JsonObje
   return { ok: true, event };
 }
 
-/** What a call says about the user. The `name` and `email` of a page or a group are not its visitor's. */
+/** What a call says about the user. The `name` and `email` of a page or a group are not the visitor's. */
 function profileIn(call: SegmentCall, properties: JsonObject): UserProfile {
   if (call === "track") return profileOf(properties);
   return call === "identify" ? profileOf(withSnakeCase(properties)) : {};
 }
 
-/** Segment's spec has firstName and lastName for what the documented properties call first_name and last_name. */
+/** Segment's spec uses firstName and lastName for the documented properties first_name and last_name. */
 function withSnakeCase(traits: JsonObject): JsonObject {
   const { first_name = traits["firstName"], last_name = traits["lastName"] } = traits;
   return { ...traits, first_name, last_name };
 }
 
 /**
- * The batch's context beneath the message's own, and what else has to be kept: the anonymous id of a known user, by
- * which what the visitor did before can be found, and a time that could not be used. Nothing that the client set is
- * replaced.
+ * The message's context over its batch's, with two additions: the anonymous id of a known user, by which the visitor's
+ * earlier events can be found, and a time that could not be used. Never replaces what the client set.
  */
 function contextOf(message: JsonObject, envelope: JsonObject, kept: JsonObject): unknown {
   const own = emptyIfNothing(message["context"]);
@@ -118,7 +119,7 @@ function contextOf(message: JsonObject, envelope: JsonObject, kept: JsonObject):
   return added.length > 0 ? { ...shared, ...Object.fromEntries(added) } : shared;
 }
 
-/** A fault as the client knows the field. */
+/** The fault with the field's name in Segment's protocol. */
 function renamed(fault: Fault, names: Record<string, string>): Fault {
   const [, field = "", ...rest] = fault.pointer.split("/");
   return Object.hasOwn(names, field) ? { ...fault, pointer: ["", names[field], ...rest].join("/") } : fault;

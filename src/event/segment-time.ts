@@ -8,18 +8,18 @@ interface MessageTime {
   /** Epoch milliseconds. */
   timestamp: number;
   hasOwnTime: boolean;
-  /** The start of the message's own time as it was sent, if it cannot be used. */
+  /** The start of the message's own time as it was sent, if that time cannot be used. */
   unusable?: string;
 }
 
 /**
- * When a message of Segment's protocol happened: the first usable one of its own times, else of its batch's, else now.
- * An SDK takes a refusal for final, so an event would be lost for a wrong clock.
+ * When a message of Segment's protocol happened: its own first usable time, else its batch's, else now. A wrong clock
+ * is no reason for a refusal, because an SDK never retries what was refused.
  *
- * Times are taken as they were sent, not moved by the difference between `sentAt` and our clock as Segment does: the
- * time is part of an event's identity, and a retry has another `sentAt`.
+ * Segment corrects times by the difference between `sentAt` and its own clock; here they are taken as sent. The time is
+ * part of an event's identity, and a retry has another `sentAt`.
  *
- * @param envelope what is around the messages; a message that came alone is its own
+ * @param envelope the body that holds the batch, or the message itself if it came alone
  * @param now when the request was received, in epoch milliseconds
  */
 export function timeOf(message: JsonObject, envelope: JsonObject, now: number): MessageTime {
@@ -43,7 +43,7 @@ function usable(time: unknown, now: number): number | null {
   return parsed.ok ? parsed.timestamp : null;
 }
 
-/** Nothing of an object but that it was one: encoding it could take as long as it likes. */
+/** Objects are not encoded, since that could take arbitrarily long. */
 function excerptOf(time: unknown): string {
   if (typeof time === "number" || typeof time === "boolean") return String(time);
   if (typeof time !== "string") return "(an object)";

@@ -1,4 +1,4 @@
-/** A stored event: the row of a user's log, of D1, and of everything that is read back. */
+/** A stored event: the row of a user's log and of D1, and what reading returns. */
 export interface StoredEvent {
   /** When it happened, in epoch milliseconds. */
   timestamp: number;
@@ -6,7 +6,7 @@ export interface StoredEvent {
   message_id: string | null;
   /** The event's number in its log, from 1 without gaps. */
   seq: number;
-  /** 1, and one more with every update. */
+  /** 1 at first, increased by each update. */
   revision: number;
   /** JSON text of an object. */
   properties: string;
@@ -14,11 +14,11 @@ export interface StoredEvent {
   context: string;
   /** When it was first accepted, in epoch milliseconds. */
   received_at: number;
-  /** The name of the write key that it came with. */
+  /** The name of the write key that it was sent with. */
   source: string | null;
 }
 
-/** The columns of a stored event, in the one order in which every statement and every encoded row has them. */
+/** The columns of a stored event, in the order that every statement and every encoded row uses. */
 export const STORED_EVENT_COLUMNS = [
   "timestamp",
   "event",

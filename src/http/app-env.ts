@@ -5,13 +5,13 @@ import type { Problem } from "./describe-problem.ts";
 export interface AppEnv {
   Bindings: Env;
   Variables: RequestIdVariables & {
-    /** The name of the write key that a request came with; null where none is needed. */
+    /** The name of the request's write key; null if none is needed. */
     source: string | null;
-    /** When a request that writes came, in epoch milliseconds. */
+    /** When a request that writes arrived, in epoch milliseconds. */
     receivedAt?: number;
-    /** What the request was refused for. */
+    /** Why the request was refused. */
     refused?: Problem;
-    /** Whether those who watch were told of each event of the request. */
+    /** Whether each event of the request was passed to the live view and to the rejections. */
     isAnnounced?: boolean;
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Rows as CSV (RFC 4180). A text that a spreadsheet would run as a formula gets an apostrophe before it: names of events
- * come from clients.
+ * Rows as CSV (RFC 4180). Event names come from clients, so a text that a spreadsheet would run as a formula gets an
+ * apostrophe in front.
  */
 export function csvOf(columns: readonly string[], rows: readonly Record<string, unknown>[]): string {
   return [columns, ...rows.map((row) => columns.map((column) => row[column]))]

@@ -10,20 +10,20 @@ import type { RateLimit } from "../user/token-bucket.ts";
 import { type KeyKind, SECRETS } from "./keys.ts";
 
 /**
- * Everything that a request can be refused for. {@link describeProblem} decides what each looks like on the wire, and the
- * reason itself is the problem's `code`: clients compare it, so it stays.
+ * Every reason to refuse a request. {@link describeProblem} decides what each looks like on the wire. The reason is the
+ * problem's `code`, which clients compare, so it must not change.
  */
 export type Problem =
   | { reason: "malformed_body"; detail: string }
   | { reason: "invalid_request"; faults: Fault[] }
-  /** Events that happened before what `RETENTION_DAYS` keeps. Sent again they are refused again. */
+  /** Events that are older than `RETENTION_DAYS`. Sent again, they are refused again. */
   | { reason: "expired"; faults: Fault[] }
   | { reason: "not_found"; detail: string }
   | { reason: "method_not_allowed"; allow: string[] }
   | { reason: "body_too_large"; limit: number; actual: number; unit: "bytes" | "events" }
   | { reason: "unsupported_encoding"; supported: string[] }
   | { reason: "unauthorized"; kind: KeyKind; fault: KeyFault }
-  /** ALLOWED_ORIGINS does not name the page that sent this. */
+  /** ALLOWED_ORIGINS does not name the page's origin. */
   | { reason: "origin_not_allowed" }
   /** No key is configured, or the secret cannot be read. */
   | { reason: "closed"; secret: string }
@@ -33,18 +33,23 @@ export type Problem =
   | { reason: "unavailable" }
   /** A read, an erasure or a suppression failed. */
   | { reason: "unreachable" }
-  /** The feed cannot go on from a cursor. */
+  /** The feed cannot continue from a cursor. */
   | { reason: "cursor_gone" }
-  /** D1 does not take or give events, or has not taken all for too long. */
+  /** D1 cannot be written or read, or events have waited for it too long. */
   | { reason: "unhealthy" }
-  /** A key secret is missing or malformed, or the jurisdiction cannot be read, so that routes are closed. */
+  /** A key secret is missing or malformed, or the jurisdiction cannot be read, so routes are closed. */
   | { reason: "not_ready" }
   | { reason: "internal" };
 
 /**
- * What is wrong with the key of a request: there is none, the Authorization header has no form that is taken, it is the
- * secret's whole entry `name:key`, it is nobody's, it is nobody's while Basic has a password, or it is of the other kind.
- * Or a ticket that stands for a key is used up, or is none.
+ * What is wrong with a request's key:
+ * - missing: there is none.
+ * - unreadable: the Authorization header has no known form.
+ * - whole_entry: it is the secret's whole entry `name:key`.
+ * - unknown: it is not in the secret.
+ * - password: it is not in the secret, and Basic came with a password.
+ * - wrong_kind: it is a key of the other kind.
+ * - ticket: a ticket that stands for a key is used, expired or unknown.
  */
 export type KeyFault = "missing" | "unreadable" | "whole_entry" | "unknown" | "password" | "wrong_kind" | "ticket";
 
@@ -75,10 +80,10 @@ export function describeProblem(refused: Problem): Description {
         errors: refused.faults,
       };
     case "expired":
-      // 400, and not 410 or 422: Segment's SDKs take no other status for one that is not to be tried again.
+      // 400 and not 410 or 422, because after those Segment's SDKs would try again.
       return {
         status: 400,
-        title: "Older than events are kept",
+        title: "Event too old",
         detail: summaryOf(refused.faults),
         errors: refused.faults,
       };
@@ -89,7 +94,7 @@ export function describeProblem(refused: Problem): Description {
         status: 410,
         title: "The cursor has ended",
         detail:
-          "A database was rebuilt or restored since, or what comes next has left D1. Begin anew without `after`; what is older than D1 is in the archive, see /archive/manifest.",
+          "A database was rebuilt or restored after this cursor, or the next events have left D1. Begin anew without `after`. Events that have left D1 are in the archive: see /archive/manifest.",
         members: { begin: "/events", archive: "/archive/manifest" },
       };
     case "method_not_allowed": {
@@ -117,7 +122,7 @@ export function describeProblem(refused: Problem): Description {
       return {
         status: 415,
         title: "Unsupported content encoding",
-        detail: `The content encoding is none of: ${supported}.`,
+        detail: `The content encoding must be one of: ${supported}.`,
         headers: { "Accept-Encoding": supported },
       };
     }
@@ -126,7 +131,7 @@ export function describeProblem(refused: Problem): Description {
         status: 401,
         title: "No valid key",
         detail: keyCure(refused.kind, refused.fault),
-        // Basic is taken but not offered: browsers would answer the offer with a dialogue of their own.
+        // Basic is accepted but not offered, because browsers would answer the offer with a dialogue of their own.
         headers: { "WWW-Authenticate": 'Bearer realm="tracklog"' },
       };
     case "origin_not_allowed":
@@ -134,21 +139,21 @@ export function describeProblem(refused: Problem): Description {
         status: 403,
         title: "This page may not write here",
         detail:
-          "The request's Origin is not in this deployment's ALLOWED_ORIGINS, and nothing was stored. Whoever runs the " +
+          "The request's Origin is not in this deployment's ALLOWED_ORIGINS, so nothing was stored. The operator of the " +
           "deployment can add the page's origin there, as in https://shop.example.",
       };
     case "closed":
       return {
         status: 503,
         title: "Not configured yet",
-        detail: `The secret ${refused.secret} is not set, or malformed. Set it to name:key,name:key.`,
+        detail: `The secret ${refused.secret} is not set or is malformed. Set it to name:key,name:key.`,
         headers: { "Retry-After": String(CLOSED_RETRY_AFTER_S) },
       };
     case "key_rate_limited":
       return {
         status: 429,
         title: "Too many requests",
-        detail: `This key may send ${KEY_RATE_LIMIT_REQUESTS} requests in ${KEY_RATE_LIMIT_PERIOD_S} seconds. Nothing was stored; send it again later.`,
+        detail: `This key may send ${KEY_RATE_LIMIT_REQUESTS} requests in ${KEY_RATE_LIMIT_PERIOD_S} seconds. Nothing was stored; send the request again later.`,
         headers: rateLimitHeaders("key", KEY_RATE_LIMIT_REQUESTS, KEY_RATE_LIMIT_PERIOD_S, KEY_RATE_LIMIT_PERIOD_S),
       };
     case "user_rate_limited": {
@@ -176,14 +181,14 @@ export function describeProblem(refused: Problem): Description {
       return {
         status: 503,
         title: "Temporarily unavailable",
-        detail: "What is stored cannot be reached right now. Send the request again.",
+        detail: "The stored data cannot be reached right now. Send the request again.",
         headers: { "Retry-After": String(UNAVAILABLE_RETRY_AFTER_S) },
       };
     case "unhealthy":
       return {
         status: 503,
-        title: "D1 is away, or behind",
-        detail: "Events are still taken, and kept until D1 has them. The feed and SQL lack them meanwhile, or fail.",
+        title: "D1 is unavailable or behind",
+        detail: "Events are still accepted, and kept until D1 has them. Until then the feed and SQL lack them or fail.",
         headers: { "Retry-After": String(HEALTH_MEMORY_MS / 1000) },
       };
     case "not_ready":
@@ -191,44 +196,44 @@ export function describeProblem(refused: Problem): Description {
         status: 503,
         title: "Not configured yet",
         detail:
-          "A secret with keys is not set or malformed, or JURISDICTION cannot be read, and what needs it is refused. The " +
-          "log says which it is, and so does this answer to a read key.",
+          "A secret with keys is not set or is malformed, or JURISDICTION cannot be read. Requests that need it are refused. " +
+          "The log says which one it is, and so does this answer if you send a read key.",
         headers: { "Retry-After": String(CLOSED_RETRY_AFTER_S) },
       };
     case "internal":
       return {
         status: 500,
         title: "Internal error",
-        detail: "Something went wrong here. The request may be sent again.",
+        detail: "Something went wrong on the server. You can send the request again.",
       };
   }
 }
 
-/** What to do about a key that was not taken. Never repeats what was sent. */
+/** How to cure a key that was not accepted. Never repeats what was sent. */
 function keyCure(kind: KeyKind, fault: KeyFault): string {
   const secret = SECRETS[kind];
   const ways = `as "Authorization: Bearer <key>", as the user name of Basic, or as x-api-key${kind === "write" ? ", or, for beacons, as ?writeKey=" : ""}`;
   switch (fault) {
     case "missing":
-      return `This needs a ${kind} key, and none was sent. Send it ${ways}.`;
+      return `This request needs a ${kind} key, and none was sent. Send it ${ways}.`;
     case "unreadable":
-      return `This needs a ${kind} key, and the Authorization header holds none in a form that is taken here. Send it ${ways}.`;
+      return `This request needs a ${kind} key, but the Authorization header holds none in a known form. Send it ${ways}.`;
     case "whole_entry":
-      return `What was sent holds a colon, and no key does. The secret ${secret} lists "name:key": send only what is after the colon.`;
+      return `The key that was sent holds a colon, which no key does. The secret ${secret} lists "name:key": send only the part after the colon.`;
     case "password":
-      return `This needs a ${kind} key, and the user name of Basic is none. The key is the user name, without the name that it has in ${secret}, and the password stays empty.`;
+      return `This request needs a ${kind} key, but the user name of Basic is not one. Send the key as the user name, without its name in ${secret}, and leave the password empty.`;
     case "unknown":
-      return `The key that was sent is not in ${secret}. Compare the two: of an entry "name:key", send only what is after the colon.`;
+      return `The key that was sent is not in ${secret}. Compare the two. If the entry is "name:key", send only the part after the colon.`;
     case "ticket":
-      return "The ticket is used up, too old, or none. Ask for another one with POST /live/ticket and a read key.";
+      return "The ticket is used, expired or unknown. Get another one with POST /live/ticket and a read key.";
     case "wrong_kind":
       return kind === "write"
-        ? `This is a read key, which cannot write. Send one of ${secret}, and keep read keys out of pages and apps.`
-        : `This is a write key, which can neither read nor erase. Send one of ${secret}.`;
+        ? `This is a read key, which cannot write. Send a key from ${secret}, and keep read keys out of pages and apps.`
+        : `This is a write key, which can neither read nor erase. Send a key from ${secret}.`;
   }
 }
 
-/** draft-ietf-httpapi-ratelimit-headers: the quota of a window, and what remains of it for how long. Whole numbers. */
+/** Quota, window, remainder and wait as whole numbers, by draft-ietf-httpapi-ratelimit-headers. */
 function rateLimitHeaders(policy: string, quota: number, windowS: number, waitS: number): Record<string, string> {
   return {
     "Retry-After": String(waitS),

@@ -2,9 +2,9 @@ import { logFailure } from "../log-failure.ts";
 import type { KeyKind } from "./keys.ts";
 
 /**
- * The outer limit, which spares the users' objects. Cloudflare counts it in each location, without a network call and
- * only roughly. The exact limit is in the user's object, so requests pass while this one is away, and a deployment may
- * do without the binding. Where no key is needed there is nothing to count by, and the counter is not asked.
+ * The outer limit, which protects the users' objects. Cloudflare counts in each location, without a network call and
+ * only roughly. The exact limit is in the user's object, so requests pass if this one fails, and a deployment may omit
+ * the binding. If no key is needed there is nothing to count by, and everything passes.
  *
  * @param source the name of the key, or null if none is needed
  * @returns false if the key has sent too much; never rejects

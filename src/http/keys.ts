@@ -1,10 +1,10 @@
 import { logFailure } from "../log-failure.ts";
 import { settingsOf } from "../settings.ts";
 
-/** A write key may write only; a read key may read and erase only. */
+/** A write key may only write. A read key may only read and erase. */
 export type KeyKind = "write" | "read";
 
-/** The source is the key's name, which is recorded with every event; null if no key is needed. */
+/** `source` is the key's name, which is recorded with every event, or null if no key is needed. */
 type KeyCheck =
   | { ok: true; source: string | null }
   /** No key is configured, or the secret cannot be read. */
@@ -21,12 +21,12 @@ interface Key {
 type KeyRing = { ok: true; keys: Key[] } | { ok: false };
 
 /**
- * A key is visible ASCII without comma and colon, so that the secret can list it and every header can carry it: headers
- * hold no other characters, and Basic ends the user name at the first colon.
+ * A key is visible ASCII without comma and colon. The secret uses both as separators, headers hold no other characters,
+ * and Basic ends the user name at the first colon.
  */
 const ENTRY = /^([\w.-]{1,64}):([!-+\--9;-~]+)$/;
 
-/** Reads a secret of the form `name:key,name:key`. The fault names the place and never the key. */
+/** Parses a secret of the form `name:key,name:key`. The fault names the place and never the key. */
 export function parseKeys(
   secret: string,
 ): { ok: true; keys: { name: string; key: string }[] } | { ok: false; fault: string } {
@@ -41,7 +41,7 @@ export function parseKeys(
   return { ok: true, keys };
 }
 
-/** Decides whether a request that presents this key, or none, may pass. */
+/** Decides whether a request with this key, or without one, may pass. Never reveals how close a wrong key was. */
 export async function checkKey(env: Env, kind: KeyKind, presented: string | undefined): Promise<KeyCheck> {
   const secret = env[SECRETS[kind]];
   if (!secret?.trim()) return settingsOf(env).isOpen ? { ok: true, source: null } : { ok: false, reason: "closed" };
@@ -54,11 +54,11 @@ export async function checkKey(env: Env, kind: KeyKind, presented: string | unde
   const digest = await digestOf(presented);
   const source = ownerOf(digest, ring.keys);
   if (source !== null) return { ok: true, source };
-  // Whoever holds a key of the other kind can find that out at the other kind's routes, so it is no secret here.
+  // The holder of a key of the other kind could learn this at that kind's routes, so it is no secret here.
   return unauthorized((await isOfKind(env, kind === "write" ? "read" : "write", digest)) ? "wrong_kind" : "unknown");
 }
 
-/** How each secret stands: "missing" and "malformed" both close every route that needs a key of this kind. */
+/** The state of each secret. Both "missing" and "malformed" close every route that needs a key of that kind. */
 export async function secretsHealth(env: Env): Promise<Record<string, "ok" | "missing" | "malformed">> {
   const healthOf = async (kind: KeyKind) => {
     const secret = env[SECRETS[kind]];
@@ -79,7 +79,7 @@ async function isOfKind(env: Env, kind: KeyKind, digest: ArrayBuffer): Promise<b
   return ring.ok && ownerOf(digest, ring.keys) !== null;
 }
 
-/** All keys are compared, each in constant time: how long it takes does not tell how close a guess was. */
+/** Compares all keys, each in constant time, so that the duration does not tell how close a guess was. */
 function ownerOf(digest: ArrayBuffer, keys: Key[]): string | null {
   let owner: string | null = null;
   for (const key of keys) if (crypto.subtle.timingSafeEqual(key.digest, digest)) owner = key.name;
@@ -89,8 +89,8 @@ function ownerOf(digest: ArrayBuffer, keys: Key[]): string | null {
 const rings: Record<KeyKind, Map<string, KeyRing>> = { write: new Map(), read: new Map() };
 
 /**
- * The digests of a secret's keys, computed once. A malformed secret is logged by the first request that finds it.
- * No promise is kept: if it belonged to a request that was cut off, it might never settle for the others.
+ * The digests of a secret's keys, computed once. The first request that finds a malformed secret logs it. Does not keep
+ * a promise: if its request were cut off, it might never settle for the others.
  */
 async function keyRing(kind: KeyKind, secret: string): Promise<KeyRing> {
   const known = rings[kind].get(secret);
@@ -106,7 +106,7 @@ async function digested({ name, key }: { name: string; key: string }): Promise<K
   return { name, digest: await digestOf(key) };
 }
 
-/** timingSafeEqual compares only equal lengths, and all digests have the same one, whatever a client presents. */
+/** timingSafeEqual needs equal lengths, and all digests have the same length. */
 function digestOf(text: string): Promise<ArrayBuffer> {
   return crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
 }

@@ -3,16 +3,16 @@ import { accepts } from "hono/accepts";
 import type { AppEnv } from "./app-env.ts";
 import { checkKey } from "./keys.ts";
 
-/** Whether a request asks for a page: browsers do, which name text/html, and no client that takes everything. */
+/** Whether a request asks for a page. Browsers do, which name text/html; clients that accept everything do not. */
 export function wantsPage(c: Context<AppEnv>): boolean {
   const supports = ["application/json", "application/x-ndjson", "text/html"];
   return accepts(c, { header: "Accept", supports, default: "application/json" }) === "text/html";
 }
 
-/** Answers with a page of public/, by its name without the suffix. Its headers are in public/_headers. */
+/** Answers with a page of public/, by its name without the suffix. The page's headers are in public/_headers. */
 export async function page(c: Context<AppEnv>, name: string): Promise<Response> {
   const file = await c.env.ASSETS.fetch(new URL(`/${name}`, c.req.url));
-  // So that a page asks for the key at once, and not after a refusal, which browsers write to their consoles.
+  // Lets the page ask for the key at once, and not after a refusal, which browsers write to their consoles.
   const { ok: isOpen } = await checkKey(c.env, "read", undefined);
   const told = new HTMLRewriter().on("html", {
     element: (html) => {
@@ -20,10 +20,10 @@ export async function page(c: Context<AppEnv>, name: string): Promise<Response> 
     },
   });
   const rewritten = told.transform(file);
-  // The file's own headers cannot be changed, and others are to be added.
+  // A copy, because middleware adds headers and the file's own cannot be changed.
   const answer = new Response(rewritten.body, rewritten);
   answer.headers.set("Vary", "Accept");
-  // Not every browser takes a WebSocket to the same host for 'self'.
+  // In some browsers 'self' does not cover a WebSocket to the same host.
   const policy = answer.headers.get("Content-Security-Policy") ?? "";
   const sockets = new URL(c.req.url).origin.replace(/^http/, "ws");
   answer.headers.set("Content-Security-Policy", policy.replace("connect-src 'self'", `connect-src 'self' ${sockets}`));

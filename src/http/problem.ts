@@ -1,9 +1,7 @@
 import type { Context } from "hono";
 import { describeProblem, type Problem } from "./describe-problem.ts";
 
-/**
- * Answers with an RFC 9457 problem. `more` adds members of the route's own, such as the results of a batch.
- */
+/** Answers with an RFC 9457 problem. `more` adds members of the route, such as the results of a batch. */
 export function problem(c: Context, refused: Problem, more: Record<string, unknown> = {}): Response {
   c.set("refused", refused);
   const { status, headers, body } = renderProblem(refused, c.get("requestId"), more);
@@ -19,7 +17,7 @@ export function renderProblem(refused: Problem, requestId: string | undefined, m
     title,
     status,
     detail,
-    // Segment's and RudderStack's Python SDKs take an answer without these two for a network fault, and retry it.
+    // Segment's and RudderStack's Python SDKs treat an answer without these two as a network fault and retry it.
     code: refused.reason,
     message: detail,
     request_id: requestId,

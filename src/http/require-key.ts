@@ -6,7 +6,7 @@ import type { KeyFault } from "./describe-problem.ts";
 import { problem } from "./problem.ts";
 import { isWithinKeyLimit } from "./key-rate-limit.ts";
 
-/** Lets a request pass if it presents a key of this kind, and keeps the key's name as the source of its events. */
+/** Lets a request pass if it has a key of this kind, and keeps the key's name as the source of its events. */
 export function requireKey(kind: KeyKind) {
   return createMiddleware<AppEnv>(async (c, next) => {
     const presented = keyInHeaders(c) ?? (kind === "write" ? keyInQuery(c) : undefined);
@@ -15,7 +15,7 @@ export function requireKey(kind: KeyKind) {
 }
 
 /**
- * Checks a presented key and the coarse limit on what it may send. Sets the source of the request's events.
+ * Checks a key and the coarse limit on its requests. Sets the source of the request's events.
  *
  * @returns the refusal, or null if the request may pass
  */
@@ -38,19 +38,19 @@ export async function admit(
   return null;
 }
 
-/** Bearer, then Basic with the key as user name and any password, then x-api-key. */
+/** The key of Bearer, else the user name of Basic with any password, else x-api-key. */
 export function keyInHeaders(c: Context): string | undefined {
   const [, scheme, credentials] = /^(bearer|basic) +(\S+)$/i.exec(c.req.header("authorization") ?? "") ?? [];
   if (scheme && credentials) return scheme.toLowerCase() === "bearer" ? credentials : userNameOf(credentials);
   return c.req.header("x-api-key") || undefined;
 }
 
-/** For beacons, which cannot send headers. */
+/** The key in the query, for beacons, which cannot send headers. */
 export function keyInQuery(c: Context): string | undefined {
   return c.req.query("writeKey") || undefined;
 }
 
-/** Says more precisely what is wrong with a key, by the form in which it came: that reveals nothing about any key. */
+/** Refines a fault by the form of the header, which reveals nothing about any key. */
 function faultIn(c: Context, fault: KeyFault): KeyFault {
   const header = c.req.header("authorization")?.trim();
   if (!header) return fault;

@@ -3,7 +3,7 @@ import { version } from "../../package.json";
 import type { AppEnv } from "./app-env.ts";
 import { page, wantsPage } from "./page.ts";
 
-/** What is at the root: for a browser the dashboard, which asks for a read key, else where to go on. */
+/** The root: the dashboard for a browser, which asks for a read key, and links for everybody else. */
 export const startPage = new Hono<AppEnv>().get("/", async (c) => {
   if (wantsPage(c)) return page(c, "dashboard");
   c.header("Vary", "Accept");

@@ -11,20 +11,20 @@ interface Statement {
 
 interface Awaited {
   receivedAt: number;
-  /** @param ms from the event's receipt until it was in D1, by the writer's clock; null if that is not known */
+  /** @param ms time from the event's receipt until D1 had it, by the writer's clock; null if unknown */
   tell: (ms: number | null) => void;
 }
 
 /**
- * Finds out when D1 has got the events that viewers look at, from the feed that D1 keeps anyway: the writers and the
- * users' logs have nothing to do with it. Asks D1 only while such an event is awaited.
+ * Finds out when D1 has the events that viewers see. It reads the feed that D1 keeps anyway, so writers and users' logs
+ * have no part in it. Asks D1 only while such an event is awaited.
  */
 export class ArrivalsInD1 {
   readonly #env: Env;
   readonly #awaited = new Map<string, Awaited>();
-  /** When rows were written that nobody awaited yet: D1 may have one before the viewers hear of it. */
+  /** When rows were written that nobody awaited yet, since D1 may have a row before the live view hears of it. */
   readonly #seen = new Map<string, number>();
-  /** The last position that was read of each database. */
+  /** The last position that was read from each database. */
   readonly #positions = new Map<string, number>();
   #isDue = false;
 
@@ -51,7 +51,7 @@ export class ArrivalsInD1 {
           this.#isDue = false;
           this.#giveUp(Date.now());
           if (this.#awaited.size > 0) this.#pollSoon();
-          // After a rest, only the newest statements are of interest.
+          // When awaiting starts again, only the newest statements matter.
           else {
             this.#positions.clear();
             this.#seen.clear();
@@ -101,7 +101,7 @@ export class ArrivalsInD1 {
   }
 }
 
-/** The two clocks are those of different machines. */
+/** The two times come from clocks of different machines, so their difference may be negative. */
 function tellLag({ receivedAt, tell }: Awaited, writtenAt: number): void {
   tell(Math.max(0, writtenAt - receivedAt));
 }

@@ -16,8 +16,8 @@ const text = v.optional(
 );
 
 /**
- * What a viewer wants to see, in the names of the query. A text matches what holds it, in capitals or not, and a text in
- * double quotes only what is equal to it. `text` looks at the whole event.
+ * What a viewer wants to see, under the names of the query's parameters. A text matches every value that contains it,
+ * in any case; in double quotes it matches only an equal value. `text` searches the whole event.
  */
 export const liveFilter = v.strictObject({
   verdict: v.optional(
@@ -44,7 +44,7 @@ export interface Filterable {
   key: string | null;
 }
 
-/** Whether an event passes all of a filter but its `text`. */
+/** Whether an event passes a filter, apart from its `text`. */
 export function matchesFields(filter: LiveFilter, { status, event, userId, key }: Filterable): boolean {
   return (
     (filter.verdict === undefined || filter.verdict.includes(status)) &&
@@ -54,9 +54,9 @@ export function matchesFields(filter: LiveFilter, { status, event, userId, key }
   );
 }
 
-/** Whether an event, as the line that tells of it, holds a filter's `text`. */
+/** Whether an event's line contains a filter's `text`. */
 export function matchesText(filter: LiveFilter, line: string): boolean {
-  // The line is JSON, in which a quote or a backslash is escaped.
+  // The line is JSON, so quotes and backslashes are escaped in it.
   return filter.text === undefined || holds(line, JSON.stringify(filter.text).slice(1, -1));
 }
 

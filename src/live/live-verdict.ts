@@ -3,21 +3,23 @@ import { formatTimestamp } from "../event/timestamp.ts";
 import { MAX_LIVE_BODY_CHARACTERS } from "../limits.ts";
 import type { Filterable } from "./live-filter.ts";
 
-/** What became of one event, as the isolate that took it knows it. Nothing of it is written as JSON unless somebody looks. */
+/**
+ * What became of one event, as the isolate that accepted it knows. Nothing is encoded as JSON unless somebody watches.
+ */
 export interface Arrival extends Filterable {
-  /** Tells this event from all others that are shown. */
+  /** Unique among all events that are shown. */
   id: string;
   /** When the request came to the edge, in epoch milliseconds. */
   receivedAt: number;
-  /** From then on until the user's log had answered, in milliseconds. */
+  /** Milliseconds from then until the user's log had answered. */
   logMs: number;
   path: string;
   /** Cloudflare's location, such as "FRA". */
   colo: string | null;
   stored: StoredArrival | null;
-  /** Of a rejected event. */
+  /** Empty unless the event was rejected. */
   faults: Fault[];
-  /** Of a rejected event: what the client sent, which may be anything, or undefined if it could not be read. */
+  /** What the client sent if the event was rejected, which may be anything; undefined if it could not be parsed. */
   body: unknown;
 }
 
@@ -36,18 +38,21 @@ interface StoredArrival {
   late: boolean;
   /** Only if the log was asked for it. */
   generation: number | undefined;
-  /** JSON text: the keys that an update changed, each as it was before and after. Only if the log was asked for it. */
+  /**
+   * JSON text of the keys that an update changed, each with its value before and after. Only if the log was asked for
+   * it.
+   */
   change: string | undefined;
 }
 
-/** An event on its way to those who watch. */
+/** An event on its way to the viewers. */
 export interface LiveVerdict extends Filterable {
   id: string;
   /** When the request came to the edge, in epoch milliseconds. */
   receivedAt: number;
-  /** The key of the row that D1 is going to get, as the feed writes it; null if it gets none. */
+  /** The key that the feed will have for the event's row in D1; null if D1 gets no row. */
   row: string | null;
-  /** JSON text of the whole, as a viewer gets it. */
+  /** JSON text of the whole event, as a viewer gets it. */
   line: string;
 }
 
@@ -57,7 +62,7 @@ export function liveVerdict(arrival: Arrival): LiveVerdict {
   return { id, status, event, userId, key, receivedAt, row, line: lineOf(arrival, row) };
 }
 
-/** The feed's key of a row, but for its time: [generation, seq, revision]. */
+/** The feed's key of a row without its time: [generation, seq, revision]. */
 export function rowKey(generation: number, seq: number, revision: number): string {
   return `${generation}:${seq}:${revision}`;
 }
@@ -89,17 +94,17 @@ function lineOf(arrival: Arrival, row: string | null): string {
     message_id: messageId || null,
     ...(seq !== null && { seq, revision }),
     ...(late && { late }),
-    // Nobody is going to tell.
+    // D1 gets no row, so no time will follow.
     ...(row === null && { d1_ms: null }),
   };
-  // These are JSON already.
+  // These are JSON text already.
   const texts = Object.entries({ properties, context, change }).flatMap(([name, text]) =>
     text === undefined ? [] : `,"${name}":${text.length <= MAX_LIVE_BODY_CHARACTERS ? text : "null"}`,
   );
   return `${JSON.stringify(rest).slice(0, -1)}${texts.join("")}}`;
 }
 
-/** Null stands for a body that is too long to be shown. */
+/** The body is null if it is too long to be shown. */
 function shownBody(body: unknown): { body?: unknown } {
   if (body === undefined) return {};
   return { body: (JSON.stringify(body) ?? "").length <= MAX_LIVE_BODY_CHARACTERS ? body : null };

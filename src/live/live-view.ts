@@ -8,15 +8,15 @@ import type { LiveVerdict } from "./live-verdict.ts";
 import { Outbox } from "./outbox.ts";
 import { Tickets } from "./tickets.ts";
 
-/** RFC 6455 and its registry. */
+/** Close codes from RFC 6455 and its IANA registry. */
 const TRY_AGAIN_LATER = 1013;
 const UNSUPPORTED_DATA = 1003;
 
 /**
- * Where everybody is connected who watches events arrive. There is one such object, and it sleeps while nothing arrives:
- * the sockets are the platform's, which keeps each viewer's filter with it and answers pings by itself.
+ * The object to which every viewer of arriving events is connected. There is one, and it sleeps while nothing arrives:
+ * the platform holds the sockets, keeps each viewer's filter with its socket and answers pings itself.
  *
- * A message to a viewer is some lines of JSON, each of the type "verdict", "d1" or "left_out".
+ * A message to a viewer is lines of JSON, each of the type "verdict", "d1" or "left_out".
  */
 export class LiveView extends DurableObject<Env> {
   readonly #tickets = new Tickets(this.ctx.storage.kv);
@@ -49,8 +49,8 @@ export class LiveView extends DurableObject<Env> {
   /**
    * Takes what has arrived at one isolate.
    *
-   * @param leftOut how many events the isolate did not send, because they were too many
-   * @returns what the viewers want to see now
+   * @param leftOut how many events the isolate did not send because there were too many
+   * @returns what the viewers want to see now; null if nobody watches
    */
   announce(verdicts: LiveVerdict[], leftOut: number): LiveFilter[] | null {
     const now = Date.now();
@@ -66,7 +66,7 @@ export class LiveView extends DurableObject<Env> {
     return this.watching();
   }
 
-  /** Without those who are about to go: the platform keeps a socket until the other side has said good-bye, too. */
+  /** Without those who are leaving: the platform keeps a socket until the other side has closed it, too. */
   #viewers(): WebSocket[] {
     return this.ctx.getWebSockets().filter(({ readyState }) => readyState === WebSocket.READY_STATE_OPEN);
   }
@@ -81,7 +81,9 @@ export class LiveView extends DurableObject<Env> {
     });
   }
 
-  /** Accepts a viewer's WebSocket. The Worker has checked who asks, and the filter, which is the query. */
+  /**
+   * Accepts a viewer's WebSocket. The Worker has checked the viewer's key or ticket and the filter, which is the query.
+   */
   override async fetch(request: Request): Promise<Response> {
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server);
@@ -89,15 +91,15 @@ export class LiveView extends DurableObject<Env> {
     const parsed = v.safeParse(liveFilter, query);
     server.serializeAttachment(parsed.success ? parsed.output : {});
     if (this.#viewers().length > MAX_LIVE_VIEWERS)
-      server.close(TRY_AGAIN_LATER, `At most ${MAX_LIVE_VIEWERS} can watch at once`);
+      server.close(TRY_AGAIN_LATER, `At most ${MAX_LIVE_VIEWERS} viewers can watch at once`);
     return new Response(null, { status: 101, webSocket: client });
   }
 
-  /** A message is the viewer's new filter. */
+  /** A message is the viewer's new filter. Any other message closes the socket. */
   override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
     const filter = typeof message === "string" ? parseFilter(message) : null;
     if (filter) socket.serializeAttachment(filter);
-    else socket.close(UNSUPPORTED_DATA, "A message must be a filter, as JSON");
+    else socket.close(UNSUPPORTED_DATA, "A message must be a filter as JSON");
   }
 
   override async webSocketClose(socket: WebSocket): Promise<void> {
@@ -117,7 +119,7 @@ function parseFilter(message: string): LiveFilter | null {
   if (message.length > MAX_LIVE_MESSAGE_CHARACTERS) return null;
   try {
     const sent: unknown = JSON.parse(message);
-    // Valibot takes an array for an object.
+    // Valibot accepts an array as an object.
     if (!isJsonObject(sent)) return null;
     const parsed = v.safeParse(liveFilter, sent);
     return parsed.success ? parsed.output : null;

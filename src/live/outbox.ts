@@ -1,19 +1,22 @@
 import { LIVE_FLUSH_MS, MAX_LIVE_EVENTS_PER_SECOND } from "../limits.ts";
 import { PerSecond } from "./per-second.ts";
 
-/** What one viewer gets next. */
+/** What is to be sent to one viewer next. */
 interface Pending {
   lines: string[];
   leftOut: number;
   second: PerSecond;
 }
 
-/** Gathers the lines of each viewer for a moment, so that many events make one message. */
+/** Gathers each viewer's lines for LIVE_FLUSH_MS, so that many events make one message. */
 export class Outbox {
   readonly #pending = new Map<WebSocket, Pending>();
   #isDue = false;
 
-  /** Sends a line about an event, unless the viewer had as many as a page can show in this second. */
+  /**
+   * Adds a line about an event, unless the viewer has had MAX_LIVE_EVENTS_PER_SECOND in this second. Then it only
+   * counts.
+   */
   addEvent(viewer: WebSocket, line: string, now: number): void {
     const pending = this.#pendingOf(viewer);
     if (pending.second.take(now, 1) === 1) pending.lines.push(line);
@@ -54,11 +57,11 @@ export class Outbox {
   }
 }
 
-/** A viewer may have gone a moment ago; the platform tells of it in its own time. */
+/** The platform may report only later that a viewer has left, so sending may fail. */
 function send(viewer: WebSocket, message: string): void {
   try {
     viewer.send(message);
   } catch {
-    // Nobody is there to be told.
+    // There is nobody to send to.
   }
 }

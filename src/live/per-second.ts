@@ -8,7 +8,9 @@ export class PerSecond {
     this.#limit = limit;
   }
 
-  /** How many of so many there is room for in the second of `now` (epoch milliseconds). It is taken. */
+  /**
+   * Takes as many of `wanted` as there is room for in the second of `now` (epoch milliseconds), and returns how many.
+   */
   take(now: number, wanted: number): number {
     const taken = Math.min(wanted, this.room(now));
     this.#taken += taken;

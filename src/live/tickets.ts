@@ -1,8 +1,9 @@
 import { LIVE_TICKET_MS, MAX_LIVE_TICKETS } from "../limits.ts";
 
 /**
- * Tickets by which a page opens its WebSocket: a browser can send no key with one, and addresses end up in histories and
- * logs. A ticket opens one socket, once, and not for long. Kept on disk, since the object may be evicted in between.
+ * Tickets that let a page open its WebSocket. A browser cannot send a key in a header with one, and an address with a
+ * key would end up in histories and logs. A ticket opens one socket, once, within LIVE_TICKET_MS. Tickets are stored on
+ * disk, since the object may be evicted before they are used.
  */
 export class Tickets {
   readonly #kv: SyncKvStorage;
@@ -11,7 +12,7 @@ export class Tickets {
     this.#kv = kv;
   }
 
-  /** Makes a ticket. Where many were never used, the oldest give way. */
+  /** Makes a ticket. If there are already MAX_LIVE_TICKETS, the oldest are removed. */
   issue(now: number): { ticket: string; expiresAt: number } {
     const open = [...this.#kv.list<number>({ prefix: "ticket:" })].sort(([, a], [, b]) => a - b);
     open.forEach(([name, expiresAt], index) => {
@@ -25,7 +26,7 @@ export class Tickets {
     return { ticket, expiresAt };
   }
 
-  /** Whether this ticket may open a socket. It never may again. */
+  /** Whether this ticket may open a socket. It cannot be used again. */
   redeem(ticket: string, now: number): boolean {
     const name = `ticket:${ticket}`;
     const expiresAt = this.#kv.get<number>(name);

@@ -15,20 +15,20 @@ import { type Arrival, liveVerdict, type LiveVerdict } from "./live-verdict.ts";
 import { liveViewOf } from "./live-view-of.ts";
 import { PerSecond } from "./per-second.ts";
 
-// What an isolate knows of the viewers, and what it holds for them. An isolate serves many requests, and none of them
-// waits for any of this: one at a time hands over what all have left, after it was answered.
+// What an isolate knows about the viewers, and what it holds for them. No request waits for any of this: one request at
+// a time, after its answer, hands over what all requests of the isolate have left.
 
 /** The events of one request. */
 interface Arrivals {
   events: number;
-  /** About how much memory they hold, in bytes. */
+  /** The approximate memory that they hold, in bytes. */
   bytes: number;
   list: () => Arrival[];
 }
 
-/** What the viewers want to see; null if there is none. */
+/** What the viewers want to see; null if nobody watches. */
 let filters: LiveFilter[] | null = null;
-/** When the viewers were last asked for, in epoch milliseconds. */
+/** When the live view was last asked for viewers, in epoch milliseconds. */
 let askedAt = 0;
 let waiting: Arrivals[] = [];
 let waitingBytes = 0;
@@ -36,15 +36,15 @@ let leftOut = 0;
 const run = new SingleRun("live_view_unreachable");
 const shown = new PerSecond(MAX_LIVE_EVENTS_PER_SECOND);
 
-/** Whether somebody watches, as far as this isolate knows. */
+/** Whether anybody watches, as far as this isolate knows. */
 export function isWatched(): boolean {
   return filters !== null;
 }
 
 /**
- * Tells those who watch of a request's events. Returns at once, and does next to nothing while nobody watches: the
- * events are only remembered until the isolate has asked whether somebody does, so that a viewer misses none that came
- * after they had opened the page.
+ * Tells the viewers about a request's events. Returns at once and costs almost nothing while nobody watches. Events are
+ * remembered until the isolate has asked whether anybody does, so that a viewer misses no event that arrived after the
+ * page was opened.
  *
  * @param now epoch milliseconds
  */
@@ -56,7 +56,7 @@ export function announce(env: Env, arrivals: Arrivals, now: number): void {
   run.begin(now, () => handOver(env, now));
 }
 
-/** Goes on while there is something to hand over, but no longer than a request may last after its answer. */
+/** Runs while there is something to hand over, but no longer than a request may last after its answer. */
 async function handOver(env: Env, begun: number): Promise<void> {
   while (waiting.length > 0 && Date.now() - begun < MAX_BACKGROUND_RUN_MS) {
     await scheduler.wait(filters ? LIVE_FLUSH_MS : Math.max(0, askedAt + LIVE_ASK_INTERVAL_MS - Date.now()));
@@ -66,7 +66,7 @@ async function handOver(env: Env, begun: number): Promise<void> {
     }
     const taken = takeWaiting(filters);
     if (!taken) continue;
-    // Whoever does not answer counts as nobody.
+    // If the live view does not answer, nobody counts as watching.
     filters = null;
     filters = await orTimeout(liveViewOf(env).announce(taken.verdicts, taken.leftOut), LIVE_CALL_TIMEOUT_MS, noAnswer);
   }
@@ -77,8 +77,8 @@ function waitingEvents(): number {
 }
 
 /**
- * What waits, as the viewers get it; null if nobody watches. Filters only choose where there is too much, and were asked
- * for a moment ago then: the live view itself has those of now.
+ * Takes what waits, in the form that viewers get; null if nobody watches. Filters are applied only if there is too
+ * much, and then they are fresh. The live view applies the current ones in any case.
  */
 function takeWaiting(wanted: LiveFilter[] | null): { verdicts: LiveVerdict[]; leftOut: number } | null {
   const arrivals = waiting;

@@ -23,16 +23,16 @@ import { userOperations } from "./operations/users.ts";
 
 const DESCRIPTION = `An event-tracking endpoint: exact, ordered, never lost.
 
-Most operations need a key, and each names its kind: a write key to send, a read key to read and erase. The security schemes say in which
-ways a key may come. A deployment for local development, \`npm run dev\`, needs none.
+Most operations need a key, and each names its kind: a write key to send, a read key to read and erase. The security schemes say how
+to send a key. A deployment for local development, \`npm run dev\`, needs none.
 
-A 2xx is durable. On 429 and 503, send the whole request again: what was stored is not stored twice. Everything that is
-refused is answered with an RFC 9457 problem; an unknown path is 404 and an unknown method 405, as in
-\`components.responses\`, unless a key is missing there, or the page may not write: then it is 401 or 403.`;
+A 2xx means that the events are stored durably. After 429 and 503, send the whole request again: nothing is stored twice.
+Every refusal is an RFC 9457 problem. An unknown path is 404 and an unknown method 405, as in \`components.responses\`,
+unless the request has no key or comes from a page that may not write: then it is 401 or 403.`;
 
-/** What is more to say about a tag; the page at /docs folds those that are `x-folded`. */
+/** Descriptions of tags. The page at /docs folds tags that are `x-folded`. */
 const TAGS: Record<string, JsonSchema> = {
-  [SEGMENT_TAG]: { description: "For existing SDKs, whose host is all that changes.", "x-folded": true },
+  [SEGMENT_TAG]: { description: "For existing SDKs, in which you change only the host.", "x-folded": true },
 };
 
 /** The OpenAPI document of the whole API. */
@@ -52,7 +52,7 @@ export function openapiDocument() {
     metricsOperation,
     openapiOperation,
     startPageOperation,
-    // Last, so that a reader meets Tracklog's own routes first.
+    // Last, so that a reader sees Tracklog's own routes first.
     ...segmentOperations,
     ...sdkSettingsOperations,
   ];
@@ -68,14 +68,14 @@ export function openapiDocument() {
           type: "http",
           scheme: "bearer",
           description:
-            "One of `WRITE_KEYS`: sends events, and nothing else. It may also come as the user name of Basic (any password), as " +
-            "the header `x-api-key`, or in the query as `writeKey`, for beacons; in Segment's protocol also as `writeKey` in the body.",
+            "A key from `WRITE_KEYS`, which can only send events. You can also send it as the user name of Basic (any password), as " +
+            "the header `x-api-key` or, for beacons, as `writeKey` in the query; in Segment's protocol also as `writeKey` in the body.",
         },
         readKey: {
           type: "http",
           scheme: "bearer",
           description:
-            "One of `READ_KEYS`: reads and erases. It may also come as the user name of Basic (any password), or as the header " +
+            "A key from `READ_KEYS`, which can read and erase. You can also send it as the user name of Basic (any password), or as the header " +
             "`x-api-key`.",
         },
       },

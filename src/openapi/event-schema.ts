@@ -3,39 +3,39 @@ import { MAX_EVENT_BYTES, MAX_NESTING_LEVELS } from "../limits.ts";
 import type { JsonSchema } from "./operation.ts";
 import { publishedSchema } from "./published-schema.ts";
 
-const NO_PLACEHOLDER = 'Not blank, and none of "undefined", "null", "NaN", "[object Object]", which only bugs send.';
+const NO_PLACEHOLDER =
+  'Must not be blank, nor one of "undefined", "null", "NaN" and "[object Object]", which only bugs send.';
 
-/** What the contract cannot say of itself in JSON Schema. */
+/** What JSON Schema cannot express about the contract. */
 const FIELDS: Record<keyof SentEvent, JsonSchema> = {
   event: {
-    description: "What was done. Not blank. Either this or `event_name`, or the same in both.",
+    description: "What was done. Must not be blank. Send this or `event_name`, or the same text in both.",
     examples: ["event_name"],
   },
-  event_name: { description: "Another name of `event`." },
+  event_name: { description: "Another name for `event`." },
   user_id: {
-    description: `Who did it. ${NO_PLACEHOLDER} Nor "." or "..", which cannot be a segment of a path.`,
+    description: `Who did it. ${NO_PLACEHOLDER} Nor "." or "..", which URLs drop from a path.`,
     examples: ["user123"],
   },
   properties: {
-    description:
-      "Free, but for the properties that describe the user: these are strings, or null if they are not known.",
+    description: "Any properties. Those that describe the user must be strings, or null if they are not known.",
     properties: Object.fromEntries(USER_PROPERTIES.map((name) => [name, { type: ["string", "null"] }])),
     examples: [{ property1: "value1", property2: "value2" }],
   },
   timestamp: {
     description:
       "When it happened: an ISO-8601 date or date-time (UTC unless it has an offset; fractions are cut to milliseconds; " +
-      "YY-MM-DD is of this century), or an epoch number (seconds below 10^11, milliseconds from there on). Dates before " +
-      "1970, more than 24 hours ahead, or impossible ones are refused.",
+      "YY-MM-DD is in this century), or an epoch number (seconds below 10^11, otherwise milliseconds). Dates before " +
+      "1970, dates more than 24 hours ahead and impossible dates are refused.",
     examples: ["20-11-23T22:28:55.111Z", "2020-11-23T22:28:55.111Z", "2020-11-23", 1606170535, 1606170535111],
   },
-  context: { description: "Extra information about the event. Free." },
+  context: { description: "Any extra information about the event." },
   message_id: {
-    description: `The client's own id of this event, for two like events in one millisecond. ${NO_PLACEHOLDER}`,
+    description: `The client's own id for this event, which tells two equal events in one millisecond apart. ${NO_PLACEHOLDER}`,
   },
 };
 
-/** An event as /track takes it. */
+/** An event as /track accepts it. */
 export function eventSchema(): JsonSchema {
   const published = publishedSchema(eventContract(0));
   const generated = published["properties"] as Record<keyof SentEvent, JsonSchema>;

@@ -1,23 +1,23 @@
 /**
- * A request and its answer. Both are published under the example's name, the request's body among those of the
- * operation, the rest as `x-request`, so that the pair can be run.
+ * A request and its answer. Both are published under the example's name, so that the pair can be run: the request's
+ * body with the operation's, the rest as `x-request`.
  */
 export interface Example {
   summary: string;
   request?: ExampleRequest;
-  /** Examples that come first, each as "operationId/name". */
+  /** Examples to run first, each as "operationId/name". */
   after?: string[];
   status: number;
-  /** A text where the media type is not JSON. */
+  /** A text if the media type is not JSON. */
   answer: unknown;
 }
 
-/** What differs from the operation's first example. */
+/** The differences from the operation's first example. */
 export interface ExampleRequest {
   method?: string;
   path?: string;
   headers?: Record<string, string>;
   body?: unknown;
-  /** A body that is too long to be written down: a text, so many times. */
+  /** A body that is too long to write down: a text and how often it is repeated. */
   repeat?: { text: string; times: number };
 }

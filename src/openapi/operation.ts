@@ -16,11 +16,11 @@ export interface Operation {
   description?: string;
   key: KeyKind | null;
   parameters?: JsonSchema[];
-  /** Schemas of the body by media type. */
+  /** Schemas of the body, by media type. */
   body?: Record<string, JsonSchema>;
-  /** Schemas of the answers that are no problems, by status and media type. */
+  /** Schemas of the answers that are not problems, by status and media type. */
   answers: Record<number, { description: string; content: Record<string, JsonSchema> }>;
-  /** The first one is that of a success, and the request that the shared problems are answers to. */
+  /** The first is an example of success. The shared problems are answers to its request. */
   examples: Record<string, Example>;
   problems: readonly SharedProblem[];
 }

@@ -6,9 +6,9 @@ import { responsesOf } from "./published-responses.ts";
 const SECURITY_SCHEMES: Record<KeyKind, string> = { write: "writeKey", read: "readKey" };
 
 /**
- * An operation as OpenAPI writes it. Its aliases are told in words and as `x-aliases`, and have no path item of their
- * own: one that refers to the same operation would bring its `operationId` a second time, which OpenAPI forbids, on
- * which generators fail, and by which Swagger UI unfolds all of them at once.
+ * An operation in OpenAPI's form. Aliases are listed in the description and as `x-aliases`, and have no path item of
+ * their own. A path item that refers to the same operation would repeat its `operationId`: OpenAPI forbids that,
+ * generators fail on it, and Swagger UI would unfold all of them at once.
  */
 export function published(operation: Operation): JsonSchema {
   const { operationId, tag, summary, key, aliases, parameters, body } = operation;

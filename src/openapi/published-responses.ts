@@ -5,15 +5,15 @@ import { SHARED_PROBLEMS, type SharedProblem } from "./shared-problems.ts";
 const PROBLEM = "application/problem+json";
 
 const DESCRIPTIONS: Record<number, string> = {
-  400: "What was sent is invalid: nothing of it was stored.",
+  400: "The request is invalid, and nothing was stored.",
   401: "No valid key.",
   403: "The page may not write here: nothing was stored.",
-  404: "Nothing is stored of this user.",
+  404: "Nothing is stored for this user.",
   413: "The body is too large.",
   415: "The body's encoding is not supported.",
-  429: "Too much at once. Send the whole request again after `Retry-After`: what was stored is not stored twice.",
-  500: "A bug. The request may be sent again.",
-  503: "Away, or not configured. Send the whole request again after `Retry-After`: what was stored is not stored twice.",
+  429: "Too many requests or events. Send the whole request again after `Retry-After`: what was stored is not stored twice.",
+  500: "A bug. You can send the request again.",
+  503: "Unavailable or not configured. Send the whole request again after `Retry-After`: what was stored is not stored twice.",
 };
 
 const HEADERS: Record<number, string[]> = {
@@ -23,7 +23,9 @@ const HEADERS: Record<number, string[]> = {
   503: ["Retry-After"],
 };
 
-/** An operation's answers by status. Those that are the same in many operations are published once and referred to. */
+/**
+ * An operation's answers by status. Answers that are the same for many operations are published once and referred to.
+ */
 export function responsesOf({ examples, answers, problems }: Operation): JsonSchema {
   const refused = problems.map((name) => SHARED_PROBLEMS[name].status);
   const answered = Object.values(examples).map(({ status }) => status);
@@ -38,7 +40,7 @@ export function responsesOf({ examples, answers, problems }: Operation): JsonSch
   return Object.fromEntries([...statuses].sort((a, b) => a - b).map((status) => [String(status), responseOf(status)]));
 }
 
-/** The answers of all operations that hold nothing but shared problems, by the name under which they are referred to. */
+/** The answers of all operations that consist only of shared problems, by the name that refers to them. */
 export function sharedResponses(operations: Operation[]): Record<string, JsonSchema> {
   const shared: Record<string, JsonSchema> = {};
   for (const { examples, problems } of operations)
@@ -84,7 +86,7 @@ function publishedExamples(examples: [string, Example][]): JsonSchema {
   return Object.fromEntries(examples.map(([name, example]) => [name, publishedExample(example)]));
 }
 
-/** The body is published with the operation's. */
+/** An example without its request's body, which is published with the operation. */
 export function publishedExample({ summary, request = {}, after, answer }: Example): JsonSchema {
   const { body: _, ...rest } = request;
   return {

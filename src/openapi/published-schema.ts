@@ -3,8 +3,8 @@ import type * as v from "valibot";
 import type { JsonSchema } from "./operation.ts";
 
 /**
- * What a Valibot schema takes, as JSON Schema. Checks that JSON Schema cannot say are left to the descriptions: what is
- * published may be wider than what is taken, never narrower.
+ * What a Valibot schema accepts, as JSON Schema. Checks that JSON Schema cannot express are left to the descriptions,
+ * so the published schema may accept more than the API, but never less.
  */
 export function publishedSchema(schema: v.GenericSchema): JsonSchema {
   const { $schema: _, ...published } = toJsonSchema(schema, CONVERSION);

@@ -3,10 +3,10 @@ import { DEFAULT_PAGE_EVENTS, MAX_PAGE_EVENTS } from "../limits.ts";
 import type { JsonSchema } from "./operation.ts";
 import { publishedSchema } from "./published-schema.ts";
 
-/** A limit comes as text, of which its schema can only say that it is digits. */
+/** A limit arrives as text, and its schema can only say that it consists of digits. */
 const LIMIT = { type: "integer", minimum: 1, maximum: MAX_PAGE_EVENTS, default: DEFAULT_PAGE_EVENTS };
 
-/** The parameters of a query, each with what its schema cannot say. */
+/** The parameters of a query, with a description of each. */
 export function queryParameters<Entries extends v.ObjectEntries>(
   schema: v.StrictObjectSchema<Entries, undefined>,
   descriptions: Record<keyof Entries & string, string>,

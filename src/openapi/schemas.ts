@@ -17,7 +17,7 @@ const count: JsonSchema = { type: "integer", minimum: 0 };
 const number: JsonSchema = { type: "integer", minimum: 1 };
 const orNull = (type: string): JsonSchema => ({ type: [type, "null"] });
 
-/** An object of known fields, all required but those whose names end in "?". */
+/** An object with exactly these fields. All are required except those whose names end in "?". */
 function record(fields: Record<string, JsonSchema>, description?: string): JsonSchema {
   const names = Object.keys(fields);
   return {
@@ -31,8 +31,8 @@ function record(fields: Record<string, JsonSchema>, description?: string): JsonS
 
 const verdict = {
   "seq?": { ...number, description: "The event's number in the user's log." },
-  "revision?": { ...number, description: "1, and one more with every update." },
-  "late?": { const: true, description: "There where the event happened before one that was stored already." },
+  "revision?": { ...number, description: "1 at first, increased by each update." },
+  "late?": { const: true, description: "Present if the event happened before one that was already stored." },
 };
 
 const batchVerdict = {
@@ -53,12 +53,12 @@ const storedEvent = {
   seq: number,
   revision: number,
   received_at: time,
-  source: { ...orNull("string"), description: "The name of the write key that it came with." },
+  source: { ...orNull("string"), description: "The name of the write key that it was sent with." },
 };
 
 const feedEvent = {
   user_id: text,
-  generation: { ...count, description: "Which of the user's logs it is in: another one after an erasure." },
+  generation: { ...count, description: "Identifies the user's log that holds it; it changes after an erasure." },
   ...storedEvent,
 };
 
@@ -72,8 +72,8 @@ const receipts = {
           record({
             database: { ...text, description: "The binding of a D1 database." },
             events: { ...count, description: "How many of the events it had, or was to get." },
-            stage: { enum: ["d1", "archive", "done"], description: "Which copy is being cleared." },
-            archived_files: { ...count, description: "How many files of its archive were written anew." },
+            stage: { enum: ["d1", "archive", "done"], description: "Which copy is being erased now." },
+            archived_files: { ...count, description: "How many files of its archive were rewritten." },
           }),
         ),
         description: "Every database that the log was ever copied to: one, unless it had to go on in another.",
@@ -81,7 +81,7 @@ const receipts = {
       done_at: { type: ["string", "null"], format: "date-time" },
     }),
   ),
-  description: "What was erased of the user in the last 30 days, the latest first.",
+  description: "The user's erasures in the last 30 days, the latest first.",
 };
 
 const errors = listOf({ $ref: "#/components/schemas/Fault" }, MAX_REPORTED_FAULTS);
@@ -99,17 +99,17 @@ export function schemas() {
         timestamp: time,
         ...verdict,
       },
-      "What became of an event. One of a user who is suppressed is not stored and has no `seq`.",
+      "What became of an event. An event of a suppressed user is not stored and has no `seq`.",
     ),
     BatchVerdict: record({ success: { type: "boolean" }, ...batchVerdict }, "Results are in the request's order."),
     Result: record({
       index: count,
       status: { enum: ["created", "duplicate", "updated", "suppressed", "rejected"] },
       ...verdict,
-      "code?": { const: "expired", description: "There where it happened before what RETENTION_DAYS keeps." },
+      "code?": { const: "expired", description: "Present if the event is older than RETENTION_DAYS." },
       "errors?": errors,
     }),
-    Ignored: record({ success: { const: true }, status: { const: "ignored" } }, "Taken, and not stored."),
+    Ignored: record({ success: { const: true }, status: { const: "ignored" } }, "Accepted, not stored."),
     Fault: record({
       pointer: { ...text, description: "RFC 6901 JSON pointer to what is wrong." },
       detail: { ...text, description: "What is wrong with it, as in “is required”." },
@@ -128,7 +128,7 @@ export function schemas() {
           generation: count,
           cursor: text,
         }),
-        record({ cursor: text, end: { type: "boolean", description: "False where there is more to read now." } }),
+        record({ cursor: text, end: { type: "boolean", description: "False if there is more to read now." } }),
       ],
     },
     Timeline: record({
@@ -140,18 +140,21 @@ export function schemas() {
       events: listOf({ $ref: "#/components/schemas/FeedEvent" }),
       erased: {
         ...listOf(record({ user_id: text, generation: count })),
-        description: "Logs that were erased: to be applied after the events.",
+        description: "Logs that were erased. Apply them after the events.",
       },
-      next_cursor: { ...text, description: "Where to go on, also once more events have come." },
+      next_cursor: { ...text, description: "Where to continue, also later when there are more events." },
       more: { type: "boolean", description: "Whether there is more to read now." },
     }),
     UserSummary: record({
       user_id: text,
-      properties: record(Object.fromEntries(USER_PROPERTIES.map((name) => [`${name}?`, text])), "The latest known."),
+      properties: record(
+        Object.fromEntries(USER_PROPERTIES.map((name) => [`${name}?`, text])),
+        "The latest known values.",
+      ),
       events: number,
       first_seen: time,
       last_seen: time,
-      pending: { ...count, description: "Events that D1 has not got yet." },
+      pending: { ...count, description: "How many events D1 does not have yet." },
     }),
     Erasure: record({
       user_id: text,
@@ -163,8 +166,8 @@ export function schemas() {
     Message: {
       type: "object",
       description:
-        "A message of Segment's protocol. Of a `track` message, `event`, `properties`, `context`, `userId` (or " +
-        "`anonymousId`), `timestamp` and `messageId` are read, under the limits of an event; others are ignored.",
+        "A message of Segment's protocol. In a `track` message, `event`, `properties`, `context`, `userId` (or " +
+        "`anonymousId`), `timestamp` and `messageId` are read, with the limits of an event; other fields are ignored.",
       properties: { type: text, event: text, properties: { type: "object" }, context: { type: "object" } },
     },
     MessageBatch: {
@@ -178,15 +181,15 @@ export function schemas() {
   };
 }
 
-/** RFC 9457. Not closed: a batch that was refused has its results, too. */
+/** An RFC 9457 problem. It allows other members, because a refused batch also has its results. */
 function problemSchema(): JsonSchema {
   const { additionalProperties: _, ...schema } = record(
     {
-      type: { ...text, format: "uri", description: "urn:tracklog:problem: and the reason." },
+      type: { ...text, format: "uri", description: "`urn:tracklog:problem:` followed by the reason." },
       title: text,
       status: { type: "integer" },
       detail: text,
-      code: { ...text, description: "The reason, stable: the end of `type`, with underscores." },
+      code: { ...text, description: "The reason, which never changes: the end of `type`, with underscores." },
       message: { ...text, description: "The same as `detail`, for SDKs that look for it." },
       request_id: { ...text, description: "Also in the header X-Request-Id, and in the logs." },
       success: { const: false },

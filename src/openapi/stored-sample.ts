@@ -1,4 +1,4 @@
-/** The documentation's sample, as it is read back from a user who has no other event. */
+/** The documentation's sample as a reader gets it, stored as the user's only event. */
 export const STORED_SAMPLE = {
   event: "event_name",
   timestamp: "2020-11-23T22:28:55.111Z",

@@ -4,19 +4,22 @@ import { writerLanes, writerOfLane } from "../d1/writer-of.ts";
 import { HEALTH_TIMEOUT_MS } from "../limits.ts";
 import { orTimeout } from "../or-timeout.ts";
 
-/** How a database stands. Times are epoch milliseconds, sizes bytes. */
+/** The state of a database. Times are epoch milliseconds, sizes are bytes. */
 interface DatabaseState {
   name: string;
   bytes: number;
-  /** How many users it has. */
   users: number;
-  /** What its users' logs wait to deliver. */
+  /** What its users' logs have still to deliver. */
   waiting: Waiting;
-  /** How long its latest events took from their acceptance until they were in D1, at most and in the middle. */
+  /**
+   * When its newest row was written, and how long its latest events took from acceptance until D1 had them, in
+   * milliseconds.
+   */
   lag: { newest: number | null; median: number | null; longest: number | null };
 }
 
-// The latest statement's events, by their keys: `events` is ordered by when things happened, not by when they came.
+// Joins the latest statements' events by their keys, because `events` is ordered by when things happened and not by
+// when they arrived.
 const LAG = `
 WITH latest AS (SELECT written_at, keys FROM feed WHERE erased IS NULL ORDER BY position DESC LIMIT 20),
 lags AS (
@@ -28,7 +31,10 @@ SELECT (SELECT max(written_at) FROM latest) AS newest, max(lag) AS longest,
   (SELECT lag FROM lags ORDER BY lag LIMIT 1 OFFSET (SELECT count(*) / 2 FROM lags)) AS median
 FROM lags`;
 
-/** Asks every database and its writers. A database that does not answer is missing a state, and named in `away`. */
+/**
+ * Asks every database and its writers. A database that does not answer has no state and is named in `away`. Never
+ * rejects.
+ */
 export async function databaseStates(env: Env): Promise<{ states: DatabaseState[]; away: string[] }> {
   const names = databaseNames(env);
   const asked = await Promise.allSettled(

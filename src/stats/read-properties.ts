@@ -9,18 +9,18 @@ import {
 
 interface PropertyValues {
   property: string;
-  /** How many of the events that were looked at have it. */
+  /** How many of the sampled events have it. */
   events: number;
-  /** How many different values they have. */
+  /** How many different values it has. */
   distinct: number;
-  /** The most frequent ones, as text: objects and arrays as JSON. */
+  /** The most frequent values, as text; objects and arrays as JSON. */
   values: { value: string | null; events: number }[];
 }
 
 interface Properties {
-  /** How many events were looked at. */
+  /** How many events were sampled. */
   events: number;
-  /** Whether these are all of the range; else they are its newest. */
+  /** Whether these are all events of the range; otherwise they are its newest. */
   isWhole: boolean;
   properties: PropertyValues[];
 }
@@ -34,7 +34,7 @@ interface PropertiesQuery {
   to: number;
 }
 
-/** Reads the newest events of the range, so that the work is bounded however rare the name is. */
+/** Reads only the newest events of the range, so that the work is bounded even if the name is rare. */
 const SCANNED = `
 scanned AS MATERIALIZED (
   SELECT event, properties FROM events WHERE timestamp >= ?1 AND timestamp < ?2
@@ -68,7 +68,7 @@ interface ValueRow {
   distinct: number;
 }
 
-/** Counts the values of an event's properties over its newest events. Rejects with what D1 throws. */
+/** Counts the values of an event's properties in its newest events. Rejects with what D1 throws. */
 export async function readProperties(env: Env, { event, from, to }: PropertiesQuery): Promise<Properties> {
   const found = await Promise.all(
     databaseNames(env).map((name) => {
@@ -84,7 +84,10 @@ export async function readProperties(env: Env, { event, from, to }: PropertiesQu
   };
 }
 
-/** Over several databases the number of different values is that of the database that has the most: a lower bound. */
+/**
+ * With several databases, the number of different values is that of the database that has the most, which is a lower
+ * bound.
+ */
 function merged(databases: ValueRow[][]): PropertyValues[] {
   const properties = new Map<string, PropertyValues>();
   for (const rows of databases) {

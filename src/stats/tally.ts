@@ -5,44 +5,44 @@ import { logFailure } from "../log-failure.ts";
 import { floorTo, HOUR_MS } from "../d1/hour.ts";
 import { inTime } from "../d1/in-time.ts";
 
-/** What is counted: what became of an event, or the status of a response. */
+/** What is counted: the verdicts on events or the statuses of responses. */
 export type TallyKind = "verdict" | "status";
 
-/** How often something was answered, as `tallies` in D1 has it. */
+/** How often something was answered, as a row of `tallies` in D1. */
 interface Tally {
-  /** Its beginning, in epoch milliseconds. */
+  /** The beginning of the hour, in epoch milliseconds. */
   hour: number;
   kind: TallyKind;
   name: string;
-  /** The name of the write key; empty where there is none. */
+  /** The name of the key; empty if there is none. */
   source: string;
   count: number;
 }
 
-/** Some answers of the same kind. `source` is the name of the key, null where there is none. */
+/** Some equal answers. `source` is the name of the key, or null if there is none. */
 type Answers = Pick<Tally, "kind" | "name" | "count"> & { source: string | null };
 
-/** What an isolate has answered and not handed on yet. */
+/** What this isolate has answered and not stored yet. */
 let tallies = new Map<string, Tally>();
 
-/** When the request began that will hand it on, in epoch milliseconds; 0 where there is none. */
+/** When the request began that will store it, in epoch milliseconds; 0 if there is none. */
 let handingOnSince = 0;
 
 /**
- * Counts what was answered. Costs a look into a map; D1 gets the numbers some seconds later, after the answer
- * of one request for all. An isolate that ends before that takes them along, so they are rough.
+ * Counts answers. Costs a look-up in a map; one request stores the numbers for all, some seconds later and after its
+ * answer. If the isolate ends before that they are lost, so the numbers are approximate.
  *
  * @param now epoch milliseconds
  */
 export function countAnswers(env: Env, { kind, name, source, count }: Answers, now: number): void {
   add({ hour: floorTo(HOUR_MS, now), kind, name, source: source ?? "", count });
-  // A request that was cut off hands nothing on: another one then does.
+  // A request that was cut off stores nothing, so another one takes over after this time.
   if (now - handingOnSince < TALLY_INTERVAL_MS + 2 * STATEMENT_TIMEOUT_MS) return;
   handingOnSince = now;
   waitUntil(handOnLater(env));
 }
 
-/** Hands on what has been counted until now. Never throws: what D1 does not take is handed on the next time. */
+/** Stores what has been counted so far. Never throws: what D1 does not take is stored the next time. */
 export async function handOnTallies(env: Env): Promise<void> {
   const handed = tallies;
   tallies = new Map();
@@ -52,7 +52,7 @@ export async function handOnTallies(env: Env): Promise<void> {
     const answer = databaseNamed(env, databaseNames(env)[0]!).prepare(ADD_UP).bind(JSON.stringify(rows)).run();
     await inTime(answer);
   } catch (error) {
-    // It may be there and the answer lost; then it counts twice, which is rough, too.
+    // If D1 has stored it and only the answer was lost, it is counted twice, which approximate numbers may be.
     for (const tally of handed.values()) add(tally);
     logFailure("tallies_not_handed_on", error);
   }

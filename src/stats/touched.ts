@@ -3,9 +3,10 @@ import { HOUR_MS } from "../d1/hour.ts";
 import { markStale } from "../d1/stale-hours.ts";
 
 /**
- * The statement of the feed that is the last one of a look: as many as have the given number of keys. Null at the end.
+ * SQL for the position where one look at the feed ends: the entry by which the given number of keys is reached. Null at
+ * the feed's end.
  *
- * @param keys a number, for SQL
+ * @param keys a number, as SQL
  */
 export function endOfLook(keys: number): string {
   return `(SELECT max(position) FROM (
@@ -15,7 +16,7 @@ export function endOfLook(keys: number): string {
   WHERE before < ${keys})`;
 }
 
-/** The keys of the feed from the roll-up's position up to an end, as `sent`: json_each of the statement's keys. */
+/** SQL for the feed's keys from the roll-up's position up to an end, as `sent`: json_each of each entry's keys. */
 export function keysUpTo(end: string): string {
   return `rollup CROSS JOIN feed ON feed.position > rollup.position AND feed.position <= ${end}
     CROSS JOIN json_each(feed.keys) AS sent`;
@@ -25,8 +26,9 @@ const FIX_END = `UPDATE rollup SET next = end_of_look.position
   FROM (SELECT ${endOfLook(ROLLUP_WINDOW_KEYS)} AS position) AS end_of_look WHERE end_of_look.position IS NOT NULL`;
 
 /**
- * An hour whose events have begun to leave D1 cannot be counted again, so an event is added when its first revision
- * comes. Later ones are those of an event that was counted. Distinct users cannot be added up: the greater number holds.
+ * An hour is sealed once its events have begun to leave D1, and cannot be counted again. An event in it is added when
+ * its first revision arrives; later revisions belong to an event that was counted. Distinct users cannot be added up,
+ * so the greater number is kept.
  */
 const ADD_TO_SEALED_HOURS = `
 INSERT INTO hourly (hour, event, source, events, users)
@@ -46,8 +48,8 @@ const MARK_STALE = markStale(
 const GO_ON = "UPDATE rollup SET position = next WHERE position < next";
 
 /**
- * Looks at the next statements of the feed and marks what they touch. All that moves moves in one transaction, and each
- * statement takes the position from the table: neither a crash nor a second run counts anything twice.
+ * Examines the feed's next entries and marks what they touch. All of it is one transaction, and each statement reads
+ * the position from the table, so neither a crash nor a second run counts anything twice.
  */
 export function markTouched(database: D1Database): D1PreparedStatement[] {
   return [FIX_END, ADD_TO_SEALED_HOURS, ...MARK_STALE, GO_ON].map((sql) => database.prepare(sql));

@@ -3,7 +3,7 @@ import type { Row, startWorker } from "../sdks/running-worker.ts";
 
 type Worker = Pick<Awaited<ReturnType<typeof startWorker>>, "rows">;
 
-/** The user's rows in D1, once there are as many. */
+/** Waits until the user has this many rows in D1, and returns them. */
 export async function rowsOf(worker: Worker, userId: string, count: number): Promise<Row[]> {
   return vi.waitFor(
     async () => {
@@ -15,7 +15,7 @@ export async function rowsOf(worker: Worker, userId: string, count: number): Pro
   );
 }
 
-/** The names of the user's events in D1, sorted, once there are as many. One that is doubled shows twice. */
+/** Waits until the user has this many events in D1, and returns their names, sorted. A doubled event shows twice. */
 export async function arrived(worker: Worker, userId: string, count: number): Promise<string[]> {
   return (await rowsOf(worker, userId, count)).map(({ event }) => event).sort();
 }

@@ -19,7 +19,7 @@ declare global {
     createClient: typeof CreateClient;
     client: ReturnType<typeof CreateClient>;
     told: Told;
-    /** How many events a tab has seen go that another one had sent. */
+    /** How many events of other tabs this tab has seen disappear. */
     removals: number;
     /** What /t.js makes. */
     tracklog: ReturnType<typeof CreateClient>;

@@ -25,9 +25,7 @@ describe.skipIf(!CHROMIUM)("consent", () => {
     await close();
   });
 
-  it("that is withdrawn drops what waits and what comes, counts both, and leaves nothing behind", async ({
-    expect,
-  }) => {
+  it("that is withdrawn drops waiting and new events, counts both, and leaves nothing behind", async ({ expect }) => {
     const { userId, context, close } = await aVisitor(setting);
     const page = await connect(setting, context, { anonymousId: true });
     await track(page, userId, 10);
@@ -43,7 +41,7 @@ describe.skipIf(!CHROMIUM)("consent", () => {
     await close();
   });
 
-  it("is missing where the browser sends Global Privacy Control, unless the page has asked", async ({ expect }) => {
+  it("is missing if the browser sends Global Privacy Control, unless the page has asked for it", async ({ expect }) => {
     const { userId, context, close } = await aVisitor(setting);
     await context.addInitScript(() => Object.defineProperty(navigator, "globalPrivacyControl", { value: true }));
     const page = await connect(setting, context);

@@ -68,7 +68,7 @@ describe.skipIf(!CHROMIUM)("a page", () => {
     await close();
   });
 
-  it("sends its events where storage is full", async ({ expect }) => {
+  it("sends its events if storage is full", async ({ expect }) => {
     const { userId, context, close } = await aVisitor(setting);
     const page = await connect(setting, context, { flushAfterMs: 1 });
     await page.evaluate(() => {
@@ -86,7 +86,7 @@ describe.skipIf(!CHROMIUM)("a page", () => {
     await close();
   });
 
-  it("sends its events where storage is forbidden, through a failure as well", async ({ expect }) => {
+  it("sends its events if storage is forbidden, through a failure as well", async ({ expect }) => {
     const { userId, context, close } = await aVisitor(setting);
     fates({ status: 503 }, "lose the answer");
     const page = await connect(setting, context, { flushAfterMs: 1 }, "/sandboxed");
@@ -109,7 +109,7 @@ describe.skipIf(!CHROMIUM)("a page", () => {
     await close();
   });
 
-  it("keeps the times of the calls, whatever becomes of the clock", async ({ expect }) => {
+  it("keeps the times of the calls, even if the clock is changed", async ({ expect }) => {
     const { userId, context, close } = await aVisitor(setting);
     fates({ status: 503 });
     const page = await connect(setting, context, { flushAfterMs: 1 });
@@ -135,7 +135,7 @@ describe.skipIf(!CHROMIUM)("a page", () => {
     await close();
   });
 
-  it("drops what is beyond its cap, and counts it", async ({ expect }) => {
+  it("drops events beyond its limit, and counts them", async ({ expect }) => {
     const { userId, context, close } = await aVisitor(setting);
     const page = await connect(setting, context, { maxQueueEvents: 30 });
     await context.setOffline(true);
@@ -185,7 +185,7 @@ describe.skipIf(!CHROMIUM)("a page", () => {
     { what: "a wrong key", key: "wrong", status: 401 },
     { what: "a wrong address", key: "at another server", status: 404 },
   ])(
-    "stops at $what, tells, and leaves its events to a page that has it right",
+    "stops at $what, reports it, and leaves its events to a page that has the right one",
     async ({ key, status }, { expect }) => {
       const { userId, context, close } = await aVisitor(setting);
       if (status === 404) fates({ status, body: "Not here" });

@@ -1,7 +1,8 @@
 import { createClient } from "../../client/src/index.ts";
 
-// A server that is told to stop: `node mortal-process.ts <url> <key> <user>`. With "once" it tracks one event and ends by
-// itself; else it tracks until SIGTERM, and then says how many events it has tracked. "hasty" gives it little time for that.
+// A server process that is told to stop: `node mortal-process.ts <url> <key> <user>`. With "once" it tracks one event
+// and ends by itself. Otherwise it tracks until SIGTERM, and then prints how many events it has tracked. "hasty" gives
+// it little time for that.
 
 const [url, key, userId, mode] = process.argv.slice(2);
 const client = createClient({ url: url!, key: key!, userId: userId!, flushAfterMs: 10, onDrop: () => {} });

@@ -25,7 +25,7 @@ describe("the package", () => {
     expect(gzipSync(readFileSync(join(installed, file)), { level: 9 }).length).toBeLessThan(MAX_GZIPPED_BYTES);
   });
 
-  it("depends on nothing, and on no type but those of the platform", ({ expect }) => {
+  it("depends on nothing, and only on types of the platform", ({ expect }) => {
     const { dependencies } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as {
       dependencies?: object;
     };
@@ -59,7 +59,7 @@ describe("the package", () => {
     check(["others.d.ts", ...files], folder);
   });
 
-  it("runs where it is installed", ({ expect }) => {
+  it("runs after it is installed", ({ expect }) => {
     const source = `import { createClient } from "@tracklog/client";
       const client = createClient({ url: "http://127.0.0.1:9", maxQueueEvents: 0, onDrop: ({ event }, why) => console.log(event, why) });
       client.track("e");`;

@@ -74,7 +74,7 @@ describe.skipIf(!CHROMIUM)("a page that ends", () => {
     await close();
   });
 
-  it("sends its events where storage is forbidden, too", async ({ expect }) => {
+  it("sends its events if storage is forbidden, too", async ({ expect }) => {
     const { userId, context, close } = await aVisitor(setting);
     const page = await connect(setting, context, NEVER_BY_ITSELF, "/sandboxed");
     expect(await page.evaluate(() => origin)).toBe("null");
@@ -84,7 +84,7 @@ describe.skipIf(!CHROMIUM)("a page that ends", () => {
     await close();
   });
 
-  it("sends its events by a beacon where requests cannot outlive it", async ({ expect }) => {
+  it("sends its events by a beacon if requests cannot outlive it", async ({ expect }) => {
     const { userId, context, close } = await aVisitor(setting);
     const page = await connect(setting, context, NEVER_BY_ITSELF);
     // As in Firefox before 133.

@@ -65,13 +65,11 @@ describe.skipIf(!CHROMIUM)("/t.js", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("needs no user: events are of somebody who ends with the page, or of an id that is kept if asked for", async ({
-    expect,
-  }) => {
+  it("needs no user: its id lasts as long as the page, or is kept if asked for", async ({ expect }) => {
     const { page } = await open("data-page", "/nobody");
     await page.evaluate(() => window.tracklog.track("clicked"));
     await page.close();
-    /** The rows of whoever visited a page, once there are two. */
+    /** The rows of a page's visitor, once there are two. */
     const ofPage = async (path: string) =>
       vi.waitFor(
         async () => {
@@ -91,7 +89,7 @@ describe.skipIf(!CHROMIUM)("/t.js", () => {
     expect(paths).toEqual(["/kept-1", "/kept-2"]);
   });
 
-  it("takes no page that is rendered ahead of a visit for a visit", async ({ expect }) => {
+  it("does not take a prerendered page for a visit", async ({ expect }) => {
     const userId = `u-${randomUUID()}`;
     const { page } = await open(`data-user-id="${userId}" data-page`, "/ahead", () =>
       Object.defineProperty(document, "prerendering", { value: true }),

@@ -113,7 +113,7 @@ describe("on a server, the client", () => {
     expect({ isDelivered, dropped }).toEqual({ isDelivered: false, dropped: tracked });
   });
 
-  it("takes no more than its queue holds, and tells of each event that it drops", async ({ expect }) => {
+  it("accepts no more than its queue holds, and reports each event that it drops", async ({ expect }) => {
     const { userId, client, drops, track } = connect({ maxQueueEvents: 30 });
     track(32);
     expect(drops).toEqual(["e30: full", "e31: full"]);
@@ -124,7 +124,7 @@ describe("on a server, the client", () => {
     expect(await arrived(worker, userId, 31)).toEqual(["again", ...names(30)]);
   });
 
-  it("gives up after the time that it has, and tells what it could not deliver", async ({ expect }) => {
+  it("gives up after its time limit, and reports what it could not deliver", async ({ expect }) => {
     server.control.fate = () => "hang";
     const { client, drops, track } = connect();
     track(3);
@@ -153,7 +153,7 @@ describe("on a server, the client", () => {
     complaints.mockRestore();
   });
 
-  it("takes no answer for a receipt that is not Tracklog's", async ({ expect }) => {
+  it("does not take an answer that is not Tracklog's for a receipt", async ({ expect }) => {
     server.control.fate = () => (server.requests.length === 1 ? { status: 200, body: "<h1>Sign in</h1>" } : "forward");
     const { userId, client, track } = connect();
     track(3);
@@ -179,6 +179,6 @@ function run(userId: string, ...mode: string[]) {
   const child = spawn(process.execPath, [script, server.url, WRITE_KEY, userId, ...mode], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  onTestFinished(() => void child.kill("SIGKILL")); // one that hangs must not outlive the test
+  onTestFinished(() => void child.kill("SIGKILL")); // a process that hangs must not outlive the test
   return child;
 }

@@ -14,7 +14,7 @@ describe.skipIf(!CHROMIUM)("two tabs", () => {
   /** The ids of all events that were sent, each as often as it was. */
   const sentIds = () => setting.server.requests.flatMap(({ ids }) => ids);
 
-  it("send what both have once, whoever sends it", async ({ expect }) => {
+  it("send what both have only once", async ({ expect }) => {
     const { userId, context, close } = await aVisitor(setting);
     const [a, b] = [await connect(setting, context), await connect(setting, context)];
     await countRemovals(a);
@@ -45,7 +45,7 @@ describe.skipIf(!CHROMIUM)("two tabs", () => {
     await close();
   });
 
-  it("do not wait for each other for ever: one takes over what the other left, killed as it was sending", async ({
+  it("do not wait for each other for ever: one takes over what the other left when it was killed", async ({
     expect,
   }) => {
     const { userId, context, close } = await aVisitor(setting);
@@ -75,7 +75,7 @@ describe.skipIf(!CHROMIUM)("two tabs", () => {
   });
 });
 
-/** Waits until a tab has heard what became of the events that it did not send itself. */
+/** Waits until a tab knows the results for the events that it did not send itself. */
 function hasHeard(page: Page, count: number) {
   return page.waitForFunction((n) => window.removals === n, count);
 }

@@ -26,7 +26,7 @@ describe("a client with a team's events", () => {
     track("signed_up");
   });
 
-  it("takes no properties where none is required", () => {
+  it("takes no properties if none is required", () => {
     track("searched");
     track("searched", { text: "x" });
     track("signed_out");
@@ -45,9 +45,9 @@ describe("a client without", () => {
     client.track("anything", "at all");
   });
 
-  it("has callbacks that hear of whole events", () => {
+  it("has callbacks that get whole events", () => {
     createClient({ ...options, onReject: (event) => expectTypeOf(event).toEqualTypeOf<SentEvent>() });
-    // @ts-expect-error a client needs to know where Tracklog is
+    // @ts-expect-error a client needs the url
     expectTypeOf(createClient).toBeCallableWith({});
   });
 });

@@ -7,7 +7,7 @@ export type Fate =
   | "forward"
   /** The Worker stores it; then the connection breaks. */
   | "lose the answer"
-  /** Nothing, for as long as the client waits. */
+  /** The client gets no answer for as long as it waits. */
   | "hang"
   /** The Worker never gets it. */
   | { status: number; headers?: Record<string, string>; body?: string };
@@ -23,7 +23,7 @@ interface Seen {
   status?: number;
 }
 
-/** Stands between clients and a Worker, and does to each request what `fate` says. */
+/** A server between clients and a Worker that treats each request as `fate` says. */
 export async function startUnreliableServer(target: string) {
   const requests: Seen[] = [];
   const control = { fate: (_request: Seen, _body: string): Fate | Promise<Fate> => "forward" };

@@ -49,7 +49,7 @@ describe("in a Worker, the client", () => {
   });
 
   it.for(["GET", "POST"])(
-    "has delivered everything when flush returns, awaited or handed over, through a failure (%s)",
+    "has delivered everything when flush returns, awaited or in waitUntil, through a failure (%s)",
     async (method, { expect }) => {
       const userId = `u-${randomUUID()}`;
       let isFirst = true;

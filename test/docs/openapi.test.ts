@@ -3,7 +3,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { startWorker } from "../sdks/running-worker.ts";
 
-/** The document, as loosely as it is read here. */
+/** The document, loosely typed. */
 // oxlint-disable-next-line typescript/no-explicit-any -- the validator says whether it is what it should be
 type Loose = Record<string, any>;
 
@@ -34,13 +34,13 @@ function examplesOf(where: string, content: Record<string, Loose> = {}): Content
   );
 }
 
-/** What is published once and referred to, or else the thing itself. */
+/** Resolves a reference within the document. */
 function resolved(thing: Loose): Loose {
   const [, , kind, name] = (thing["$ref"] as string | undefined)?.split("/") ?? [];
   return kind && name ? (document["components"][kind][name] as Loose) : thing;
 }
 
-/** Says what is wrong with a value, by a schema of the document; null where nothing is. */
+/** Validates a value by a schema of the document. Returns what is wrong, or null. */
 function checker() {
   const ajv = new Ajv2020({ strict: false, validateFormats: false });
   ajv.addSchema(JSON.parse(text.replaceAll('"#/components/', '"tracklog#/components/')) as Loose, "tracklog");
@@ -64,7 +64,7 @@ describe("GET /openapi.json", () => {
     expect(() => validator.resolveRefs()).not.toThrow();
   });
 
-  it("has only answers that keep to their schemas", ({ expect }) => {
+  it("has only answers that match their schemas", ({ expect }) => {
     const faultOf = checker();
     const answers = operations().flatMap(({ id, operation }) =>
       Object.entries(operation["responses"] as Record<string, Loose>).flatMap(([status, response]) =>
@@ -75,7 +75,7 @@ describe("GET /openapi.json", () => {
     for (const { where, schema, value } of answers) expect(faultOf(schema, value), where).toBeNull();
   });
 
-  it("has a schema for events that takes those that are taken, and refuses others", ({ expect }) => {
+  it("has a schema for events that accepts what the API accepts, and refuses what it refuses", ({ expect }) => {
     const faultOf = checker();
     const { track } = Object.fromEntries(operations().map(({ operation }) => [operation["operationId"], operation]));
     const bodies = examplesOf("track", track!["requestBody"].content as Record<string, Loose>);

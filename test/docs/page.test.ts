@@ -31,7 +31,7 @@ describe("GET /docs", () => {
   );
 });
 
-// Generous, since a browser on a busy machine is slow.
+// The timeout is long because a browser on a busy machine is slow.
 describe.skipIf(!CHROMIUM)("the page in Chromium", { timeout: 60_000 }, () => {
   let browser: Browser;
 
@@ -40,7 +40,7 @@ describe.skipIf(!CHROMIUM)("the page in Chromium", { timeout: 60_000 }, () => {
   });
   afterAll(() => browser.close());
 
-  /** Opens the page; notes what it asks other hosts for, and what it complains of. */
+  /** Opens the page, and records its requests to other hosts and its complaints. */
   async function open({ hash = "", ...options }: BrowserContextOptions & { hash?: string } = {}) {
     const page = await browser.newPage(options);
     const complaints: string[] = [];
@@ -95,7 +95,7 @@ describe.skipIf(!CHROMIUM)("the page in Chromium", { timeout: 60_000 }, () => {
     await page.close();
   });
 
-  it("takes both keys at once, and sends each request with the right one", async ({ expect }) => {
+  it("accepts both keys at once, and sends each request with the right one", async ({ expect }) => {
     const { page, complaints } = await open();
     await authorize(page, { writeKey: WRITE_KEY, readKey: READ_KEY });
     const tracked = await execute(page, "Tracking-track");
@@ -119,7 +119,7 @@ describe.skipIf(!CHROMIUM)("the page in Chromium", { timeout: 60_000 }, () => {
     await page.close();
   });
 
-  it("is as dark as its reader's other pages, and follows when they turn", async ({ expect }) => {
+  it("follows the reader's colour scheme, also when it changes", async ({ expect }) => {
     const { page } = await open({ colorScheme: "dark" });
     expect(await brightness(page)).toBeLessThan(64);
     await page.emulateMedia({ colorScheme: "light" });
@@ -161,7 +161,7 @@ async function execute(page: Page, id: string, parameter?: string) {
   return { status: response.status(), key, body: (await response.json()) as unknown };
 }
 
-/** Of what is behind the text, from 0 to 255. */
+/** The brightness of the text's background, from 0 to 255. */
 function brightness(page: Page): Promise<number> {
   return page.locator(".swagger-ui").evaluate((element) => {
     const behind = [element, document.body, document.documentElement].map(

@@ -44,7 +44,7 @@ describe("a field under another name", () => {
     "id",
     "x".repeat(10_000),
     "漢字",
-  ])("is not seen in %s", (name, { expect }) => {
+  ])("is not recognised in %s", (name, { expect }) => {
     expect(intendedField(name)).toBeUndefined();
   });
 
@@ -59,13 +59,13 @@ describe("a field under another name", () => {
     expect(faultsOf(withName(field, name))).toEqual([`/${name} is not a field of an event: send it as ${field}`]);
   });
 
-  it("is one fault where event_name is meant, which may stand for event", ({ expect }) => {
+  it("is one fault if event_name is meant, which may replace event", ({ expect }) => {
     expect(faultsOf(withName("event", "eventName"))).toEqual([
       "/eventName is not a field of an event: send it as event_name",
     ]);
   });
 
-  it("is none of the field that is given already", ({ expect }) => {
+  it("is not taken for a field that is already given", ({ expect }) => {
     expect(faultsOf(anEvent({ userId: "u" }))).toEqual([
       "/userId is not a field of an event: put it into properties or context, or leave it out",
     ]);
@@ -74,7 +74,7 @@ describe("a field under another name", () => {
     ]);
   });
 
-  it("is one fault where a whole message of Segment's protocol came the wrong way", ({ expect }) => {
+  it("is one fault if a whole message of Segment's protocol was sent to the wrong path", ({ expect }) => {
     const message = { type: "track", event: "e", userId: "u", messageId: "m", timestamp: "2026-01-02", properties: {} };
     expect(faultsOf(message)).toEqual([
       expect.stringMatching(/^ looks like a message of Segment's protocol: send it to \/v1\/track, or rename userId/),

@@ -3,13 +3,13 @@ import { describe, it } from "vitest";
 import { isSameJson, type JsonObject } from "../../src/event/json.ts";
 import { mergeJson } from "../../src/event/merge.ts";
 
-/** The merge of two objects, null where it changes nothing. */
+/** The merge of two objects, or null if it changes nothing. */
 function merge(stored: unknown, sent: unknown): JsonObject | null {
   const merged = mergeJson(JSON.stringify(stored), JSON.stringify(sent));
   return merged === null ? null : (JSON.parse(merged) as JsonObject);
 }
 
-/** What is stored after `sent` came to it. */
+/** What is stored after merging `sent` into it. */
 function after(stored: string, sent: string): string {
   return mergeJson(stored, sent) ?? stored;
 }
@@ -99,7 +99,7 @@ describe("mergeJson, for any objects", () => {
     );
   });
 
-  it("says that nothing changed exactly where nothing did", ({ expect }) => {
+  it("says that nothing changed exactly if nothing did", ({ expect }) => {
     fc.assert(
       fc.property(text, text, (stored, sent) => {
         const before = JSON.parse(stored) as JsonObject;
@@ -127,7 +127,7 @@ describe("mergeJson, for any objects", () => {
     );
   });
 
-  it("ends in the same however often each part of a history was sent again", ({ expect }) => {
+  it("has the same result however often each part of a history is sent again", ({ expect }) => {
     fc.assert(
       fc.property(fc.array(text, { minLength: 1, maxLength: 5 }), (history) => {
         const once = history.reduce(after, "{}");

@@ -15,11 +15,11 @@ function idsOf(messages: JsonObject[], nonce = "n", envelope: JsonObject = {}): 
 }
 
 describe("the id of a message that has none", () => {
-  it("is the client's own where there is one", ({ expect }) => {
+  it("is the client's own if there is one", ({ expect }) => {
     expect(idsOf([{ messageId: "m" }, { messageId: 7 }])).toEqual(["m", "7"]);
   });
 
-  it.for([undefined, null, ""])("is made where it is %j", (messageId, { expect }) => {
+  it.for([undefined, null, ""])("is made if it is %j", (messageId, { expect }) => {
     expect(idsOf([{ messageId }])).toEqual([expect.stringMatching(/^auto-[\w-]{22}-1$/)]);
   });
 
@@ -30,7 +30,7 @@ describe("the id of a message that has none", () => {
     expect([0, 1, 6].map((index) => ids[index]!.at(-1))).toEqual(["1", "2", "3"]);
   });
 
-  it("is the same on a retry, whatever changes on the way", ({ expect }) => {
+  it("is the same on a retry, even if other fields change", ({ expect }) => {
     const messages = [{}, { properties: { a: 1 } }, {}];
     const retry = messages.map((message) => ({
       ...message,
@@ -41,7 +41,7 @@ describe("the id of a message that has none", () => {
     expect(idsOf(retry, "other", { sentAt: TIME, writeKey: "k" })).toEqual(idsOf(messages));
   });
 
-  it("is the request's alone where the time is not the message's own either", ({ expect }) => {
+  it("is unique to the request if the message has no time either", ({ expect }) => {
     const timeless = [{ timestamp: undefined }];
     for (const envelope of [{}, { sentAt: TIME }, { timestamp: TIME }])
       expect(idsOf(timeless, "a", envelope)).not.toEqual(idsOf(timeless, "b", envelope));

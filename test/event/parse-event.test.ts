@@ -5,7 +5,7 @@ import { anEvent } from "../tracklog.ts";
 
 const parse = eventParser(Date.UTC(2026, 10, 23));
 
-/** The faults of an event, as "pointer detail"; none for an event that is taken. */
+/** The faults of an event, as "pointer detail"; none if it is accepted. */
 function faultsOf(input: unknown): string[] {
   const parsed = parse(input);
   return parsed.ok ? [] : parsed.faults.map(({ pointer, detail }) => `${pointer} ${detail}`);
@@ -16,12 +16,12 @@ const faultsWith = (changes: Record<string, unknown>) => faultsOf(anEvent(change
 
 const UNKNOWN = "is not a field of an event: put it into properties or context, or leave it out";
 
-/** The valid event with a JSON text in place of an object, since not every JSON can be written as JavaScript. */
+/** The valid event with a JSON text in place of an object, since not all JSON can be written as JavaScript. */
 function withJson(json: string, field = "properties"): unknown {
   return JSON.parse(JSON.stringify(anEvent({ [field]: "JSON" })).replace('"JSON"', json));
 }
 
-/** An event of so many levels of nesting, its own object being the first. */
+/** An event with this many levels of nesting, its own object included. */
 function nested(levels: number, field: string): unknown {
   return withJson(`${'{"a":'.repeat(levels - 2)}{}${"}".repeat(levels - 2)}`, field);
 }
@@ -42,7 +42,7 @@ describe("an event's fields", () => {
         messageId: "m-1",
         properties: '{"plan":"pro","tags":[1,null]}',
         context: '{"ip":"::1"}',
-        enrichment: "", // the edge's, and never the client's
+        enrichment: "", // set by the edge, never by the client
         profile: {},
         hasOwnTime: true,
         hasOwnId: true,
@@ -54,7 +54,7 @@ describe("an event's fields", () => {
     expect(parse(anEvent())).toMatchObject({ ok: true, event: { context: "{}", messageId: "", hasOwnId: false } });
   });
 
-  it("take null for a message_id that there is not, and for what is not known about the user", ({ expect }) => {
+  it("take null for a missing message_id, and for what is not known about the user", ({ expect }) => {
     expect(parse(anEvent({ message_id: null }))).toEqual(parse(anEvent()));
     const properties = { email: null, name: null, first_name: null, last_name: "Lee" };
     expect(parse(anEvent({ properties }))).toMatchObject({
@@ -63,7 +63,7 @@ describe("an event's fields", () => {
     });
   });
 
-  it("take event_name for event, and both where they agree", ({ expect }) => {
+  it("take event_name for event, and both if they agree", ({ expect }) => {
     const { event, ...others } = anEvent();
     expect(parse({ ...others, event_name: event })).toEqual(parse(anEvent()));
     expect(parse(anEvent({ event_name: event }))).toEqual(parse(anEvent()));
@@ -73,7 +73,7 @@ describe("an event's fields", () => {
     expect(faultsOf(others)).toEqual(["/event is required (or event_name)"]);
   });
 
-  it("keep keys that JavaScript gives a meaning of its own", ({ expect }) => {
+  it("keep keys that have a special meaning in JavaScript", ({ expect }) => {
     const properties = '{"__proto__":{"admin":true},"constructor":1,"toString":null,"toJSON":{},"":0}';
     const parsed = parse({ ...anEvent(), properties: JSON.parse(properties) as unknown });
     expect(parsed).toMatchObject({ ok: true, event: { properties } });
@@ -109,7 +109,7 @@ describe("an event that is refused", () => {
     ]);
   });
 
-  it("is told of every required field that it lacks", ({ expect }) => {
+  it("gets a fault for every required field that it lacks", ({ expect }) => {
     expect(faultsOf({}).sort()).toEqual([
       "/event is required (or event_name)",
       "/properties is required",
@@ -118,7 +118,7 @@ describe("an event that is refused", () => {
     ]);
   });
 
-  it("may be no object at all", ({ expect }) => {
+  it("may be anything but an object", ({ expect }) => {
     for (const input of [null, true, 5, "event", [], [anEvent()]])
       expect(faultsOf(input)).toEqual([expect.stringMatching(/^ must be a JSON object, not /)]);
   });
@@ -140,27 +140,27 @@ describe("an event that is refused", () => {
   });
 
   it.for(["colour", "", "a/b~c", "__proto__", "constructor", "toString", "hasOwnProperty"])(
-    "is told of its unknown field %j by name, also where nothing else is wrong",
+    "gets a fault for its unknown field %j by name, also if nothing else is wrong",
     (name, { expect }) => {
-      // Through JSON, where __proto__ is a key like others.
+      // Through JSON, in which __proto__ is a key like others.
       const sent: unknown = JSON.parse(`{${JSON.stringify(name)}:1,${JSON.stringify(anEvent()).slice(1)}`);
       const pointer = name.replaceAll("~", "~0").replaceAll("/", "~1");
       expect(faultsOf(sent)).toEqual([`/${pointer} ${UNKNOWN}`]);
     },
   );
 
-  it("is told of all its unknown fields, along with other faults", ({ expect }) => {
+  it("gets a fault for each unknown field, along with other faults", ({ expect }) => {
     const faults = faultsOf(JSON.parse('{"__proto__":1,"colour":2,"constructor":3}'));
     for (const name of ["__proto__", "colour", "constructor"]) expect(faults).toContain(`/${name} ${UNKNOWN}`);
     expect(faults).toContain("/user_id is required");
   });
 
-  it("is not told more than fifty faults", ({ expect }) => {
+  it("gets at most fifty faults", ({ expect }) => {
     const unknown = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`field${i}`, i]));
     expect(faultsWith(unknown)).toHaveLength(50);
   });
 
-  it("never sees its own long values or names again", ({ expect }) => {
+  it("never has its own long values or names repeated", ({ expect }) => {
     const long = "secret".repeat(5_000);
     const refused = parse({
       event: long,
@@ -176,7 +176,7 @@ describe("an event that is refused", () => {
     expect(JSON.stringify(refused).match(/secret/g)!.length).toBeLessThan(12); // a piece of the field's name only
   });
 
-  it("is answered in well-formed Unicode even where a name is not, or is cut within an emoji", ({ expect }) => {
+  it("is answered in well-formed Unicode even if a name is not, or is cut within an emoji", ({ expect }) => {
     for (const name of ["\ud800", `${"x".repeat(63)}😀`])
       expect(faultsWith({ [name]: 1 }).every((fault) => fault.isWellFormed())).toBe(true);
   });
@@ -184,7 +184,7 @@ describe("an event that is refused", () => {
 
 describe("an event's ids", () => {
   it.for(["undefined", "null", "NaN", "[object Object]", " null "])(
-    "cannot be %j, which only a bug makes",
+    "cannot be %j, which only a bug produces",
     (id, { expect }) => {
       const fault = "is a placeholder that only a bug produces, not an id";
       expect(faultsWith({ user_id: id })).toEqual([`/user_id ${fault}`]);
@@ -197,7 +197,7 @@ describe("an event's ids", () => {
     expect(faultsWith({ user_id: id, message_id: id })).toEqual([]);
   });
 
-  it.for(["event", "event_name", "user_id", "message_id"])("and names must hold something: %s", (field, { expect }) => {
+  it.for(["event", "event_name", "user_id", "message_id"])("and names must not be empty: %s", (field, { expect }) => {
     const event = field === "event_name" ? undefined : "signed_up";
     const faults = (value: string) => {
       const { event: _, ...others } = anEvent();

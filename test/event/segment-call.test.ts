@@ -85,7 +85,7 @@ describe("the user's profile", () => {
     );
   });
 
-  it("leaves out what is no text, which the event keeps", ({ expect }) => {
+  it("omits values that are not texts, which the event keeps", ({ expect }) => {
     const odd = { email: null, name: { first: "Ann" }, first_name: 1, last_name: ["Lee"] };
     expect(eventOf({ type: "identify", traits: odd })).toMatchObject({ properties: odd, profile: {} });
     expect(eventOf({ type: "track", event: "e", properties: odd })).toMatchObject({ properties: odd, profile: {} });

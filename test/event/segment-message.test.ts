@@ -52,10 +52,10 @@ describe("who did it", () => {
   it.for([
     ["userId", { userId: "u1", anonymousId: "a1" }, "u1", { anonymousId: "a1" }],
     ["userId alone", { userId: "u1" }, "u1", {}],
-    ["anonymousId, where there is no userId", { userId: undefined, anonymousId: "a1" }, "a1", {}],
-    ["anonymousId, where userId is null", { userId: null, anonymousId: "a1" }, "a1", {}],
-    ["anonymousId, where userId is empty", { userId: "", anonymousId: "a1" }, "a1", {}],
-    ["userId, where anonymousId is empty", { userId: "u1", anonymousId: "" }, "u1", {}],
+    ["anonymousId, if there is no userId", { userId: undefined, anonymousId: "a1" }, "a1", {}],
+    ["anonymousId, if userId is null", { userId: null, anonymousId: "a1" }, "a1", {}],
+    ["anonymousId, if userId is empty", { userId: "", anonymousId: "a1" }, "a1", {}],
+    ["userId, if anonymousId is empty", { userId: "u1", anonymousId: "" }, "u1", {}],
     ["a number as text", { userId: 42, anonymousId: 43 }, "42", { anonymousId: "43" }],
     ["zero as text", { userId: 0, anonymousId: "a1" }, "0", { anonymousId: "a1" }],
     [
@@ -70,7 +70,7 @@ describe("who did it", () => {
     expect(JSON.parse(event.context)).toEqual(context);
   });
 
-  it("is a fault where nobody did, under the name that the client knows", ({ expect }) => {
+  it("is a fault if it is missing, under the client's name for the field", ({ expect }) => {
     expect(faultsOf(aMessage({ userId: undefined }))).toEqual([{ pointer: "/userId", detail: "is required" }]);
     expect(faultsOf(aMessage({ userId: "", anonymousId: "" }))).toEqual([{ pointer: "/userId", detail: "is empty" }]);
     expect(faultsOf(aMessage({ userId: "undefined" }))).toMatchObject([{ pointer: "/userId" }]);
@@ -89,12 +89,12 @@ describe("who did it", () => {
 });
 
 describe("what happened", () => {
-  it.for(["track", "Track", "TRACK", " track "])("is a track where the type is %j", (type, { expect }) => {
+  it.for(["track", "Track", "TRACK", " track "])("is a track if the type is %j", (type, { expect }) => {
     expect(eventOf(aMessage({ type }))).toEqual(eventOf(aMessage()));
   });
 
   it.for([undefined, null, "", "trak", "merge", 1, ["track"], "constructor"])(
-    "is refused with the types that there are where the type is %j",
+    "is refused with the known types if the type is %j",
     (type, { expect }) => {
       expect(faultsOf(aMessage({ type }))).toEqual([
         { pointer: "/type", detail: "must be one of track, identify, page, screen, group, alias" },
@@ -102,7 +102,7 @@ describe("what happened", () => {
     },
   );
 
-  it("is an event where the message came alone, whatever its type", ({ expect }) => {
+  it("is an event of any type if the message came alone", ({ expect }) => {
     for (const type of [undefined, "track", "identify"]) {
       const alone = aMessage({ type });
       expect(eventOf(alone, alone)).toMatchObject({ event: "clicked", userId: "u1" });
@@ -114,7 +114,7 @@ describe("what happened", () => {
     expect(eventOf(aMessage(fields))).toEqual(eventOf(aMessage()));
   });
 
-  it.for([undefined, null, []])("has no properties and no context where they are %j", (nothing, { expect }) => {
+  it.for([undefined, null, []])("has no properties and no context if they are %j", (nothing, { expect }) => {
     expect(eventOf(aMessage({ properties: nothing, context: nothing }))).toMatchObject({
       properties: "{}",
       context: "{}",
@@ -136,19 +136,19 @@ describe("what happened", () => {
     expect(faultsOf(aMessage({ event: undefined }))).toEqual([{ pointer: "/event", detail: "is required" }]);
   });
 
-  it.for([[null], ["track"], [[]]])("is no event where a message is %j", ([message], { expect }) => {
+  it.for([[null], ["track"], [[]]])("is not an event if a message is %j", ([message], { expect }) => {
     expect(faultsOf(message)).toEqual([
       { pointer: "", detail: expect.stringMatching(/^must be a JSON object, not /) as string },
     ]);
   });
 
-  it("keeps a context that is named like a prototype's own things", ({ expect }) => {
+  it("keeps context keys that are named like properties of a prototype", ({ expect }) => {
     const context = JSON.parse('{"__proto__":{"x":1},"constructor":2}') as JsonObject;
     const { context: kept } = eventOf(aMessage({ context, anonymousId: "a1" }));
     expect(kept).toBe('{"__proto__":{"x":1},"constructor":2,"anonymousId":"a1"}');
   });
 
-  it("keeps the batch's context in every message, whose own keys win", ({ expect }) => {
+  it("keeps the batch's context in every message, but the message's own keys win", ({ expect }) => {
     const envelope = { context: { tenant: "acme", library: "batch" }, integrations: { All: false } };
     const message = aMessage({ context: { library: "own" } });
     expect(JSON.parse(eventOf(message, envelope).context)).toEqual({ tenant: "acme", library: "own" });
@@ -156,7 +156,7 @@ describe("what happened", () => {
     for (const context of [[], null, "x", 1]) expect(eventOf(aMessage(), { context }).context).toBe("{}");
   });
 
-  it("is too large where the batch's context makes it so", ({ expect }) => {
+  it("is too large if the batch's context makes it so", ({ expect }) => {
     const envelope = { context: { text: "x".repeat(65_000) } };
     expect(faultsOf(aMessage({ properties: { text: "y".repeat(1_000) } }), envelope)).toMatchObject([
       { pointer: "", limit: 65_536 },

@@ -19,13 +19,13 @@ function eventOf(message: JsonObject, envelope: JsonObject = {}) {
 
 const contextFor = (timestamp: unknown, context = {}) => eventOf({ timestamp, context }).context;
 
-/** What is no time, or none that can be. */
+/** Values that are not times, or are impossible times. */
 const UNUSABLE = [
   "Invalid Date",
   "soon",
   "2026-02-30T00:00:00Z",
   "2026-12-04T12:00:00Z", // two weeks ahead
-  "0001-01-01T00:00:00Z", // Go's and .NET's time of nothing
+  "0001-01-01T00:00:00Z", // the zero time of Go and .NET
   "20261120",
   1e300,
   -1,
@@ -45,7 +45,7 @@ describe("the time of a message", () => {
     expect(eventOf(message, envelope)).toEqual({ time, hasOwnTime, context: {} });
   });
 
-  it.for(UNUSABLE)("is the next one that is known where it is %j", (unusable, { expect }) => {
+  it.for(UNUSABLE)("is the next known one if it is %j", (unusable, { expect }) => {
     const envelope = { timestamp: unusable, sentAt: SENT };
     expect(eventOf({ timestamp: unusable, originalTimestamp: ORIGINAL }, envelope)).toMatchObject({
       time: ORIGINAL,
@@ -58,7 +58,7 @@ describe("the time of a message", () => {
     });
   });
 
-  it("is kept in the context as it was sent where it could not be used", ({ expect }) => {
+  it("is kept in the context as it was sent if it could not be used", ({ expect }) => {
     expect(contextFor("Invalid Date")).toEqual({ sent_timestamp: "Invalid Date" });
     expect(contextFor("2026-12-04T12:00:00Z", { ip: "::1" })).toEqual({
       ip: "::1",
@@ -72,7 +72,7 @@ describe("the time of a message", () => {
     for (const nothing of [undefined, null, ""]) expect(contextFor(nothing)).toEqual({});
   });
 
-  it("may nest as deep as a request can hold where it is no time", ({ expect }) => {
+  it("may nest as deep as a request can hold if it is not a time", ({ expect }) => {
     const deep = JSON.parse("[".repeat(200_000) + "]".repeat(200_000)) as unknown;
     expect(eventOf({ timestamp: deep })).toMatchObject({ time: RECEIPT });
   });

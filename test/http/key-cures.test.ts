@@ -6,7 +6,7 @@ const KEYS = { OPEN: "false", WRITE_KEYS: "web:w1,server:w2", READ_KEYS: "analys
 const basic = (credentials: string) => ({ Authorization: `Basic ${btoa(credentials)}` });
 const bearer = (key: string) => ({ Authorization: `Bearer ${key}` });
 
-/** What a refused key is told, at a path that needs a write key or one that needs a read key. */
+/** The answer to a refused key, at a path that needs a write key or one that needs a read key. */
 async function toldAt(kind: "write" | "read", headers: Record<string, string>, query = ""): Promise<string> {
   const body = JSON.stringify(anEvent({ user_id: newUser() }));
   const { status, body: problem } =
@@ -24,7 +24,7 @@ describe("a refused key is told what to do", () => {
     );
     const read = await toldAt("read", {}, "?writeKey=r1");
     expect(read).toMatch(/needs a read key, and none was sent/);
-    expect(read).not.toContain("writeKey"); // a read key does not belong into a query
+    expect(read).not.toContain("writeKey"); // a read key must not be in a query
   });
 
   it.for([
@@ -34,7 +34,7 @@ describe("a refused key is told what to do", () => {
     basic(":w1"),
     basic(""),
   ])("when its header has no form that is taken: %j", async (headers, { expect }) => {
-    expect(await toldAt("write", headers)).toMatch(/the Authorization header holds none in a form that is taken/);
+    expect(await toldAt("write", headers)).toMatch(/the Authorization header holds none in a known form/);
   });
 
   it.for([
@@ -47,17 +47,17 @@ describe("a refused key is told what to do", () => {
     "when the secret's own entry was pasted, as %s",
     async ([, headers, query], { expect }) => {
       expect(await toldAt("write", headers, query)).toMatch(
-        /WRITE_KEYS lists "name:key": send only what is after the colon/,
+        /WRITE_KEYS lists "name:key": send only the part after the colon/,
       );
     },
   );
 
-  it("when the entry was given to Basic, where the name is the user", async ({ expect }) => {
-    expect(await toldAt("write", basic("web:w1"))).toMatch(/The key is the user name.*the password stays empty/);
+  it("when the entry was given to Basic, with the name as the user", async ({ expect }) => {
+    expect(await toldAt("write", basic("web:w1"))).toMatch(/Send the key as the user name.*leave the password empty/);
     expect(await toldAt("write", basic("w3:"))).toMatch(/not in WRITE_KEYS/);
   });
 
-  it("when it is nobody's", async ({ expect }) => {
+  it("when it is unknown", async ({ expect }) => {
     expect(await toldAt("write", bearer("w3"))).toMatch(/not in WRITE_KEYS/);
     expect(await toldAt("read", bearer("w3"))).toMatch(/not in READ_KEYS/);
   });
@@ -68,7 +68,7 @@ describe("a refused key is told what to do", () => {
     expect(await toldAt("read", bearer("w2"))).toMatch(/This is a write key, which can neither read nor erase/);
   });
 
-  it("and nothing that was sent is repeated, nor whether its name is one", async ({ expect }) => {
+  it("without repeating what was sent, or telling whether its name is known", async ({ expect }) => {
     const texts = await Promise.all(["web:zz9", "zz9:w1", "zz9:zz9"].map((key) => toldAt("write", bearer(key))));
     expect(new Set(texts).size).toBe(1);
     expect(texts[0]).not.toMatch(/web|zz9|w1/);

@@ -109,14 +109,14 @@ describe("a key", () => {
     }
   });
 
-  it("brings its name to the log and to D1, whichever of several keys it is", async ({ expect }) => {
+  it("brings its name to the log and to D1, for each of several keys", async ({ expect }) => {
     const user = newUser();
     await write(user, bearer("w2"));
     expect(await timelineOf(user)).toMatchObject([{ source: "server" }]);
     await vi.waitFor(async () => expect(await rowsOf(user)).toMatchObject([{ source: "server" }]), { timeout: 5_000 });
   });
 
-  it("works beside its successor, and no more once it is taken away", async ({ expect }) => {
+  it("works beside its successor, and stops working when it is removed", async ({ expect }) => {
     const rotating = { ...KEYS, WRITE_KEYS: "web:old,web:new" };
     const rotated = { ...KEYS, WRITE_KEYS: "web:new" };
     for (const key of ["old", "new"]) expect((await write(newUser(), bearer(key), "", rotating)).status).toBe(200);
@@ -128,7 +128,7 @@ describe("a key", () => {
     const compare = vi.spyOn(crypto.subtle, "timingSafeEqual");
     try {
       for (const key of ["w1", "w2", "x", "x".repeat(9_000)]) await write(newUser(), bearer(key));
-      // Two for each request, also where the first already matched; and the one read key where none did.
+      // Two for each request, even if the first already matched, and the one read key if none did.
       expect(compare.mock.calls).toHaveLength(10);
       for (const [a, b] of compare.mock.calls) expect([a.byteLength, b.byteLength]).toEqual([32, 32]);
     } finally {
@@ -163,7 +163,7 @@ describe("without a configured key", () => {
     expect(await timelineOf(user)).toMatchObject([{ source: null }]);
   });
 
-  it('OPEN="true" opens no door that has a key', async ({ expect }) => {
+  it('OPEN="true" does not open what a key protects', async ({ expect }) => {
     expect((await write(newUser(), {}, "", { ...KEYS, OPEN: "true" })).status).toBe(401);
   });
 });
@@ -187,7 +187,7 @@ describe("a secret", () => {
     ["with a name of other characters", "my web:hush"],
     ["with a blank before the key", "web: hush"],
     ["with a blank in the key", "web:hu sh"],
-    ["with a colon in the key, where Basic would cut it", "web:hu:sh"],
+    ["with a colon in the key, at which Basic would cut it", "web:hu:sh"],
     ["with semicolons between the entries", "web:hush;srv:hush2"],
     ["with letters that no header holds", "web:hüsh"],
   ])("%s is malformed", ([, secret], { expect }) => {
@@ -196,7 +196,7 @@ describe("a secret", () => {
     expect(JSON.stringify(parsed)).not.toMatch(/hu|sh/);
   });
 
-  it("that is malformed closes the door, with one line in the log that names it and never a key", async ({
+  it("that is malformed closes its routes, with one line in the log that names it and never a key", async ({
     expect,
   }) => {
     const log = vi.spyOn(console, "error").mockImplementation(() => {});

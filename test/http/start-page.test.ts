@@ -32,7 +32,7 @@ describe("the start page", () => {
     },
   );
 
-  it("is a page for a browser, without an inline script or anything of somebody's events", async ({ expect }) => {
+  it("is a page for a browser, without an inline script or anybody's events", async ({ expect }) => {
     const response = await start(BROWSER);
     expect(response.status).toBe(200);
     expect(response.headers.get("Content-Type")).toMatch(/^text\/html/);
@@ -41,7 +41,7 @@ describe("the start page", () => {
     expect(html).not.toMatch(/<script(?! type="module" src="\/ui)|<style|\son\w+=|style=|https?:/);
   });
 
-  it("allows scripts and styles of its own files alone, and no markup made by scripts", async ({ expect }) => {
+  it("allows only scripts and styles from its own files, and no markup made by scripts", async ({ expect }) => {
     const policy = (await start(BROWSER)).headers.get("Content-Security-Policy");
     expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'; img-src data:;");
     expect(policy).toContain("frame-ancestors 'none'; require-trusted-types-for 'script'");

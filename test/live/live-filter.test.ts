@@ -21,7 +21,7 @@ describe("a viewer's filter", () => {
     expect(matchesFields(filter, EVENT)).toBe(passes);
   });
 
-  it("lets nothing pass that lacks a field which it asks for", ({ expect }) => {
+  it("rejects events that lack a field which it asks for", ({ expect }) => {
     expect(matchesFields({ user_id: "u" }, { ...EVENT, userId: null })).toBe(false);
   });
 

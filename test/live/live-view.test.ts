@@ -5,8 +5,8 @@ import { liveOperations } from "../../src/openapi/operations/live.ts";
 import { anEvent, newUser, requestWith, track } from "../tracklog.ts";
 import { watch } from "./viewer.ts";
 
-describe("who watches", () => {
-  it("sees each verdict with what is known of the event", async ({ expect }) => {
+describe("a viewer", () => {
+  it("sees each verdict with what is known about the event", async ({ expect }) => {
     const user = newUser();
     const viewer = await watch();
     const sent = anEvent({ user_id: user, properties: { plan: "free" } });
@@ -81,7 +81,7 @@ describe("who watches", () => {
     viewer.socket.close();
   });
 
-  it("sees only what the filter lets pass, and another filter counts from then on", async ({ expect }) => {
+  it("sees only what matches the filter, also after the filter changes", async ({ expect }) => {
     const [user, other] = [newUser(), newUser()];
     const viewer = await watch(`user_id=${encodeURIComponent(`"${user}"`)}`);
     await track([anEvent({ user_id: other }), anEvent({ user_id: `${user}x` }), anEvent({ user_id: user })]);
@@ -153,7 +153,7 @@ describe("a ticket", () => {
 });
 
 describe("GET /live as lines", () => {
-  it("tells of each event in a line", async ({ expect }) => {
+  it("shows each event in a line", async ({ expect }) => {
     const user = newUser();
     const response = await exports.default.fetch(`https://tracklog.test/live?user_id=${user}`);
     expect(response.headers.get("Content-Type")).toBe("application/x-ndjson");
@@ -164,11 +164,11 @@ describe("GET /live as lines", () => {
     const [line] = text.trim().split("\n");
     expect(JSON.parse(line!)).toMatchObject({ type: "verdict", verdict: "created", user_id: user });
     const [documented] = String(liveOperations[0]!.examples["lines"]!.answer).split("\n");
-    const varying = ["d1_ms"]; // null where nobody is going to tell
+    const varying = ["d1_ms"]; // null if no row will reach D1
     const names = Object.keys(JSON.parse(line!) as object).filter((name) => !varying.includes(name));
     expect(names).toEqual(Object.keys(JSON.parse(documented!) as object));
     await reader.cancel();
-    // Or everybody who ever looked would be sent events for ever.
+    // Otherwise every past viewer would be sent events for ever.
     await vi.waitFor(async () => expect(await env.LIVE_VIEW.getByName("live").watching()).toBeNull(), {
       timeout: 10_000,
     });
@@ -182,8 +182,8 @@ describe("GET /live as lines", () => {
 });
 
 // Last, because the rest of its second has no room for anything else.
-describe("who watches a flood", () => {
-  it("is shown no more than can be read in a second, and how much is left out", async ({ expect }) => {
+describe("a viewer of a flood", () => {
+  it("gets no more than can be read in a second, and learns how much is left out", async ({ expect }) => {
     const user = newUser();
     const viewer = await watch(`user_id=${user}`);
     await track(Array.from({ length: 500 }, (_, i) => anEvent({ user_id: user, message_id: `${i}` })));

@@ -13,7 +13,7 @@ function announced(list: () => []) {
 }
 
 describe("an isolate", () => {
-  it("asks once whether anybody watches, however many requests come, and makes nothing of them", async ({ expect }) => {
+  it("asks once for many requests whether anybody watches, and builds nothing for them", async ({ expect }) => {
     const view = env.LIVE_VIEW.getByName("live");
     const asked = vi.fn(() => Promise.resolve(null));
     vi.spyOn(env.LIVE_VIEW, "getByName").mockReturnValue({ ...view, watching: asked });
@@ -25,7 +25,7 @@ describe("an isolate", () => {
     expect(isWatched()).toBe(false);
   });
 
-  it("goes on where the live view cannot be reached, and answers all the same", async ({ expect }) => {
+  it("continues if the live view cannot be reached, and answers requests", async ({ expect }) => {
     const logged = vi.spyOn(console, "error").mockImplementation(() => {});
     vi.spyOn(env.LIVE_VIEW, "getByName").mockImplementation(() => {
       throw new Error("away");

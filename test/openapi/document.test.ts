@@ -7,7 +7,7 @@ import { archivedName, GIVEN } from "./given.ts";
 
 const ORIGIN = "https://tracklog.example.com";
 
-/** What another run answers otherwise: such a field is compared by its type. */
+/** Fields whose values differ from run to run. They are compared by their type. */
 const VARYING = new Set(["request_id", "received_at", "pending", "ticket", "expires_at"]);
 /** The position in the feed is that of the database, so the feed's cursors vary; a timeline's do not. */
 const VARYING_OF_FEED = new Set([...VARYING, "next_cursor", "cursor", "generation"]);
@@ -29,11 +29,11 @@ const VARYING_OF: Record<string, Set<string>> = {
   rebuild: VARYING_OF_REBUILD,
   eraseUser: VARYING_OF_ERASURES,
   erasure: VARYING_OF_ERASURES,
-  // Whatever the other examples have left there.
+  // What the other examples have left there.
   databases: new Set([...VARYING, "databases"]),
 };
 
-/** What is published, as loosely as a client reads it. */
+/** The published document, loosely typed. */
 const document: Answer = JSON.parse(JSON.stringify(openapiDocument())) as Answer;
 
 interface Case {
@@ -86,7 +86,7 @@ function casesOf(operationId: string, method: string, path: string, operation: A
   return cases;
 }
 
-/** What is published once and referred to, or else the thing itself. */
+/** Resolves a reference within the document. */
 function resolve(thing: Answer): Answer {
   const [, , kind, name] = (thing["$ref"] as string | undefined)?.split("/") ?? [];
   return kind && name ? document["components"][kind][name] : thing;
@@ -108,7 +108,7 @@ const ALIASES = OPERATIONS.flatMap(({ method, path, operation }) =>
   ((operation["x-aliases"] ?? []) as string[]).map((alias) => ({ method: method.toUpperCase(), path, alias })),
 );
 
-/** All that a request passes, middleware included. */
+/** The handlers that a request passes, including middleware. */
 function handlersOf(method: string, path: string) {
   return app.router.match(method, path)[0].map(([[handler]]) => handler);
 }
@@ -147,7 +147,7 @@ function linesWithoutNumbers(text: string): string[] {
   return text.split("\n").map((line) => (line.startsWith("#") ? line : line.replace(/ \S+$/, "")));
 }
 
-/** Replaces what varies by its type. Whether an erasure is done yet is left out. */
+/** Replaces varying values by their type. Omits whether an erasure is done yet. */
 function comparable(value: unknown, varying: Set<string>): unknown {
   const replacer = (key: string, field: unknown) => {
     if (key === "done_at") return undefined;
@@ -162,7 +162,7 @@ afterEach(() => {
 });
 
 describe("every documented example", () => {
-  // But for the lines of /live, which never end: test/live has them.
+  // Without the lines of /live, which never end: test/live has them.
   it.for(CASES.filter(({ operationId, status }) => operationId !== "live" || status !== 200))(
     "$operationId: $status $name",
     async (example, { expect }) => {
@@ -182,7 +182,7 @@ describe("every documented example", () => {
         for (const header of headers) expect(response.headers.get(header)).not.toBeNull();
         expect(comparable(parsed(response.text, mediaType), varying)).toEqual(expected);
       };
-      // D1 gets to know an event a moment after its user's log.
+      // D1 gets an event a moment after its user's log.
       await (["feed", "health", "metrics"].includes(operationId)
         ? vi.waitFor(compare, { timeout: 10_000, interval: 200 })
         : compare());
@@ -204,9 +204,7 @@ describe("GET /openapi.json", () => {
   });
 
   // So every example of an operation holds for its aliases, and is sent to none of them again.
-  it("names as an operation's aliases the paths that lead through the same handlers, and says so in words", ({
-    expect,
-  }) => {
+  it("lists as an operation's aliases the paths with the same handlers, also in its description", ({ expect }) => {
     expect(ALIASES.length).toBeGreaterThan(0);
     for (const { method, path, alias } of ALIASES) {
       const own = handlersOf(method, path);
@@ -220,7 +218,7 @@ describe("GET /openapi.json", () => {
     }
   });
 
-  it("has an alias that answers as its operation does, each when it is asked", async ({ expect }) => {
+  it("has aliases that answer as their operation does", async ({ expect }) => {
     for (const { path, method, alias } of ALIASES) {
       const first = CASES.find(({ request }) => request.path === path && request.method === method)!;
       const [there, here] = [newUser(), newUser()];
@@ -230,7 +228,7 @@ describe("GET /openapi.json", () => {
     }
   });
 
-  it("has an id for each operation that no other has", ({ expect }) => {
+  it("has a unique id for each operation", ({ expect }) => {
     const ids = OPERATIONS.map(({ operation }) => operation["operationId"] as string);
     expect(ids).toEqual([...new Set(ids)]);
   });
@@ -252,13 +250,13 @@ describe("GET /openapi.json", () => {
     }
   });
 
-  it("tells Tracklog's own routes before Segment's, which are marked to be folded", ({ expect }) => {
+  it("lists Tracklog's own routes before Segment's, which are marked to be folded", ({ expect }) => {
     const tags = document["tags"] as Answer[];
     expect([tags[0]!["name"], tags.at(-1)!["name"]]).toEqual(["Tracking", "Segment's protocol"]);
     expect(tags.filter((tag) => tag["x-folded"]).map(({ name }) => name)).toEqual(["Segment's protocol"]);
   });
 
-  it("has an example of every answer, but of itself and of a whole file", ({ expect }) => {
+  it("has an example of every answer except itself and a whole file", ({ expect }) => {
     const without = OPERATIONS.filter(({ operation }) =>
       Object.values<Answer>(operation["responses"]).some((response) =>
         Object.values<Answer>(resolve(response)["content"]).some(({ examples }) => Object.keys(examples).length === 0),
@@ -274,7 +272,7 @@ describe("GET /openapi.json", () => {
     expect(body).toEqual(document);
   });
 
-  it("says the contract's own bounds", ({ expect }) => {
+  it("has the contract's own bounds", ({ expect }) => {
     const { Event } = document["components"].schemas;
     expect(Event).toMatchObject({
       type: "object",

@@ -3,7 +3,7 @@ import { onTestFinished, vi } from "vitest";
 import { breakD1 } from "../d1-faults.ts";
 import { anEvent, get, rowsOf, track } from "../tracklog.ts";
 
-// How the documented examples come about.
+// The preparations for the documented examples.
 
 env.D1_DAYS = "30";
 
@@ -20,7 +20,7 @@ function allIsAway(): Partial<Env> {
   return { ARCHIVE: { get: fail, head: fail }, D1_DAYS: "" } as unknown as Partial<Env>;
 }
 
-/** Lets the user's event be old enough for the archive, and no other's. */
+/** Makes only the user's event old enough for the archive. */
 async function archivable(user: string): Promise<Partial<Env>> {
   await vi.waitUntil(async () => (await rowsOf(user)).length === 1, { timeout: 10_000 });
   await env.DB.prepare("UPDATE events SET written_at = iif(user_id = ?, 0, ?)").bind(user, Date.now()).run();
@@ -49,10 +49,10 @@ export async function archivedName(): Promise<string> {
   return (body["manifests"]?.[0]?.objects.at(-1)?.name as string | undefined) ?? "none";
 }
 
-/** The examples come without a key; for these names one is sent. */
+/** The examples are sent without a key, except those with these names. */
 const KEYS = { WRITE_KEYS: "site:k1", READ_KEYS: "team:k1" };
 
-/** What brings the problem of a name about; returns the settings that it takes. */
+/** Causes the problem of a name; returns the settings that this needs. */
 export const GIVEN: Record<string, (user: string) => Partial<Env> | Promise<Partial<Env>>> = {
   no_write_key: () => ({ WRITE_KEYS: "site:other" }),
   unknown_write_key: () => ({ WRITE_KEYS: "site:other" }),
@@ -86,6 +86,6 @@ export const GIVEN: Record<string, (user: string) => Partial<Env> | Promise<Part
   metrics: archived,
   healthy: () => ({ D1_DAYS: "" }),
   not_ready: () => ({ WRITE_KEYS: "site", D1_DAYS: "" }),
-  // A setting that is of no possible type stands for a bug.
+  // A setting of an impossible type simulates a bug.
   internal: () => ({ READ_KEYS: 1 as unknown as string, WRITE_KEYS: 1 as unknown as string }),
 };

@@ -63,9 +63,9 @@ async function open(query = "", options: Parameters<typeof openPage>[3] = {}) {
   return opened;
 }
 
-// Generous, since a browser on a busy machine is slow.
+// The timeout is long because a browser on a busy machine is slow.
 describe.skipIf(!CHROMIUM)("/ in Chromium", { timeout: 60_000 }, () => {
-  it("says what this is before a key was entered, and asks for nothing", async ({ expect }) => {
+  it("says what this is before a key is entered, and requests nothing", async ({ expect }) => {
     const page = await browser.newPage();
     const asked: string[] = [];
     page.on("request", (request) => asked.push(new URL(request.url()).pathname));
@@ -76,7 +76,7 @@ describe.skipIf(!CHROMIUM)("/ in Chromium", { timeout: 60_000 }, () => {
     await page.close();
   });
 
-  it("says that a key is wrong, and takes the next one", async ({ expect }) => {
+  it("says that a key is wrong, and accepts the next one", async ({ expect }) => {
     const page = await browser.newPage();
     await page.goto(worker.url);
     await page.locator("input[name=key]").fill("wrong");
@@ -117,7 +117,7 @@ describe.skipIf(!CHROMIUM)("/ in Chromium", { timeout: 60_000 }, () => {
     await page.close();
   });
 
-  it("is used with the keyboard alone", async ({ expect }) => {
+  it("can be used with the keyboard alone", async ({ expect }) => {
     const { page } = await open();
     await page.keyboard.press("3");
     expect(new URL(page.url()).search).toBe("?range=7d");
@@ -156,7 +156,7 @@ describe.skipIf(!CHROMIUM)("/ in Chromium", { timeout: 60_000 }, () => {
     await page.close();
   });
 
-  it("saves what it draws as CSV", async ({ expect }) => {
+  it("saves what it shows as CSV", async ({ expect }) => {
     const { page } = await open("?range=7d");
     const download = page.waitForEvent("download");
     await page.getByRole("button", { name: "Save events by name as CSV" }).click();
@@ -175,7 +175,7 @@ describe.skipIf(!CHROMIUM)("/ in Chromium", { timeout: 60_000 }, () => {
     await page.close();
   });
 
-  it("takes nothing that a client sent for markup", async ({ expect }) => {
+  it("never takes what a client sent for markup", async ({ expect }) => {
     const user = HOSTILE[0]!;
     const hostile = HOSTILE.map((text, index) =>
       anEvent(user, {

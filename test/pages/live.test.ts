@@ -45,7 +45,7 @@ describe("GET /live", () => {
   });
 });
 
-// Generous, since a browser on a busy machine is slow.
+// The timeout is long because a browser on a busy machine is slow.
 describe.skipIf(!CHROMIUM)("/live in Chromium", { timeout: 60_000 }, () => {
   it("shows an event within two seconds, with the lag until D1 has it", async ({ expect }) => {
     const ann = user();
@@ -54,7 +54,7 @@ describe.skipIf(!CHROMIUM)("/live in Chromium", { timeout: 60_000 }, () => {
     const row = rowOf(page, ann);
     await row.waitFor({ timeout: 2_000 });
     expect(await row.textContent()).toMatch(/created.*signed_up.*plan: pro.*site/);
-    const bob = user(); // now the isolate knows that somebody watches, and asks the log for more
+    const bob = user(); // now the isolate knows that somebody watches, and asks the log for details
     await send(worker.url, "/track", anEvent(bob));
     await rowOf(page, bob).locator(".in-d1", { hasText: "ms" }).waitFor({ timeout: 10_000 });
     expect(complaints).toEqual([]);
@@ -120,14 +120,14 @@ describe.skipIf(!CHROMIUM)("/live in Chromium", { timeout: 60_000 }, () => {
     await page.close();
   });
 
-  it("holds events back while it is paused, and shows them when it goes on", async ({ expect }) => {
+  it("holds events back while it is paused, and shows them when it resumes", async ({ expect }) => {
     const [ann, bob] = [user(), user()];
     const { page } = await open();
     await send(worker.url, "/track", anEvent(ann));
     await rowOf(page, ann).waitFor();
     await page.keyboard.press("p");
     await send(worker.url, "/track", anEvent(bob));
-    const goOn = page.locator("button", { hasText: "Go on, 1 new" });
+    const goOn = page.locator("button", { hasText: "Resume, 1 new" });
     await goOn.waitFor();
     expect(await rowOf(page, bob).count()).toBe(0);
     await goOn.click();
@@ -161,7 +161,7 @@ describe.skipIf(!CHROMIUM)("/live in Chromium", { timeout: 60_000 }, () => {
     await page.close();
   });
 
-  it("takes nothing that a client sent for markup", async ({ expect }) => {
+  it("never takes what a client sent for markup", async ({ expect }) => {
     const { page, complaints } = await open();
     const list = HOSTILE.map((text) => ({ [text]: text, nested: [{ [text]: text }] }));
     await send(
@@ -191,7 +191,7 @@ describe.skipIf(!CHROMIUM)("/live in Chromium", { timeout: 60_000 }, () => {
     await page.close();
   });
 
-  it("copies a command that sends the event again, whatever is in it", async ({ expect }) => {
+  it("copies a command that sends the event again, with any characters", async ({ expect }) => {
     const ann = user();
     const { page } = await open("", { permissions: ["clipboard-read", "clipboard-write"] });
     await send(worker.url, "/track", anEvent(ann, { properties: { note: "it's $HOME `id`" } }));
@@ -204,7 +204,7 @@ describe.skipIf(!CHROMIUM)("/live in Chromium", { timeout: 60_000 }, () => {
     await page.close();
   });
 
-  it("connects again when the connection is lost, and says that something may be missing", async ({ expect }) => {
+  it("reconnects when the connection is lost, and says that events may be missing", async ({ expect }) => {
     const ann = user();
     const sockets: WebSocketRoute[] = [];
     const prepare = (page: Page) =>

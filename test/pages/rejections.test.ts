@@ -16,7 +16,7 @@ afterAll(async () => {
   await worker.close();
 });
 
-/** Waits until so many rejections of an event are kept. */
+/** Waits until this many rejections of an event are kept. */
 function kept(event: string, count: number): Promise<void> {
   return vi.waitFor(
     async () => {
@@ -61,7 +61,7 @@ describe.skipIf(!CHROMIUM)("/rejections in Chromium", { timeout: 60_000 }, () =>
     await page.close();
   });
 
-  it("replays what can be taken now", async ({ expect }) => {
+  it("replays what can be accepted now", async ({ expect }) => {
     const timestamp = new Date(Date.now() + 24 * 60 * 60 * 1000 + 6_000).toISOString();
     await send(worker.url, "/track", anEvent("carol", { event: "early", timestamp }));
     await kept("early", 1);
@@ -70,7 +70,7 @@ describe.skipIf(!CHROMIUM)("/rejections in Chromium", { timeout: 60_000 }, () =>
     await reason.locator("summary").click();
     await page.waitForTimeout(6_000); // now the event is no more than a day ahead
     await reason.locator("button", { hasText: "Replay these" }).click();
-    await reason.locator("[role=status]", { hasText: "1 event taken." }).waitFor();
+    await reason.locator("[role=status]", { hasText: "1 event accepted." }).waitFor();
     await kept("early", 0);
     const timeline = await fetch(`${worker.url}/users/carol/events`, {
       headers: { Authorization: `Bearer ${READ_KEY}` },
@@ -80,7 +80,7 @@ describe.skipIf(!CHROMIUM)("/rejections in Chromium", { timeout: 60_000 }, () =>
     await page.close();
   });
 
-  it("takes nothing that a client sent for markup, and fits a small screen", async ({ expect }) => {
+  it("never takes what a client sent for markup, and fits a small screen", async ({ expect }) => {
     const events = HOSTILE.map((text) => anEvent(text, { event: text, context: [text], [text]: { [text]: text } }));
     await send(worker.url, "/track", events);
     await kept(HOSTILE[0]!, 1);

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { describe, it } from "vitest";
 import { runScript } from "./run-script.ts";
 
-/** What a Worker may grow to. Its size is part of how long a cold start takes. */
+/** The largest size of the Worker, which is a part of how long a cold start takes. */
 const MAX_GZIPPED_BYTES = 120_000;
 
 describe("the Worker, as it is deployed", () => {

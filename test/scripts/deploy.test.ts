@@ -5,7 +5,7 @@ import { runScript } from "./run-script.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const WRANGLER = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
-/** What docs/growing.md tells to add for a second database. */
+/** What docs/growing.md says to add for a second database. */
 const DB_1 = `\n${/```toml\n(.*?)```/s.exec(readFileSync(join(ROOT, "docs/growing.md"), "utf8"))![1]!}`;
 
 const written: string[] = [];
@@ -32,11 +32,11 @@ describe("npm run deploy", () => {
 
   it.for([
     ["no tables", DB_1.replace(/migrations_dir.*\n/, ""), /DB_1 has no migrations_dir, so it would get no tables/],
-    ["other tables", DB_1.replace("src/d1", "other"), /DB_1 has other migrations than DB/],
+    ["other tables", DB_1.replace("src/d1", "other"), /DB_1 does not have the migrations_dir of DB/],
     ["no name", DB_1.replace(/database_name.*\n/, ""), /DB_1 has no database_name/],
-    ["DB's name", DB_1.replace("tracklog-1", "tracklog"), /DB_1 has the database_name of DB/],
+    ["DB's name", DB_1.replace("tracklog-1", "tracklog"), /DB_1 has the same database_name as DB/],
   ] as [string, string, RegExp][])(
-    "ends with one line before anything is live where a database has %s",
+    "ends with one line before anything is live if a database has %s",
     async ([, database, fault], { expect }) => {
       const { code, output, errors } = await dryRun(WRANGLER + database);
       expect(code).toBe(1);
@@ -46,14 +46,14 @@ describe("npm run deploy", () => {
     },
   );
 
-  it("ends with one line where the migrations of all are in another folder", async ({ expect }) => {
+  it("ends with one line if the migrations of all are in another folder", async ({ expect }) => {
     const { code, output, errors } = await dryRun((WRANGLER + DB_1).replaceAll("src/d1/migrations", "src/d1"));
     expect(code).toBe(1);
     expect(output).toBe("");
-    expect(errors).toMatch(/DB has migrations_dir = "src\/d1", where no migrations are: .*; DB_1 has .*\n$/);
+    expect(errors).toMatch(/DB has migrations_dir = "src\/d1", which has no migrations: .*; DB_1 has .*\n$/);
   });
 
-  it("ends with one line where there is no database, or no configuration", async ({ expect }) => {
+  it("ends with one line if there is no database or no configuration", async ({ expect }) => {
     const without = await dryRun(WRANGLER.replace('binding = "DB"', 'binding = "EVENTS"'));
     expect(without).toMatchObject({
       code: 1,

@@ -17,19 +17,19 @@ describe("rows as a table", () => {
     expect(tableOf(TEXTS, [])).toBe("a  long_name\n─  ─────────\n(0 rows)\n");
   });
 
-  it("are cut where they are long, and never within a character", ({ expect }) => {
+  it("are cut if they are long, and never within a character", ({ expect }) => {
     const [, , row] = tableOf(columnsOf({ a: "VARCHAR" }), [["😀".repeat(61)]]).split("\n");
     expect(row).toBe(`${"😀".repeat(59)}…`);
     expect(tableOf(columnsOf({ a: "VARCHAR" }), [["x".repeat(60)]])).toContain("x".repeat(60));
   });
 
-  it("keep to their line, and send a terminal no commands", ({ expect }) => {
+  it("stay on one line, and send no commands to a terminal", ({ expect }) => {
     expect(tableOf(columnsOf({ a: "VARCHAR" }), [["1\n2\u001b[31m\u009b"]])).toContain("1\\n2\\u001b[31m\\u009b\n");
   });
 });
 
 describe("rows as CSV", () => {
-  it("are quoted where RFC 4180 asks for it, with a line of names", ({ expect }) => {
+  it("are quoted if RFC 4180 requires it, with a line of names", ({ expect }) => {
     expect(
       csvOf(TEXTS, [
         ['say "hi"', "a,b"],
@@ -41,7 +41,7 @@ describe("rows as CSV", () => {
 });
 
 describe("rows as JSON", () => {
-  it("have numbers for integers, and text where a number would not be exact", ({ expect }) => {
+  it("have numbers for integers, and text if a number would not be exact", ({ expect }) => {
     const columns = columnsOf({ big: "BIGINT", sum: "HUGEINT", u: "UBIGINT", text: "VARCHAR", i: "INTEGER" });
     expect(jsonOf(columns, [["9007199254740991", "3", "9007199254740993", "3", 4]])).toBe(
       '{"big":9007199254740991,"sum":3,"u":"9007199254740993","text":"3","i":4}\n',

@@ -4,7 +4,7 @@ import { describe, it } from "vitest";
 import { scripts } from "../../package.json";
 import { runScript } from "./run-script.ts";
 
-/** What `npm run` starts with the project's own Node, by the script's name. */
+/** The file that `npm run` starts with the project's own Node, by the script's name. */
 const FILES = Object.entries(scripts).flatMap(([name, command]) => {
   const [, file] = /^node (\S+\.ts)$/.exec(command) ?? [];
   return file === undefined ? [] : [[name, file] as const];
@@ -20,7 +20,7 @@ async function freeAddress(): Promise<string> {
 }
 
 describe("a script", () => {
-  it.for(FILES)("ends with one line at a flag that it does not know: npm run %s", async ([, file], { expect }) => {
+  it.for(FILES)("ends with one line if a flag is unknown: npm run %s", async ([, file], { expect }) => {
     const { code, output, errors } = await runScript(file, ["--no-such-flag"]);
     expect(code).toBe(1);
     expect(output).toBe("");
@@ -30,7 +30,7 @@ describe("a script", () => {
   it.for([
     ["scripts/rebuild.ts", []],
     ["scripts/query.ts", ["SELECT 1"]],
-  ] as [string, string[]][])("ends with one line where no server answers: %s", async ([file, args], { expect }) => {
+  ] as [string, string[]][])("ends with one line if no server answers: %s", async ([file, args], { expect }) => {
     const url = await freeAddress();
     const { code, errors } = await runScript(file, ["--url", url, ...args]);
     expect(code).toBe(1);
@@ -40,7 +40,7 @@ describe("a script", () => {
   it.for([
     ["scripts/rebuild.ts", []],
     ["scripts/query.ts", ["SELECT 1"]],
-  ] as [string, string[]][])("ends with one line where the address is none: %s", async ([file, args], { expect }) => {
+  ] as [string, string[]][])("ends with one line if the address is not one: %s", async ([file, args], { expect }) => {
     const { code, errors } = await runScript(file, ["--url", "localhost", ...args]);
     expect(code).toBe(1);
     expect(errors).toBe("--url must be an address such as http://localhost:8787\n");

@@ -7,7 +7,7 @@ import { startPageServer } from "./page-server.ts";
 import type * as pageClients from "./page/clients.ts";
 import { READ_KEY, startWorker, WRITE_KEY } from "./running-worker.ts";
 
-/** Within the page. */
+/** Run within the page. */
 declare const clients: typeof pageClients;
 
 interface Case {
@@ -51,7 +51,7 @@ function withoutUsers(events: string[]): string[] {
 let worker: Awaited<ReturnType<typeof startWorker>>;
 let pages: Awaited<ReturnType<typeof startPageServer>>;
 
-// Generous, since a browser on a busy machine is slow.
+// The timeout is long because a browser on a busy machine is slow.
 describe.skipIf(!CHROMIUM)("in Chromium, from a page of another site", { timeout: 120_000 }, () => {
   let browser: Browser;
   let context: BrowserContext;
@@ -80,7 +80,7 @@ describe.skipIf(!CHROMIUM)("in Chromium, from a page of another site", { timeout
   });
   afterEach(() => context.close());
 
-  /** Waits until D1 has as many events of these people, ends the page, and waits until D1 has all that ever came. */
+  /** Waits until D1 has this many events of these users, closes the page, and waits until D1 has everything that arrived. */
   async function eventsOf({ visitor, user }: pageClients.People, count: number): Promise<string[]> {
     const events = async () =>
       (await worker.rows())
@@ -113,7 +113,7 @@ describe.skipIf(!CHROMIUM)("in Chromium, from a page of another site", { timeout
         try {
           await page.evaluate(() => clients.addTracing());
           await start(page, { ...target, url: proxy.url }, people);
-          // Chromium itself sends again what was lost with a connection that had been of use: without the SDK's mark.
+          // Chromium itself repeats a request that was lost with a reused connection, without the SDK's mark.
           await vi.waitUntil(() => isFirstRepeated(proxy.bodies), { timeout: 60_000, interval: 100 });
           if (fault === "503")
             expect(requests.filter((request) => request.headers()[retryMark] !== undefined)).not.toEqual([]);
@@ -156,7 +156,7 @@ function eventOf(user: string) {
   return { event: "left", user_id: user, timestamp: new Date().toISOString(), properties: {} };
 }
 
-/** Whether the message that came first came in a later request, too. */
+/** Whether the first message came again in a later request. */
 function isFirstRepeated([first = "", ...later]: string[]): boolean {
   const [id] = /"messageId":"[^"]+"/.exec(first) ?? [];
   return id !== undefined && later.some((body) => body.includes(id));

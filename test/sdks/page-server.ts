@@ -15,7 +15,7 @@ export async function startPageServer() {
     write: false,
     format: "iife",
     globalName: "clients",
-    // One of the SDKs says where it was built by this.
+    // One of the SDKs tells by this where it was built.
     define: { "process.env.NODE_ENV": '"production"' },
     logLevel: "error",
   });

@@ -8,7 +8,7 @@ import { READ_KEY, startWorker, WRITE_KEY } from "./running-worker.ts";
 
 type Row = Record<string, unknown>;
 
-/** The columns as D1 has them; JSON as the text that it is. */
+/** The columns as D1 has them, with JSON as text. */
 const AS_STORED = `SELECT user_id, generation, epoch_ms(timestamp) AS timestamp, event, message_id, seq, revision,
   properties::VARCHAR AS properties, context::VARCHAR AS context, epoch_ms(received_at) AS received_at, source
   FROM events ORDER BY timestamp, user_id, seq`;
@@ -24,7 +24,7 @@ afterAll(() => worker.close());
 const TEMPORARY = mkdtempSync(join(tmpdir(), "tracklog-query-test-"));
 afterAll(() => rmSync(TEMPORARY, { recursive: true }));
 
-/** What names the Worker to the script. */
+/** The options that name the Worker to the script. */
 const deployment = () => ["--url", worker.url, "--key", READ_KEY];
 
 /** Runs `npm run query`, without npm. */
@@ -51,9 +51,7 @@ async function rowsOf(sql: string): Promise<Row[]> {
 const foldersLeft = () => readdirSync(TEMPORARY);
 
 describe("npm run query", () => {
-  it("reads every column exactly as D1 had it, out of the archive and out of D1, each event once", async ({
-    expect,
-  }) => {
+  it("reads every column exactly as D1 had it, from the archive and from D1, each event once", async ({ expect }) => {
     const properties = { z: 1, a: [null, true, 1.5, -0.25e-7, 2 ** 53], "": "😀 'q' \"d\" \\ \n\u0000", s: "007" };
     const sent = [
       { event: "007", user_id: "1e3", timestamp: 0, message_id: "0x1", properties },
@@ -92,9 +90,9 @@ describe("npm run query", () => {
   });
 
   it.for([
-    ["no query", [], "Say one query"],
-    ["two queries", ["SELECT 1; SELECT 2"], "Say one query: these are 2"],
-    ["two arguments", ["SELECT", "1"], "Say one query"],
+    ["no query", [], "Give one query in quotes"],
+    ["two queries", ["SELECT 1; SELECT 2"], "Give one query: there are 2"],
+    ["two arguments", ["SELECT", "1"], "Give one query in quotes"],
     ["an unknown flag", ["--yaml", "SELECT 1"], "Unknown option '--yaml'"],
     ["two formats", ["--csv", "--json", "SELECT 1"], "not both"],
     ["a query with a fault", ["SELECT nope FROM events"], 'Referenced column "nope" not found'],

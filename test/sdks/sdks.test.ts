@@ -22,7 +22,7 @@ interface Client {
   describe(userId: string): void;
   /** Resolves when the SDK has done with all, delivered or given up. */
   flush(): Promise<unknown>;
-  /** What the SDK gave up on, as it tells its user. */
+  /** What the SDK reports as given up. */
   failures: unknown[];
 }
 

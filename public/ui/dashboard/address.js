@@ -2,8 +2,8 @@ import { useEffect, useState } from "../vendor/preact.js";
 import { readAddress } from "../shell.js";
 
 /**
- * The page's state, which is that of its address: it can be bookmarked, sent to others, and left with the browser's own
- * Back. The second value changes some of it; an empty value takes a name out.
+ * The page's state, kept in its address, so that it can be bookmarked and shared and works with the browser's Back. The
+ * second value is a function that changes some of it; an empty value removes a name.
  */
 export function useAddress() {
   const [address, setAddress] = useState(readAddress);
@@ -25,7 +25,7 @@ export function useAddress() {
   return [address, go];
 }
 
-/** The address of the page with some of its state changed, for links. */
+/** The page's address with some of its state changed, for links. */
 export function addressWith(changes) {
   const next = Object.entries({ ...readAddress(), ...changes }).filter(([, value]) => value !== "");
   return `?${new URLSearchParams(next)}`;

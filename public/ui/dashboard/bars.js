@@ -2,11 +2,11 @@ import { html } from "../vendor/preact.js";
 import { grouped } from "../format.js";
 
 /**
- * Numbers as bars, each a share of the greatest.
+ * Numbers as bars, relative to the greatest.
  *
  * @param rows [{key, label, events, tone}]
- * @param of what 100 % is; without it no share is told
- * @param onChoose called with a row's key; without it rows are no buttons
+ * @param of the number that is 100 %; without it no shares are shown
+ * @param onChoose called with a row's key; without it rows are not buttons
  */
 export function Bars({ rows, of, onChoose, chosen, empty }) {
   if (rows.length === 0) return html`<p class="quiet nothing">${empty}</p>`;

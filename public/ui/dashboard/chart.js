@@ -2,7 +2,7 @@ import uPlot from "../vendor/uplot.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { grouped } from "../format.js";
 
-/** Colours of the series, which the stylesheet has for light and dark. */
+/** The colour of a series; the stylesheet defines it for light and dark. */
 export function colourOf(index) {
   return `var(--series-${(index % 6) + 1})`;
 }
@@ -10,11 +10,11 @@ export function colourOf(index) {
 const FORMATS = {
   minute: { hour: "2-digit", minute: "2-digit", hour12: false },
   hour: { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false },
-  // Days are those of UTC, whatever the clock on the wall says.
+  // Days are UTC days, regardless of the viewer's time zone.
   day: { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" },
 };
 
-/** A time as the chart's legend says it. */
+/** A time as the chart's legend shows it. */
 export function stepName(time, by) {
   return new Intl.DateTimeFormat("en-GB", FORMATS[by]).format(time);
 }
@@ -41,7 +41,7 @@ export function TimeChart({ times, series, by, height = 240, total = "in all", i
         chart.current.setSize({ width: element.clientWidth, height });
     });
     resized.observe(element);
-    // A canvas does not know of the stylesheet's colours.
+    // A canvas cannot use the stylesheet's colours by name, so it is drawn again when they change.
     const dark = matchMedia("(prefers-color-scheme: dark)");
     dark.addEventListener("change", draw);
     return () => {
@@ -68,7 +68,7 @@ export function TimeChart({ times, series, by, height = 240, total = "in all", i
         ref=${box}
         tabindex="0"
         role="img"
-        aria-label=${describe ?? "A chart. The arrow keys go through it."}
+        aria-label=${describe ?? "A chart. Use the arrow keys to read its values."}
         onKeyDown=${move}
         onBlur=${() => setPlace(null)}
       ></div>
@@ -97,7 +97,10 @@ export function TimeChart({ times, series, by, height = 240, total = "in all", i
   `;
 }
 
-/** uPlot draws one series over the other, so the highest comes first: each is the sum of its own and those below. */
+/**
+ * uPlot draws the series over each other, so the highest comes first: each is the sum of its own values and those
+ * below.
+ */
 function stacked(times, series) {
   const sums = times.map(() => 0);
   const columns = series.map(({ values }) => values.map((value, index) => (sums[index] += value)));
@@ -122,7 +125,7 @@ function optionsOf(element, series, by, height, onPlace) {
     legend: { show: false },
     padding: [8, 14, 0, 0],
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-    // Half a step of room, so that the first and the last bar are whole.
+    // Half a step of room at each end, so that the first and the last bar are whole.
     scales: {
       x: { range: (_, min, max) => [min - step / 2, max + step / 2] },
       y: { range: (_, __, max) => [0, niceMax(max)] },
@@ -158,7 +161,7 @@ function optionsOf(element, series, by, height, onPlace) {
   };
 }
 
-/** What a colour of the stylesheet is now, light or dark. */
+/** The current value of a stylesheet's colour, light or dark. */
 function resolved(element, name) {
   const probe = document.createElement("span");
   probe.style.color = `var(${name})`;

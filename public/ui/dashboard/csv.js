@@ -1,6 +1,9 @@
 import { html } from "../vendor/preact.js";
 
-/** A button that saves rows as a file. `columns` are the names of the fields; `rows` makes them when it is pressed. */
+/**
+ * A button that saves rows as a file. `columns` are the names of the fields; `rows` is called when the button is
+ * pressed.
+ */
 export function SaveCsv({ name, columns, rows, what }) {
   const save = () => {
     const link = document.createElement("a");
@@ -19,7 +22,7 @@ export function SaveCsv({ name, columns, rows, what }) {
   </button>`;
 }
 
-/** RFC 4180. A text that a spreadsheet would run as a formula gets an apostrophe before it. */
+/** Rows as CSV (RFC 4180). A text that a spreadsheet would run as a formula gets an apostrophe in front. */
 export function csvOf(columns, rows) {
   return [columns, ...rows.map((row) => columns.map((column) => row[column]))]
     .map((cells) => `${cells.map(cellOf).join(",")}\r\n`)

@@ -4,10 +4,10 @@ import { share } from "./bars.js";
 import { SaveCsv } from "./csv.js";
 import { span } from "./spans.js";
 
-/** What one D1 database may hold. */
+/** The largest size of a D1 database. */
 const MAX_BYTES = 10_000_000_000;
 
-/** How each database stands: its size, how far it is behind, and what waits for it. */
+/** Each database's size, lag and backlog. */
 export function Databases({ databases: { databases, away }, now, wide }) {
   return html`
     <section class=${wide ? "card wide" : "card"} aria-label="Databases">
@@ -28,7 +28,7 @@ export function Databases({ databases: { databases, away }, now, wide }) {
             }))}
         />
       </div>
-      ${away.map((name) => html`<p class="error" role="alert"><b>${name}</b> does not answer. Events are taken all the same, and wait in their users' logs.</p>`)}
+      ${away.map((name) => html`<p class="error" role="alert"><b>${name}</b> does not answer. Events are still accepted, and wait in the users' logs.</p>`)}
       <div class="databases">
         ${databases.map((database) => html`<${Database} key=${database.name} ...${database} now=${now} />`)}
       </div>
@@ -59,13 +59,13 @@ function Database({ name, bytes, users, waiting, lag, now }) {
         <dt>Last written</dt>
         <dd>${lag.last_written_at === null ? "never" : ago(lag.last_written_at, now)}</dd>
         <dt>Lag</dt>
-        <dd>${lag.median_ms === null ? "–" : `${span(lag.median_ms)}, at most ${span(lag.longest_ms)} of late`}</dd>
+        <dd>${lag.median_ms === null ? "–" : `${span(lag.median_ms)}, recently at most ${span(lag.longest_ms)}`}</dd>
         <dt>Waiting</dt>
         <dd>
           ${
             waiting.events === 0
               ? "nothing"
-              : `${counted(waiting.events, "event")} of ${counted(waiting.users, "user")}, since ${ago(waiting.since, now)}`
+              : `${counted(waiting.events, "event")} of ${counted(waiting.users, "user")}, oldest ${ago(waiting.since, now)}`
           }
         </dd>
       </dl>

@@ -4,13 +4,14 @@ import { ACTIVE_DAYS, boundsOf, stepsOf } from "./ranges.js";
 
 const DAY = 86_400_000;
 
-/** Names that are drawn in a colour of their own. */
+/** How many names get a colour of their own. */
 const MAX_SERIES = 6;
 
 export const OTHERS = "all others";
 
 /**
- * What the overview shows, read anew every now and then while somebody looks. What was there stays until then.
+ * The overview's numbers, read again at intervals while the page is visible. Earlier numbers stay until new ones
+ * arrive.
  *
  * @returns {{numbers?: object, refusal?: Error, isLoading: boolean, refresh: () => void}}
  */
@@ -42,12 +43,12 @@ function statsPath(query) {
   return `/stats?${new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined))}`;
 }
 
-/** A range as a query has it. */
+/** A range as parameters of a query. */
 function named({ from, to }) {
   return { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
 }
 
-/** Minutes come from the events themselves, as exactly as the chart has them. */
+/** Asks by minute if the chart does, so that both count the same events. */
 function namesBy({ by }) {
   return by === "minute" ? "minute,event" : "event";
 }
@@ -70,7 +71,7 @@ async function readNumbers(range, event, now) {
     range,
     chart: chartOf(byTime.rows, bounds, range),
     isWhole: byTime.complete,
-    // Of all events, so that another one can be chosen.
+    // The names of all events, so that another one can be chosen.
     names: totalsBy((byName ?? byTime).rows, "event"),
     total: byTime.rows.reduce((sum, { events }) => sum + events, 0),
     active: stepsOf(activeBounds, DAY).map((day) => {
@@ -88,7 +89,7 @@ async function readNumbers(range, event, now) {
   };
 }
 
-/** Numbers of each step for the most frequent names, and for the others together. */
+/** The numbers of each step for the most frequent names, and for the others together. */
 function chartOf(rows, bounds, { by, step }) {
   const times = stepsOf(bounds, step);
   const places = new Map(times.map((time, index) => [time, index]));

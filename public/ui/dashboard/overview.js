@@ -86,19 +86,19 @@ function Numbers({ numbers, event, go }) {
               by=${range.by}
               total=${range.title}
               onName=${chooseName}
-              describe=${`Events by ${range.by}, ${range.title.toLowerCase()}: ${grouped(total)}. The arrow keys go through it.`}
+              describe=${`Events by ${range.by}, ${range.title.toLowerCase()}: ${grouped(total)}. Use the arrow keys to read its values.`}
             />`
       }
       ${
         !numbers.isWhole &&
         html`<p class="quiet small-print">
-          More came at once than is counted on demand. The next roll-up, within ten minutes, counts the rest.
+          Too many events arrived at once to count on demand. The next roll-up counts the rest within ten minutes.
         </p>`
       }
     </section>
     <section class="card" aria-label="Active users">
       <div class="card-head">
-        <h2>Active users <span class="quiet">a day, UTC</span></h2>
+        <h2>Active users <span class="quiet">per day, UTC</span></h2>
         <${SaveCsv}
           name="tracklog-active-users"
           what="active users"
@@ -113,9 +113,9 @@ function Numbers({ numbers, event, go }) {
         height=${190}
         total="today"
         idle=${active.at(-1).users ?? "–"}
-        describe="Active users a day, the last 30 days. The arrow keys go through it."
+        describe="Active users per day, the last 30 days. Use the arrow keys to read its values."
       />
-      ${active.some(({ users }) => users === null) && html`<p class="quiet small-print">A day that is too long to be counted on demand shows 0 until the next roll-up.</p>`}
+      ${active.some(({ users }) => users === null) && html`<p class="quiet small-print">A day with too many events to count on demand shows 0 until the next roll-up.</p>`}
     </section>
     <${VerdictCard} verdicts=${verdicts} refusals=${numbers.refusals} range=${range} file=${file} />
     <section class="card" aria-label="Top events">
@@ -146,7 +146,7 @@ function Numbers({ numbers, event, go }) {
   `;
 }
 
-/** A name as it is shown; beyond those that an hour keeps apart there is none. */
+/** A name as it is shown. Events beyond the names that an hour tells apart have none. */
 function labelOf(name) {
   return name ?? "(further names)";
 }
@@ -172,8 +172,8 @@ function Tiles({ numbers: { active, verdicts, databases, range }, total, event }
     <dl class="tiles">
       ${tileOf(event ?? "Events", grouped(total), range.title.toLowerCase())}
       ${tileOf("Active today", today.users === null ? "–" : grouped(today.users), "users, since midnight UTC")}
-      ${tileOf("Rejected", grouped(rejected), answered > 0 ? `${share(rejected / answered)} of what came` : "nothing came", rejected > 0 ? "bad" : "")}
-      ${tileOf("Lag", lags.length > 0 ? span(Math.max(...lags)) : "–", "from the answer until D1 has it")}
+      ${tileOf("Rejected", grouped(rejected), answered > 0 ? `${share(rejected / answered)} of all events` : "no events", rejected > 0 ? "bad" : "")}
+      ${tileOf("Lag", lags.length > 0 ? span(Math.max(...lags)) : "–", "from the answer until D1 has the event")}
       ${tileOf("Waiting", grouped(waiting), databases.away.length > 0 ? `${databases.away.join(", ")} does not answer` : waiting > 0 ? "events that D1 lacks" : "D1 has everything", waiting > 0 || databases.away.length > 0 ? "bad" : "")}
     </dl>
   `;
@@ -186,13 +186,13 @@ function VerdictCard({ verdicts, refusals, range, file }) {
   return html`
     <section class="card" aria-label="Verdicts">
       <div class="card-head">
-        <h2>Verdicts <span class="quiet">${range.title.toLowerCase()}, roughly</span></h2>
+        <h2>Verdicts <span class="quiet">${range.title.toLowerCase()}, approximate</span></h2>
         <${SaveCsv} name=${`${file}-verdicts`} what="verdicts" columns=${["verdict", "events"]} rows=${() => inOrder} />
       </div>
       <${Bars}
         rows=${inOrder.map(({ verdict, events }) => ({ key: verdict, label: html`<${Verdict} verdict=${verdict} />`, events, tone: verdict }))}
         of=${answered}
-        empty="Nothing was answered in this range."
+        empty="No event arrived in this range."
       />
       <div class="card-head sub">
         <h3>Refused <span>the last 24 hours: ${grouped(refused)}</span></h3>
@@ -228,9 +228,9 @@ function FirstEvent() {
 }'`;
   return html`
     <section class="card wide first" aria-label="The first event">
-      <h2>No event has come yet</h2>
+      <h2>No event has arrived yet</h2>
       <p class="quiet">
-        Send one, and it is here in a moment. <a href="/live">Watch it arrive</a>, or${" "}
+        Send one, and it appears here in a moment. <a href="/live">Watch it arrive</a>, or${" "}
         <a href="/docs">read about the API</a>.
       </p>
       <pre class="sample">${sample}</pre>

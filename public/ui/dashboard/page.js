@@ -7,7 +7,7 @@ import { RANGES } from "./ranges.js";
 import { UserSearch } from "./user-search.js";
 import { User } from "./user.js";
 
-/** Everything: what this is for those who have no key, else the numbers, or one user. */
+/** The whole page: a welcome if the key is missing, otherwise the numbers or one user. */
 function Page() {
   const [refusal, setRefusal] = useState(undefined);
   const [, setTries] = useState(0);
@@ -41,7 +41,7 @@ function Page() {
   `;
 }
 
-/** For whoever followed a bare address. */
+/** For visitors without a key. */
 function Welcome({ refusal, onKey }) {
   return html`
     <div class="welcome">

@@ -3,7 +3,7 @@ import { counted, grouped } from "../format.js";
 import { Bars } from "./bars.js";
 import { SaveCsv } from "./csv.js";
 
-/** What the properties of the chosen event were. */
+/** The most frequent values of the chosen event's properties. */
 export function Properties({ properties: { event, events, complete, properties }, range, file }) {
   const [chosen, setChosen] = useState(undefined);
   const shown = properties.find(({ property }) => property === chosen) ?? properties[0];

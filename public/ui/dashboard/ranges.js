@@ -1,4 +1,4 @@
-// How long the charts look back, and in which steps.
+// The ranges of the charts and their steps, in milliseconds.
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -18,7 +18,7 @@ export function rangeNamed(name) {
   return RANGES.find((range) => range.name === name) ?? RANGES[1];
 }
 
-/** The bounds of a range that ends now, at whole steps. Times are epoch milliseconds. */
+/** The bounds of a range that ends now, widened to whole steps. Times are epoch milliseconds. */
 export function boundsOf({ length, step }, now) {
   const to = now - (now % step) + step;
   return { from: to - length, to };

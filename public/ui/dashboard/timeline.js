@@ -7,16 +7,16 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** A pause within a day that is worth a line. */
+/** A pause within a day that gets a line. */
 const PAUSE = HOUR;
 
-/** An event that came this much after it happened was late. */
+/** An event that arrived this long after it happened is marked. */
 const LATE = 5 * MINUTE;
 
 const DAY_NAME = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 
-/** Events as one reads them: day by day, the latest first, with the pauses between them. */
+/** Events grouped by day, the latest first, with the pauses between them. */
 export function Timeline({ events }) {
   const days = Map.groupBy ? Map.groupBy(events, dayOf) : grouped(events);
   let before;
@@ -58,7 +58,7 @@ function Happening({ event, later }) {
   const lateness = new Date(event.received_at) - new Date(event.timestamp);
   const marks = [
     event.revision > 1 && `updated ${counted(event.revision - 1, "time")}`,
-    lateness > LATE && `came ${span(lateness)} later`,
+    lateness > LATE && `arrived ${span(lateness)} later`,
     event.source !== null && `by ${event.source}`,
   ].filter(Boolean);
   return html`
@@ -82,7 +82,7 @@ function Happening({ event, later }) {
   `;
 }
 
-/** The properties in short. */
+/** A short form of the properties. */
 function gistOf(properties) {
   return Object.entries(properties)
     .slice(0, 4)

@@ -1,6 +1,6 @@
 import { html, useState } from "../vendor/preact.js";
 
-/** Finds a user by their id: a log is found by its whole id alone. */
+/** Finds a user by the whole id, since a log can be found only by that. */
 export function UserSearch({ onFind }) {
   const [text, setText] = useState("");
   const submit = (event) => {

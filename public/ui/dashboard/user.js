@@ -9,7 +9,7 @@ import { Timeline } from "./timeline.js";
 
 const PAGE_EVENTS = 100;
 
-/** One user: what is known of them, and what they did, the latest first. */
+/** One user: what is known about them, and what they did, the latest first. */
 export function User({ userId, go, onRefusal }) {
   const [user, setUser] = useState({ events: [], cursor: undefined });
   const [isBusy, setBusy] = useState(true);
@@ -75,7 +75,7 @@ export function User({ userId, go, onRefusal }) {
             </div>
           </div>
           ${refusal && html`<p class=${refusal.status === 404 ? "quiet" : "error"} role="alert">${refusal.message}</p>`}
-          ${refusal?.status === 404 && html`<p class="quiet">A log is found by its whole id, with capitals as they were sent.</p>`}
+          ${refusal?.status === 404 && html`<p class="quiet">Enter the whole id, with upper and lower case as it was sent.</p>`}
           ${summary && html`<${Facts} summary=${summary} />`}
           ${summary && html`<${OtherIds} ids=${otherIds(userId, events)} go=${go} />`}
           <p><${Copy} text=${() => userId}>Copy id<//></p>
@@ -119,7 +119,7 @@ function Facts({ summary: { properties, events, first_seen, last_seen, pending }
   `;
 }
 
-/** Other ids that the events shown tie to this user: of the device, and of Segment's alias. */
+/** Other ids that the shown events link to this user: those of a device, and those of Segment's alias. */
 function otherIds(userId, events) {
   const ids = new Map();
   for (const { event, context, properties } of events) {

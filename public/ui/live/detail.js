@@ -3,7 +3,7 @@ import { Change, Copy, curlOf, sentBody, Verdict } from "../event.js";
 import { clock, dayAndTime, duration } from "../format.js";
 import { Json } from "../json.js";
 
-/** One event with everything that is known of it. */
+/** One event with everything that is known about it. */
 export function Detail({ entry, isRaw, onRaw, onUser, onClose }) {
   return html`
     <aside class="panel" aria-label="The chosen event">
@@ -27,7 +27,7 @@ export function Detail({ entry, isRaw, onRaw, onUser, onClose }) {
   `;
 }
 
-/** What came over the wire, and nothing that the page has added. */
+/** The event as it was received, without what the page has added. */
 function rawOf({ raw }) {
   const { type: _, ...rest } = JSON.parse(raw);
   return rest;

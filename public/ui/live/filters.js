@@ -5,12 +5,12 @@ const TEXTS = [
   ["event", "Event"],
   ["user_id", "User"],
   ["key", "Key"],
-  ["text", "Text in it"],
+  ["text", "Any text"],
 ];
 
 export const FILTER_NAMES = ["verdict", ...TEXTS.map(([name]) => name)];
 
-/** Which events are shown. Texts match a part; in double quotes the whole. */
+/** Chooses which events are shown. A text matches a part of a value, and in double quotes the whole value. */
 export function Filters({ filter, counts, onFilter }) {
   const chosen = filter.verdict ? filter.verdict.split(",") : [];
   const toggle = (verdict) => {
@@ -64,7 +64,7 @@ export function Filters({ filter, counts, onFilter }) {
   `;
 }
 
-/** Whether an entry that is shown already passes a filter that has just been set; the server decides about new ones. */
+/** Whether an entry that is already shown passes a filter that has just been set. The server decides about new ones. */
 export function passes(filter, entry) {
   if (entry.type !== "verdict") return true;
   return (

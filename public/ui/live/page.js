@@ -17,7 +17,7 @@ const SAMPLE = { event: "signed_up", user_id: "ann", timestamp: new Date().toISO
 const KEYS = [
   ["j / k", "next and previous event"],
   ["Esc", "close"],
-  ["p", "pause and go on"],
+  ["p", "pause and resume"],
   ["/", "search the text"],
   ["u", "open the event's user"],
   ["r", "raw or pretty"],
@@ -48,7 +48,7 @@ class LivePage extends Component {
     setInterval(() => this.setState({ now: Date.now() }), 1_000);
   }
 
-  /** However much arrives, it is drawn once a frame. */
+  /** Draws at most once in each frame, however much arrives. */
   draw() {
     if (this.isDrawing) return;
     this.isDrawing = true;
@@ -66,7 +66,7 @@ class LivePage extends Component {
     writeAddress({ ...this.filter, view: this.state.isRaw ? "raw" : "", user: this.state.user ?? "" });
   }
 
-  /** What the server takes: no empty texts. */
+  /** The filter in the server's form, which has no empty texts. */
   sentFilter() {
     return Object.fromEntries(Object.entries(this.filter).filter(([, value]) => value));
   }
@@ -137,7 +137,7 @@ class LivePage extends Component {
                 title="Pause (p)"
                 onClick=${() => stream.setPaused(!stream.isPaused)}
               >
-                ${stream.isPaused ? (stream.held.length > 0 ? `Go on, ${stream.held.length + stream.dropped} new` : "Go on") : "Pause"}
+                ${stream.isPaused ? (stream.held.length > 0 ? `Resume, ${stream.held.length + stream.dropped} new` : "Resume") : "Pause"}
               </button>
               <button onClick=${() => stream.clear()}>Empty</button>
               <button
@@ -158,8 +158,8 @@ class LivePage extends Component {
           ${
             stream.leftOut > 0 &&
             html`<p class="notice" role="status">
-              ${counted(stream.leftOut, "event")} ${stream.leftOut === 1 ? "was" : "were"} left out, because more came
-              than can be shown. A filter lets you see all that you look for.
+              ${counted(stream.leftOut, "event")} ${stream.leftOut === 1 ? "was" : "were"} left out, because too many
+              arrived to show them all. Set a filter to see every event that you look for.
             </p>`
           }
           ${
@@ -202,17 +202,15 @@ function countsOf(entries) {
 function Status({ stream }) {
   const [name, text] = stream.isPaused
     ? ["paused", "Paused"]
-    : { open: ["open", "Live"], connecting: ["waiting", "Connecting"], lost: ["lost", "Connecting again"] }[
-        stream.status
-      ];
+    : { open: ["open", "Live"], connecting: ["waiting", "Connecting"], lost: ["lost", "Reconnecting"] }[stream.status];
   return html`<span class="status ${name}" role="status"><span class="dot" aria-hidden="true"></span>${text}</span>`;
 }
 
 function Empty({ isFiltered }) {
   if (isFiltered)
     return html`<div class="empty">
-      <h2>Nothing that passes the filter has arrived</h2>
-      <p>New events appear here as soon as they do.</p>
+      <h2>No event has matched the filter yet</h2>
+      <p>Matching events appear here as they arrive.</p>
     </div>`;
   return html`
     <div class="empty">

@@ -4,7 +4,7 @@ const SECONDS = 60;
 const WIDTH = 3;
 const HEIGHT = 22;
 
-/** The events of the last minute, a bar for each second; rejected ones in their colour. */
+/** The events of the last minute, with a bar for each second and rejected events in their colour. */
 export function Rate({ recent, now }) {
   const bars = Array.from({ length: SECONDS }, () => ({ all: 0, rejected: 0 }));
   const second = Math.floor(now / 1_000);
@@ -22,7 +22,7 @@ export function Rate({ recent, now }) {
       preserveAspectRatio="none"
       viewBox="0 0 ${SECONDS * WIDTH} ${HEIGHT}"
       role="img"
-      aria-label="Events of the last minute, by the second"
+      aria-label="Events of the last minute, by second"
     >
       ${bars.map(
         ({ all, rejected }, index) => html`

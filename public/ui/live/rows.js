@@ -21,7 +21,7 @@ export function Rows({ entries, selectedId, onSelect, onUser }) {
   `;
 }
 
-/** Is drawn once, and again only when something about it has changed: hundreds come and go. */
+/** Draws again only if something in the row has changed, because hundreds of rows come and go. */
 class Row extends Component {
   shouldComponentUpdate({ entry, isSelected }) {
     return entry !== this.props.entry || isSelected !== this.props.isSelected;
@@ -57,7 +57,7 @@ class Row extends Component {
   }
 }
 
-/** From the edge to the log, and on to D1. */
+/** The time from the edge to the log, and to D1. */
 function lagOf({ verdict, log_ms, d1_ms }) {
   const isStored = verdict === "created" || verdict === "updated";
   if (!isStored || d1_ms === null) return html`<span title="From the edge to the answer">${duration(log_ms)}</span>`;

@@ -6,8 +6,8 @@ const PING_MS = 30_000;
 const MAX_WAIT_MS = 10_000;
 
 /**
- * The events as they arrive: connects, connects again when the connection is lost, and keeps the newest ones. While
- * paused, they are held back. Calls `onChange` whenever something is to be drawn anew.
+ * Receives events as they arrive. It reconnects when the connection is lost, and keeps the newest events. While paused
+ * it holds them back. Calls `onChange` when the page has to be drawn again.
  */
 export class LiveStream {
   /** "connecting", "open", "lost" or "refused". */
@@ -22,7 +22,7 @@ export class LiveStream {
   leftOut = 0;
   /** Events that were dropped while paused. */
   dropped = 0;
-  /** When each event of the last minute came, and whether it was rejected. */
+  /** When each event of the last minute arrived, and whether it was rejected. */
   recent = [];
 
   #filter;
@@ -56,14 +56,14 @@ export class LiveStream {
 
   #open(socket) {
     this.#socket = socket;
-    // A connection that broke without a word is found out by sending something.
+    // Only sending something reveals a connection that broke silently.
     const pings = setInterval(() => socket.readyState === WebSocket.OPEN && socket.send("ping"), PING_MS);
     const { search } = new URL(socket.url);
     socket.addEventListener("open", () => {
       this.status = "open";
       this.#failures = 0;
       this.#noteGap();
-      // It may have changed while the ticket was on its way.
+      // The filter may have changed while the page waited for the ticket.
       if (!search.startsWith(`?${new URLSearchParams(this.#filter)}`)) this.setFilter(this.#filter);
       this.#onChange();
     });
@@ -90,7 +90,7 @@ export class LiveStream {
       {
         type: "gap",
         id: `gap-${this.#gaps++}`,
-        text: `The connection was lost for ${seconds} s: what arrived meanwhile is not shown.`,
+        text: `The connection was lost for ${seconds} s. Events that arrived meanwhile are not shown.`,
       },
     ]);
   }
@@ -109,7 +109,7 @@ export class LiveStream {
         held.push({
           type: "gap",
           id: `gap-${this.#gaps++}`,
-          text: `${this.dropped} more came while the view was paused and were not kept.`,
+          text: `${this.dropped} more arrived while the view was paused and were not kept.`,
         });
       this.dropped = 0;
       this.#add(held);

@@ -72,7 +72,7 @@ function Overview({ page, period, open, overview: { reasons, from, to } }) {
       <div>
         <h1>${counted(all, "rejection")}</h1>
         <p class="quiet">
-          ${reasons.length === 0 ? "Nothing was refused." : `for ${counted(reasons.length, "reason")}. Numbers lag by some seconds.`}
+          ${reasons.length === 0 ? "Nothing was refused." : `for ${counted(reasons.length, "reason")}. Numbers lag by a few seconds.`}
         </p>
       </div>
       <div class="switch" role="group" aria-label="Period">
@@ -99,7 +99,7 @@ function Overview({ page, period, open, overview: { reasons, from, to } }) {
       reasons.length === 0 &&
       html`<div class="empty">
         <h2>All is well</h2>
-        <p>What Tracklog refuses is collected here by its reason. Most SDKs tell nobody when an event is refused.</p>
+        <p>Tracklog collects here what it refuses, by reason. Most SDKs tell nobody if an event is refused.</p>
         <a class="button" href="/live">Watch events arrive</a>
       </div>`
     }

@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000;
 const SHOWN_NAMES = 4;
 const PAGE = 10;
 
-/** One reason: how often and when, and some of what was refused for it once it is opened. */
+/** One reason: how often and when it occurred and, when it is opened, examples of what was refused. */
 export function Reason({ reason, from, to, isOpen, onToggle, onChanged }) {
   const last = reason.hours.at(-1);
   return html`
@@ -63,7 +63,7 @@ function Spark({ hours, from, to }) {
       preserveAspectRatio="none"
       viewBox="0 0 ${count * 4} 30"
       role="img"
-      aria-label="By the hour, at most ${most}"
+      aria-label="Rejections by hour, at most ${most}"
     >
       ${bars.map((value, index) => {
         const height = value === 0 ? 1 : Math.max(3, (value / most) * 30);
@@ -114,7 +114,7 @@ function Samples({ reason, rejections, onChanged }) {
   return html`
     <div class="samples">
       <div class="samples-tools">
-        ${list.length === 0 && html`<span class="quiet">They were only counted: ${counted(rejections, "request")} without a key, or kept no longer.</span>`}
+        ${list.length === 0 && html`<span class="quiet">There are no examples of ${counted(rejections, "rejection")}: the requests had no key, or their examples have expired.</span>`}
         ${hasBodies && html`<button class="primary small" onClick=${replay}>Replay these</button>`}
         ${outcome && html`<span role="status">${outcome}</span>`}
         <a class="button small" href="/live?verdict=rejected">Watch for more</a>
@@ -128,7 +128,7 @@ function Samples({ reason, rejections, onChanged }) {
 }
 
 function Rejection({ rejection: { received_at, event, key, path, errors, body, user_id } }) {
-  // The pointers are those of a message, which a batch has around it.
+  // The pointers are relative to the message, without the batch around it.
   const shown = body?.batch?.length === 1 ? body.batch[0] : body;
   return html`
     <li class="sample-rejection">
@@ -150,7 +150,7 @@ function Rejection({ rejection: { received_at, event, key, path, errors, body, u
   `;
 }
 
-/** Replays all rejections of a reason, some at a time. */
+/** Replays all rejections of a reason, a page at a time. */
 async function replayAll(reason) {
   let replayed = 0;
   let refused = 0;
@@ -161,5 +161,5 @@ async function replayAll(reason) {
     refused += answer.results.length - answer.replayed;
     after = answer.next_after;
   }
-  return `${counted(replayed, "event")} taken${refused > 0 ? `, ${grouped(refused)} refused again` : ""}.`;
+  return `${counted(replayed, "event")} accepted${refused > 0 ? `, ${grouped(refused)} refused again` : ""}.`;
 }

@@ -14,7 +14,7 @@ import { parseQuery } from "./query.ts";
 
 const NO_ARCHIVE = "This deployment has no archive: no R2 bucket is bound as ARCHIVE.";
 
-/** The archive of old events: which files there are, the files themselves, and a run on demand. */
+/** The archive of old events: the list of its files, the files themselves, and a run on demand. */
 export const archive = new Hono<AppEnv>()
   .use("/archive/*", requireKey("read"))
 
@@ -31,16 +31,16 @@ export const archive = new Hono<AppEnv>()
     }
   })
 
-  // By ranges as well: a query engine reads the end of a file first, and then the columns that it needs. A file never
-  // changes under its name, so that what holds for its head holds for its parts.
+  // Supports ranges, because a query engine reads the end of a file first and then the columns that it needs. A file
+  // never changes under its name, so its head still describes it when the parts are read.
   .get("/archive/objects/*", async (c) => {
     const bucket = archiveBucket(c.env);
     if (!bucket) return problem(c, { reason: "not_found", detail: NO_ARCHIVE });
-    // Some clients encode these two, and no name has another character that would be encoded.
+    // Some clients encode these two; names hold no other character that is ever encoded.
     const name = c.req.path.slice("/archive/objects/".length).replaceAll(/%3D/gi, "=").replaceAll(/%2F/gi, "/");
     if (!parseObjectName(name))
-      return problem(c, { reason: "not_found", detail: "This is no name of an archived file." });
-    const gone = () => problem(c, { reason: "not_found", detail: "This file is not in the archive any more." });
+      return problem(c, { reason: "not_found", detail: "This is not the name of an archived file." });
+    const gone = () => problem(c, { reason: "not_found", detail: "This file is no longer in the archive." });
     try {
       const file = await bucket.head(name);
       if (!file) return gone();
@@ -51,7 +51,7 @@ export const archive = new Hono<AppEnv>()
         ETag: file.httpEtag,
       };
       if (isListed(c.req.header("if-none-match"), file.httpEtag)) return c.body(null, 304, headers);
-      // A part is only wanted of the file that the reader knows.
+      // With If-Range the reader wants a part only if the file is the one it knows.
       const isKnown = (c.req.header("if-range") ?? file.httpEtag) === file.httpEtag;
       const range = isKnown ? parseByteRange(c.req.header("range"), file.size) : null;
       if (range === "unsatisfiable")
@@ -79,7 +79,7 @@ export const archive = new Hono<AppEnv>()
       const detail = `is not a bound database: ${databaseNames(c.env).join(", ")}`;
       return problem(c, { reason: "invalid_request", faults: [{ pointer: "/database", detail }] });
     }
-    // The platform may end the archiver in between. What it has begun is finished by the next run.
+    // The platform may end the archiver halfway. The next run finishes what this one has begun.
     const run = await archiverOf(c.env, database)
       .run()
       .catch((error: unknown) => ({ ok: false as const, error: String(error) }));
@@ -89,9 +89,11 @@ export const archive = new Hono<AppEnv>()
     return problem(c, { reason: "unreachable" });
   });
 
-/** Throws where it is lost: what it does not tell of must not seem to be gone. The next run makes it anew. */
+/**
+ * Throws if the manifest is lost, since the files that it listed must not seem to be gone. The next run builds it again.
+ */
 async function wholeManifest(env: Env, bucket: R2Bucket, database: string): Promise<Manifest> {
-  // In this order: the archiver may have a newer one by the time it is asked.
+  // Asks the archiver first. Asked second, it might already know a newer manifest than the one that was read.
   const { manifestVersion } = await archiverOf(env, database).status();
   const { manifest } = await readManifest(new Bucket(bucket), database);
   if (manifest.version < (manifestVersion ?? 0)) throw new Error("The archive's manifest is gone");

@@ -1,14 +1,15 @@
-/** The first and the last byte of a part, both of them in it. */
+/** The positions of the first and the last byte of a part, both included. */
 interface ByteRange {
   start: number;
   end: number;
 }
 
 /**
- * Reads a `Range` header (RFC 9110, section 14). Null where everything is to be sent: there is no header, or one that
- * means nothing here, such as several ranges at once. "unsatisfiable" where the content has no such part.
+ * Reads a `Range` header (RFC 9110, section 14). Returns null if the whole content has to be sent, because there is no
+ * header, or one that is ignored, such as several ranges at once. Returns "unsatisfiable" if the content has no such
+ * part.
  *
- * @param bytes how long the content is
+ * @param bytes the length of the content
  */
 export function parseByteRange(header: string | undefined, bytes: number): ByteRange | null | "unsatisfiable" {
   const [, first, last, suffix] = /^bytes=\s*(?:(\d+)-(\d*)|-(\d+))\s*$/i.exec(header ?? "") ?? [];

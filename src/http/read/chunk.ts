@@ -1,6 +1,6 @@
 import type { EventRow } from "../../d1/event-row.ts";
 
-/** Some lines of a list, each with the cursor behind it, and the cursor behind them all. */
+/** Some lines of a list, each with the cursor after it, and the cursor after them all. */
 export interface Chunk {
   lines: { line: Line; cursor: unknown }[];
   cursor: unknown;

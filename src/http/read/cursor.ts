@@ -1,9 +1,9 @@
 import * as v from "valibot";
 
-// Cursors are opaque to clients, so that what they hold may change: base64url of JSON.
+// Cursors are base64url of JSON. They are opaque to clients, so their content may change.
 
 export function encodeCursor(position: unknown): string {
-  // btoa takes no more than Latin-1, and a position may hold a user's id.
+  // btoa accepts only Latin-1, and a position may hold a user's id.
   const ascii = JSON.stringify(position).replaceAll(
     /[^\0-\x7f]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
@@ -11,7 +11,7 @@ export function encodeCursor(position: unknown): string {
   return btoa(ascii).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
-/** A query parameter that holds a cursor to a position of the given schema. */
+/** The schema of a query parameter that holds a cursor to a position. */
 export function cursorTo<Position>(position: v.GenericSchema<unknown, Position>) {
   return v.pipe(
     v.string(),

@@ -19,7 +19,7 @@ import { presentRejection } from "./present-rejection.ts";
 import { streamOf } from "./stream-of.ts";
 import { inTime } from "../../d1/in-time.ts";
 
-/** What is kept of a person besides events, read before the answer begins. */
+/** What is stored about a person besides events. It is read before the answer begins. */
 interface Kept {
   summary: UserSummary | null;
   isSuppressed: boolean;
@@ -28,9 +28,9 @@ interface Kept {
 }
 
 /**
- * Everything that is kept of a person, as one download of lines: the profile, every event, the other ids that the
- * events link the person to, receipts of erasures, what was rejected and kept, and an end line. Without that line the
- * download is not whole.
+ * Everything that is stored about a person, as one download of lines: the profile, every event, the other ids that the
+ * events link to the person, receipts of erasures, stored rejections, and an end line. A download without the end line
+ * is incomplete.
  */
 export const userExport = new Hono<AppEnv>().get("/users/:user_id/export", requireKey("read"), async (c) => {
   const id = v.safeParse(userId, c.req.param("user_id"));
@@ -117,7 +117,7 @@ async function* pagesOf(env: Env, id: string, summary: UserSummary | null): Asyn
     const query: TimelineQuery = { order: "asc", limit: MAX_PAGE_EVENTS, ...(after && { after }) };
     const call: CallOutcome<TimelinePage | null> = await callUserLog(env, id, (log) => log.timeline(query));
     if (!call.ok) throw new Error("The user's log cannot be reached", { cause: call.error });
-    // A user who is erased in between has nothing more.
+    // A user who is erased meanwhile has no more events.
     yield call.value?.events ?? [];
     after = call.value?.next ?? null;
     isWhole = after === null;
@@ -128,7 +128,7 @@ async function* textsOf(chunks: AsyncGenerator<object[]>): AsyncGenerator<string
   for await (const lines of chunks) yield lines.map((line) => `${JSON.stringify(line)}\n`).join("");
 }
 
-/** The ids by which an event links its user to somebody: a visitor before the login, or an id that was given up. */
+/** The ids that an event links to its user: that of a visitor before the login, or one that was given up. */
 function linkedIdsOf({ event, properties, context }: StoredEvent): string[] {
   const { anonymousId } = JSON.parse(context) as Record<string, unknown>;
   const { previous_id } = event === "alias" ? (JSON.parse(properties) as Record<string, unknown>) : {};

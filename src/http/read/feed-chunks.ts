@@ -14,7 +14,10 @@ import { inTime } from "../../d1/in-time.ts";
 
 const wholeNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
-/** For each database its incarnation and the place in its feed. A reader begins a database that is not in it. */
+/**
+ * Each database's incarnation and the position in its feed. If a database is missing, the reader starts at its
+ * beginning.
+ */
 export const feedCursor = v.record(
   v.pipe(v.string(), v.regex(/^DB(_\d+)?$/)),
   v.strictTuple([v.string(), wholeNumber, wholeNumber]),
@@ -22,7 +25,7 @@ export const feedCursor = v.record(
 
 export type FeedCursor = v.InferOutput<typeof feedCursor>;
 
-/** Some lines, each with the cursor behind it, and the cursor behind them all. */
+/** Some lines, each with the cursor after it, and the cursor after all of them. */
 export interface FeedChunk {
   lines: { line: FeedLine; cursor: FeedCursor }[];
   cursor: FeedCursor;
@@ -33,11 +36,11 @@ export interface FeedChunk {
 type Filter = Pick<FeedQuery, "event" | "user_id" | "order" | "limit">;
 
 /**
- * Reads the feed from a cursor on: one chunk, or, for the whole rest, chunk after chunk as far as the platform lets one
- * invocation query. A database that fails costs the others nothing as long as they have lines.
+ * Reads the feed from a cursor: one chunk or, if `isWhole`, chunk after chunk until the end or the limit on queries in
+ * one invocation. While other databases have lines, one that fails does not stop them.
  *
- * Hands out "gone" where a database cannot go on from the cursor, and ends. Throws what D1 throws when there is nothing
- * to hand out.
+ * Yields "gone" and ends if a database cannot continue from the cursor. Throws what D1 throws if there is nothing to
+ * yield.
  */
 export async function* readChunks(
   env: Env,
@@ -62,8 +65,8 @@ export async function* readChunks(
 }
 
 /**
- * Takes an equal share from each database, so that none waits for another's backlog, and merges the shares by time. Each
- * database's own order is kept, which is that of its commits; times of receipt may lie the other way.
+ * Takes an equal share from each database, so that none waits for another's backlog, and merges the shares by time.
+ * Keeps each database's own order, which is that of its commits; times of receipt may be in another order.
  */
 async function readChunk(env: Env, names: string[], after: FeedCursor, filter: Filter) {
   const isForwards = filter.order === "asc";
@@ -104,7 +107,7 @@ async function readChunk(env: Env, names: string[], after: FeedCursor, filter: F
   return { chunk: { lines, cursor, more } satisfies FeedChunk, failure, gone };
 }
 
-/** The lines with times to merge them by, which do not turn back within one database. */
+/** The lines with the times to merge them by, which never go back within one database. */
 function timed({ lines }: FeedPage, isForwards: boolean): { line: FeedLine; time: number }[] {
   let time = isForwards ? -Infinity : Infinity;
   return lines.map((line) => {

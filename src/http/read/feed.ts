@@ -18,7 +18,7 @@ import { readTimeChunks, timeCursor } from "./time-chunks.ts";
 const START = encodeCursor({});
 
 export const feedQuery = v.strictObject({
-  // Empty is the start, too, so that a loop in a shell needs no special case.
+  // An empty cursor is the start, so that a loop in a shell needs no special case.
   after: v.optional(
     v.pipe(
       v.string(),
@@ -33,12 +33,12 @@ export const feedQuery = v.strictObject({
   limit: pageLimit,
 });
 
-/** The events of all users out of D1, as a page or, for `Accept: application/x-ndjson`, as a stream of lines. */
+/** The events of all users from D1, as a page or, for `Accept: application/x-ndjson`, as a stream of lines. */
 export const feed = new Hono<AppEnv>().get("/events", requireKey("read"), async (c) => {
   const parsed = parseQuery(c, feedQuery);
   if (!parsed.ok) return problem(c, { reason: "invalid_request", faults: parsed.faults });
   const isStream = wantsLines(c);
-  // A stream goes on to the end, unless a limit was asked for.
+  // A stream continues to the end unless the request has a limit.
   const isWhole = isStream && c.req.query("limit") === undefined;
   const chunks = chunksOf(c.env, parsed.query, isWhole);
   if (Array.isArray(chunks)) return problem(c, { reason: "invalid_request", faults: chunks });
@@ -66,7 +66,7 @@ export const feed = new Hono<AppEnv>().get("/events", requireKey("read"), async 
   });
 });
 
-/** What the query asks for, or what is wrong with it. */
+/** The chunks that the query asks for, or what is wrong with the query. */
 function chunksOf(
   env: Env,
   { after, order, ...filter }: v.InferOutput<typeof feedQuery>,
@@ -86,8 +86,8 @@ function chunksOf(
 }
 
 /**
- * A chunk at a time, as fast as the client reads. The last line says where to go on, and whether this was the end. It
- * also comes where D1 failed in between, so that a reader always gets on.
+ * Yields a chunk at a time, as fast as the client reads. The last line says where to continue and whether this was the
+ * end. It comes even if D1 fails on the way, so that a reader always makes progress.
  */
 async function* textsOf(
   first: Chunk,
@@ -98,7 +98,7 @@ async function* textsOf(
   yield textOf(first);
   try {
     for await (const chunk of chunks) {
-      // Whoever goes on from the last line is told then.
+      // A reader who continues from the last line gets the 410 then.
       if (chunk === "gone") break;
       last = chunk;
       yield textOf(chunk);

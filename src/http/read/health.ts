@@ -12,9 +12,10 @@ import { keyInHeaders } from "../require-key.ts";
 import { rememberedHealth } from "./remembered-health.ts";
 
 /**
- * Whether events can come in and reach D1, for monitors. Anybody may ask; what it is that fails, and which settings
- * cannot be read, only a read key is told. An archive that does not get on is no 503: its events are in D1. A bad setting alone is no 503, as its fallback holds and events come in;
- * only JURISDICTION has none.
+ * Tells monitors whether events are accepted and reach D1. Anybody may ask. Only with a read key does the answer say
+ * what fails and which settings cannot be read. An archive that makes no progress is no 503, because its events are
+ * still in D1. An unreadable setting alone is no 503 either, because its fallback keeps events coming in; only
+ * JURISDICTION has none.
  */
 export const health = new Hono<AppEnv>().get("/health", async (c) => {
   const { databases, archives } = await rememberedHealth(c.env);

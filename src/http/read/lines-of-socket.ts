@@ -1,8 +1,8 @@
 import { LIVE_HEARTBEAT_MS, MAX_LIVE_UNREAD_CHARACTERS } from "../../limits.ts";
 
 /**
- * The messages of a WebSocket as lines, for a client that reads a stream. The socket is the one that the Worker holds to
- * the live view, which so can sleep between two events. Ends with the socket, or when the client reads too slowly.
+ * The messages of a WebSocket as lines, for a client that reads a stream. The Worker holds the socket to the live view,
+ * so the live view can sleep between two events. Ends with the socket, or if the client reads too slowly.
  */
 export function linesOfSocket(socket: WebSocket): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
@@ -30,7 +30,7 @@ export function linesOfSocket(socket: WebSocket): ReadableStream<Uint8Array> {
         });
         socket.addEventListener("close", close);
         socket.accept();
-        // An empty line is no event and shows both sides that the other one is there.
+        // An empty line is no event, and shows each side that the other is still there.
         heartbeat = setInterval(() => send("\n"), LIVE_HEARTBEAT_MS);
         send("\n");
       },

@@ -25,7 +25,7 @@ export const live = new Hono<AppEnv>()
       if (!(await view.redeemTicket(parsed.query.ticket ?? "")))
         return problem(c, { reason: "unauthorized", kind: "read", fault: "ticket" });
       const { webSocket } = await view.fetch(c.req.url, { headers: { Upgrade: "websocket" } });
-      // Another answer, to whose headers others can be added.
+      // A new response, because middleware adds headers.
       return new Response(null, { status: 101, webSocket });
     } catch (error) {
       logFailure("live_view_unreachable", error, { request_id: c.get("requestId") });

@@ -2,7 +2,7 @@ import type { ArchiveStatuses } from "../../archive/archive-statuses.ts";
 import type { ArchiverStatus } from "../../archive/archiver.ts";
 import type { Metric } from "./metrics-text.ts";
 
-/** How far the archive of each database is. Of an archiver that does not answer, only that. */
+/** How far the archive of each database is. If an archiver does not answer, its only metric says so. */
 export function archiveMetrics(archives: ArchiveStatuses): Metric[] {
   const each = (value: (status: ArchiverStatus) => number | null | undefined) =>
     Object.entries(archives).flatMap(([database, status]) => {
@@ -12,13 +12,13 @@ export function archiveMetrics(archives: ArchiveStatuses): Metric[] {
   return [
     {
       name: "tracklog_archive_up",
-      help: "Whether the object that archives the database answers, 1 or 0.",
+      help: "1 if the object that archives the database answers, else 0.",
       type: "gauge",
       samples: Object.entries(archives).map(([database, status]) => ({ labels: { database }, value: status ? 1 : 0 })),
     },
     {
       name: "tracklog_archive_failing",
-      help: "Whether the last run broke off, 1 or 0; /health says why.",
+      help: "1 if the last run failed, else 0; /health says why.",
       type: "gauge",
       samples: each(({ lastError }) => (lastError === null ? 0 : 1)),
     },
@@ -30,19 +30,19 @@ export function archiveMetrics(archives: ArchiveStatuses): Metric[] {
     },
     {
       name: "tracklog_archive_last_success_timestamp_seconds",
-      help: "When a run last left nothing to be moved.",
+      help: "When a run last left nothing to move.",
       type: "gauge",
       samples: each(({ lastSuccessAt }) => seconds(lastSuccessAt)),
     },
     {
       name: "tracklog_archive_waiting_rows",
-      help: "Rows that are old enough to leave the database, as the last run left them, counted up to 100,000.",
+      help: "Rows that were old enough to leave the database after the last run, counted up to 100,000.",
       type: "gauge",
       samples: each(({ waiting }) => waiting?.rows),
     },
     {
       name: "tracklog_archive_waiting_days",
-      help: "The days of these rows.",
+      help: "On how many days the waiting rows happened.",
       type: "gauge",
       samples: each(({ waiting }) => waiting?.days),
     },
@@ -54,13 +54,13 @@ export function archiveMetrics(archives: ArchiveStatuses): Metric[] {
     },
     {
       name: "tracklog_archive_bytes_total",
-      help: "Bytes of the files that they were written to.",
+      help: "Bytes of the files that were written to the archive.",
       type: "counter",
       samples: each(({ moved }) => moved.bytes),
     },
     {
       name: "tracklog_archive_files_total",
-      help: "The files that they were written to.",
+      help: "Files that were written to the archive.",
       type: "counter",
       samples: each(({ moved }) => moved.files),
     },

@@ -1,7 +1,7 @@
 import { version } from "../../../package.json";
 import type { Metric } from "./metrics-text.ts";
 
-/** Which version runs, and whether what it was given can be read. */
+/** Metrics of the running version and of whether its secrets and settings can be read. */
 export function configurationMetrics(
   secrets: Readonly<Record<string, string>>,
   settingFaults: Readonly<Partial<Record<string, string>>>,
@@ -15,7 +15,7 @@ export function configurationMetrics(
     },
     {
       name: "tracklog_secret_readable",
-      help: "Whether the secret with these keys is set and can be read, 1 or 0.",
+      help: "1 if the secret is set and can be read, else 0.",
       type: "gauge",
       samples: Object.entries(secrets).map(([secret, found]) => ({
         labels: { secret },
@@ -24,7 +24,7 @@ export function configurationMetrics(
     },
     {
       name: "tracklog_settings_unreadable",
-      help: "Variables that cannot be read; /health names them.",
+      help: "How many variables cannot be read; /health names them.",
       type: "gauge",
       samples: [{ labels: {}, value: Object.keys(settingFaults).length }],
     },

@@ -4,7 +4,10 @@ import type { WriterStatus } from "../../d1/d1-writer.ts";
 import { LAG_BUCKETS_S, MAX_DATABASE_BYTES } from "../../limits.ts";
 import type { Metric } from "./metrics-text.ts";
 
-/** How each database is, and who waits for it. What a database did not answer is left out. */
+/**
+ * Metrics of each database's state and of the users who wait for it. Values that a database did not answer are left
+ * out.
+ */
 export function databaseMetrics(databases: DatabasesHealth, now: number): Metric[] {
   const each = (value: (found: DatabaseHealth) => number | null) =>
     Object.entries(databases).flatMap(([database, found]) => {
@@ -14,7 +17,7 @@ export function databaseMetrics(databases: DatabasesHealth, now: number): Metric
   return [
     {
       name: "tracklog_database_ok",
-      help: "Whether the database answers and takes what it is sent, 1 or 0; /health says what it is.",
+      help: "1 if the database answers and accepts events, else 0; /health says what is wrong.",
       type: "gauge",
       samples: each(({ status }) => (status === "ok" ? 1 : 0)),
     },
@@ -32,13 +35,13 @@ export function databaseMetrics(databases: DatabasesHealth, now: number): Metric
     },
     {
       name: "tracklog_database_bytes",
-      help: "The size of the database.",
+      help: "The size of the database in bytes.",
       type: "gauge",
       samples: each(({ sizeBytes }) => sizeBytes),
     },
     {
       name: "tracklog_database_max_bytes",
-      help: "What a database may hold.",
+      help: "The largest size that a database may have.",
       type: "gauge",
       samples: each(() => MAX_DATABASE_BYTES),
     },
@@ -50,20 +53,20 @@ export function databaseMetrics(databases: DatabasesHealth, now: number): Metric
     },
     {
       name: "tracklog_backlog_events",
-      help: "Events that wait for D1, as their logs last said.",
+      help: "Events that wait for D1, as last reported by their logs.",
       type: "gauge",
       samples: each(({ eventsWaiting }) => eventsWaiting),
     },
     {
       name: "tracklog_backlog_oldest_seconds",
-      help: "For how long somebody has waited for D1.",
+      help: "How long the oldest waiting user has waited for D1.",
       type: "gauge",
       samples: each(({ waitingSince }) => (waitingSince === null ? 0 : Math.max(0, now - waitingSince) / 1000)),
     },
   ];
 }
 
-/** What the writers have done since they woke up. */
+/** Metrics of what the writers have done since they woke up. */
 export function writerMetrics(databases: DatabasesHealth): Metric[] {
   const lanes = Object.entries(databases).flatMap(([database, found]) =>
     found.lanes.map((status, lane) => ({ labels: { database, lane: String(lane) }, status })),
@@ -74,25 +77,25 @@ export function writerMetrics(databases: DatabasesHealth): Metric[] {
   return [
     {
       name: "tracklog_writer_up",
-      help: "Whether the object that writes to the database answers, 1 or 0.",
+      help: "1 if the object that writes to the database answers, else 0.",
       type: "gauge",
       samples: lanes.map(({ labels, status }) => ({ labels, value: status ? 1 : 0 })),
     },
     {
       name: "tracklog_d1_statements_total",
-      help: "Statements that D1 has carried out for events.",
+      help: "Statements for events that D1 has executed.",
       type: "counter",
       samples: each(({ counts }) => counts.statements),
     },
     {
       name: "tracklog_d1_rows_total",
-      help: "Rows that were sent with them.",
+      help: "Rows in the statements for events that D1 has executed.",
       type: "counter",
       samples: each(({ counts }) => counts.rows),
     },
     {
       name: "tracklog_d1_failures_total",
-      help: "Calls that D1 did not take, by kind.",
+      help: "Calls that D1 failed, by the kind of failure.",
       type: "counter",
       samples: answering.flatMap(({ counts, labels }) =>
         D1_FAILURES.map((failure) => ({ labels: { ...labels, failure }, value: counts.failures[failure] ?? 0 })),
@@ -100,7 +103,7 @@ export function writerMetrics(databases: DatabasesHealth): Metric[] {
     },
     {
       name: "tracklog_delivery_lag_seconds",
-      help: "From the log to D1.",
+      help: "How long events take from the log to D1.",
       type: "histogram",
       samples: answering.flatMap(({ counts: { lag }, labels }) => [
         ...LAG_BUCKETS_S.map((bound, index) => ({

@@ -10,8 +10,8 @@ import { METRICS_TYPE, metricsText } from "./metrics-text.ts";
 import { rememberedHealth } from "./remembered-health.ts";
 
 /**
- * The deployment's numbers, in Prometheus' text format. They cost what /health costs, whose memory they share, and so
- * may be some seconds old. Counters begin anew when an object wakes up.
+ * The deployment's metrics, in Prometheus' text format. They share the results that /health remembers, so they cost no
+ * more and may be a few seconds old. Counters restart when an object wakes up.
  */
 export const metrics = new Hono<AppEnv>().get("/metrics", requireKey("read"), async (c) => {
   const { databases, archives } = await rememberedHealth(c.env);

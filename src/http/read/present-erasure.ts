@@ -1,7 +1,7 @@
 import { formatTimestamp } from "../../event/timestamp.ts";
 import type { ErasureReceipt } from "../../user/erasure.ts";
 
-/** The receipt of an erasure as it is answered. */
+/** The receipt of an erasure as answers show it. */
 export function presentErasure({ events, erasedAt, copies, doneAt }: ErasureReceipt[number]) {
   return {
     erased_at: formatTimestamp(erasedAt),

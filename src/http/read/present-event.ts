@@ -1,7 +1,7 @@
 import type { StoredEvent } from "../../event/stored-event.ts";
 import { formatTimestamp } from "../../event/timestamp.ts";
 
-/** A stored event as it is answered: times as ISO-8601, properties and context as JSON instead of its text. */
+/** A stored event as answers show it: times as ISO-8601, properties and context as JSON values instead of texts. */
 export function presentEvent(stored: StoredEvent) {
   return {
     event: stored.event,

@@ -1,7 +1,7 @@
 import type { RejectionRow } from "../../d1/rejections/read-rejections.ts";
 import { formatTimestamp } from "../../event/timestamp.ts";
 
-/** A rejection as it is answered. Its user and body are there only if they are kept. */
+/** A rejection as answers show it, with its user and body only if they are stored. */
 export function presentRejection({
   id,
   received_at,

@@ -6,7 +6,7 @@ import { DEFAULT_PAGE_EVENTS, MAX_PAGE_EVENTS } from "../../limits.ts";
 
 type ParsedQuery<T> = { ok: true; query: T } | { ok: false; faults: Fault[] };
 
-/** Reads the query of a request. Unknown and repeated parameters are faults: a mistyped one must not be passed over. */
+/** Parses the query of a request. Unknown and repeated parameters are faults, so that a mistyped one is not ignored. */
 export function parseQuery<T extends v.StrictObjectSchema<v.ObjectEntries, undefined>>(
   c: Context,
   schema: T,
@@ -23,7 +23,9 @@ export function parseQuery<T extends v.StrictObjectSchema<v.ObjectEntries, undef
   return { ok: false, faults };
 }
 
-/** A point in time, in every form that /track takes, into epoch milliseconds. A range may well end in the future. */
+/**
+ * A point in time in every form that /track accepts, as epoch milliseconds. It may be in the future, as a range's end.
+ */
 export const pointInTime = v.pipe(
   v.string(),
   v.rawTransform(({ dataset, addIssue, NEVER }): number => {
@@ -49,5 +51,5 @@ export const pageLimit = v.optional(
   String(DEFAULT_PAGE_EVENTS),
 );
 
-/** A value to compare a column with. It may be one that no event has: the answer is empty then. */
+/** A value to compare a column with. No event needs to have it; then the answer is empty. */
 export const nonEmptyText = v.pipe(v.string(), v.nonEmpty("is empty"));

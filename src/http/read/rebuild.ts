@@ -15,7 +15,10 @@ export const rebuildQuery = v.strictObject({
   restart: v.optional(v.picklist(["true", "false"], "must be true or false"), "false"),
 });
 
-/** Rebuilds a database from the logs, a slice of some seconds a request: to be asked until it is done. */
+/**
+ * Rebuilds a database from the logs. Each request does a slice of a few seconds and is repeated until the rebuild is
+ * done.
+ */
 export const rebuild = new Hono<AppEnv>().post("/rebuild", requireKey("read"), async (c) => {
   const parsed = parseQuery(c, rebuildQuery);
   if (!parsed.ok) return problem(c, { reason: "invalid_request", faults: parsed.faults });
@@ -27,7 +30,7 @@ export const rebuild = new Hono<AppEnv>().post("/rebuild", requireKey("read"), a
   }
   const clock = Date.now;
   const options = { restart: restart === "true", clock, until: clock() + REBUILD_SLICE_MS };
-  // The platform may end a writer that is asked how far the rebuilding has come.
+  // The platform may end the writer that is asked how far the rebuild is.
   const answer = await rebuildDatabase(c.env, database, options).catch((error: unknown) => {
     logFailure("rebuild_broke_off", error, { database, request_id: c.get("requestId") });
     return null;

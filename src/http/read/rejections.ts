@@ -27,7 +27,7 @@ export const rejectionsQuery = v.strictObject({
 
 export const reasonsQuery = v.strictObject({ from: v.optional(pointInTime), to: v.optional(pointInTime) });
 
-/** What was refused: some of each reason, how many of each, and a page of both. */
+/** What was refused: examples for each reason, counts for each reason, and a page that shows both. */
 export const rejections = new Hono<AppEnv>()
   .get("/rejections", async (c, next) => (wantsPage(c) ? page(c, "rejections") : next()))
   .get("/rejections", requireKey("read"), async (c) => {
@@ -56,7 +56,7 @@ export const rejections = new Hono<AppEnv>()
     }
   });
 
-/** The commonest reason first, each with its hours in their order, and the events and keys that it is about. */
+/** The most frequent reason first, each with its hours in order, its events and its keys. */
 function reasonsOf(counts: RejectionCount[]) {
   const reasons = Map.groupBy(counts, ({ reason }) => reason);
   return [...reasons]

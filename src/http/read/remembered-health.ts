@@ -2,28 +2,28 @@ import { type ArchiveStatuses, archiveStatuses } from "../../archive/archive-sta
 import { checkDatabases, type DatabasesHealth } from "../../d1/check-databases.ts";
 import { HEALTH_MEMORY_MS, HEALTH_POLL_MS, HEALTH_TIMEOUT_MS } from "../../limits.ts";
 
-/** How the copies of the logs are. */
+/** The state of the logs' copies. */
 interface Health {
   databases: DatabasesHealth;
   archives: ArchiveStatuses;
 }
 
-/** What is known of them, and since when somebody has been asking them. Epoch milliseconds. */
+/** What is known about the copies, and when a request last began to ask them. Epoch milliseconds. */
 interface Memory {
   found?: { at: number; health: Health };
   askedAt?: number;
 }
 
-/** Kept by env, which an isolate has one of. */
+/** Keyed by env, because an isolate has only one. */
 const memories = new WeakMap<Env, Memory>();
 
-/** After this a question is lost: whoever asked it was cut off, since each database is given HEALTH_TIMEOUT_MS. */
+/** After this a question counts as lost because its request was cut off: each database has only HEALTH_TIMEOUT_MS. */
 const LOST_AFTER_MS = HEALTH_TIMEOUT_MS * 1.5;
 
 /**
- * How the databases and their archives are. One request at a time asks them, what it found holds for HEALTH_MEMORY_MS, and requests that
- * come meanwhile look for its result again and again. They do not share its promise: if that request is cut off, the
- * promise may never settle, so one of those who wait asks in its place.
+ * The state of the databases and their archives. One request at a time asks them, and its result is valid for
+ * HEALTH_MEMORY_MS. Other requests poll for that result. They do not share its promise, which may never settle if that
+ * request is cut off; instead one of them asks in its place.
  *
  * Never rejects, and waits at most for two lost questions and one of its own.
  */

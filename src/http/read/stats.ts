@@ -63,7 +63,7 @@ export const stats = new Hono<AppEnv>()
     return answer(c, async () => {
       const found = await readStats(c.env, query);
       if (!found) {
-        const detail = `leads to more than ${MAX_STATS_ROWS} rows: ask for a shorter range, or by less`;
+        const detail = `leads to more than ${MAX_STATS_ROWS} rows: ask for a shorter range or for fewer groups`;
         return invalid(c, { pointer: "/by", detail });
       }
       const columns = [...DIMENSIONS.filter((name) => by.has(name)), "events"];
@@ -131,7 +131,7 @@ export const stats = new Hono<AppEnv>()
 
 type Range = { ok: true; from: number; to: number } | { ok: false; fault: Fault };
 
-/** Without `to` the range ends now, and without `from` it is of a usual length. */
+/** Without `to` the range ends now, and without `from` it has the usual length. */
 function rangeOf(
   { from, to }: { from?: number | undefined; to?: number | undefined },
   usual: number,
@@ -144,7 +144,7 @@ function rangeOf(
   if (end - start <= longest) return { ok: true, from: start, to: end };
   const hours = Math.ceil((end - start) / HOUR_MS);
   const limit = longest / HOUR_MS;
-  const detail = `begins ${hours} hours before to, at most ${limit} for this by: ask for a shorter range, or by something coarser`;
+  const detail = `begins ${hours} hours before to, at most ${limit} for this by: ask for a shorter range or a coarser unit`;
   return { ok: false, fault: { pointer: "/from", detail, limit, actual: hours } };
 }
 
@@ -153,7 +153,7 @@ function presented({ time, event, key, verdict, events, users }: StatsRow, { by 
     ...(time !== undefined && {
       [by.has("minute") ? "minute" : by.has("day") ? "day" : "hour"]: formatTimestamp(time),
     }),
-    // Names beyond those that an hour keeps apart.
+    // The name is empty for events beyond the names that an hour tells apart.
     ...(event !== undefined && { event: event === "" ? null : event }),
     ...(key !== undefined && { key: key === "" ? null : key }),
     ...(verdict !== undefined && { verdict }),

@@ -1,5 +1,5 @@
 /**
- * Texts as a body, each made when the client takes it. Breaks instead of ending when the next one cannot be made.
+ * A body of texts, each made when the client reads it. If a text cannot be made, the body breaks instead of ending.
  *
  * @param onFailure gets what the texts throw
  */

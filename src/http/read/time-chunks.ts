@@ -8,7 +8,7 @@ import { inTime } from "../../d1/in-time.ts";
 const wholeNumber = v.pipe(v.number(), v.safeInteger());
 const name = v.pipe(v.string(), v.regex(/^DB(_\d+)?$/));
 
-/** A database, and the event or the erased log of it that was read last; the beginning where there is none. */
+/** A database and its event or erased log that was read last; without one, the database's beginning. */
 export const timeCursor = v.union([
   v.strictTuple([name, v.literal("events")]),
   v.strictTuple([name, v.literal("events"), wholeNumber, wholeNumber, wholeNumber, v.string()]),
@@ -18,9 +18,9 @@ export const timeCursor = v.union([
 type TimeCursor = v.InferOutput<typeof timeCursor>;
 
 /**
- * Reads all that D1 has from a cursor on, whatever the feed tells: one database after the other, first its events in
- * the order of their time, then the logs that it knows to be erased. One chunk, or chunk after chunk as far as the
- * platform lets one invocation query. Rejects with what D1 throws.
+ * Reads everything that D1 has from a cursor on, without the feed: one database after the other, first its events in
+ * the order of their time, then the logs that it knows to be erased. Yields one chunk or, if `isWhole`, as many as one
+ * invocation may query. Rejects with what D1 throws.
  */
 export async function* readTimeChunks(
   env: Env,
@@ -32,7 +32,7 @@ export async function* readTimeChunks(
   let cursor: TimeCursor | null = after ?? [names[0]!, "events"];
   for (let queries = 0; cursor && queries < MAX_STREAM_QUERIES; queries++) {
     const found: { lines: Chunk["lines"]; next: TimeCursor | null } = await readChunk(env, names, cursor, limit);
-    // Where the end is reached, the last place stays: what comes later is past it, if it is later in time.
+    // At the end the cursor stays at the last place. Later rows come after it if their time is later.
     yield { lines: found.lines, cursor: found.next ?? cursor, more: found.next !== null };
     if (!isWhole) return;
     cursor = found.next;

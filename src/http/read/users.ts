@@ -97,7 +97,7 @@ export const users = new Hono<AppEnv>()
   .put("/users/:user_id/suppression", (c) => suppress(c, true))
   .delete("/users/:user_id/suppression", (c) => suppress(c, false));
 
-/** Erases the log first, which needs no D1. Rejects if rejections of the user may be kept in D1 and it is away. */
+/** Erases the log first, which does not need D1. Rejects if D1 may hold rejections of the user and is unavailable. */
 async function eraseUser(c: Context<AppEnv>, log: RemoteUserLog, id: string) {
   const outcome = await log.erase();
   if (settingsOf(c.env).keepsRejectedBodies) await eraseRejections(c.env, id, Date.now());
@@ -112,7 +112,9 @@ function suppress(c: Context<AppEnv>, suppressed: boolean): Promise<Response> {
   );
 }
 
-/** For paths without parameters: what was meant by one, such as a period to erase, must not be passed over. */
+/**
+ * For paths without parameters. Rejects any parameter, because ignoring one, such as a period to erase, would be wrong.
+ */
 async function ask<T>(
   c: Context<AppEnv>,
   call: (log: RemoteUserLog, userId: string) => Promise<T>,
@@ -123,14 +125,14 @@ async function ask<T>(
   return parsed.ok ? askUser(c, call, answer, reach) : problem(c, { reason: "invalid_request", faults: parsed.faults });
 }
 
-/** Calls the object of the user in the path, and answers with what it says. */
+/** Calls the object of the user in the path and answers with the result. */
 async function askUser<T>(
   c: Context<AppEnv>,
   call: (log: RemoteUserLog, userId: string) => Promise<T>,
   answer: (value: T, userId: string) => Response,
   reach = callUserLog,
 ): Promise<Response> {
-  // An object that is addressed exists: only ids that an event could have had may get that far.
+  // Addressing an object creates it, so only ids that an event could have may get that far.
   const id = v.safeParse(userId, c.req.param("user_id"));
   if (!id.success)
     return problem(c, {
@@ -144,5 +146,5 @@ async function askUser<T>(
 }
 
 function unknownUser(c: Context<AppEnv>): Response {
-  return problem(c, { reason: "not_found", detail: "Nothing is stored of this user." });
+  return problem(c, { reason: "not_found", detail: "Nothing is stored for this user." });
 }

@@ -19,26 +19,28 @@ import type { AppEnv } from "../app-env.ts";
 import { renderProblem } from "../problem.ts";
 import type { EventResult, RequestOutcome } from "./record-request.ts";
 
-/** The events of a request as the client sent them, by their place. */
+/** A request's events as the client sent them, by their index. */
 export interface SentEvents {
   /** The event, or undefined if it could not be read. */
   event: (index: number) => unknown;
-  /** A body with this event alone, which could be sent to the same path. */
+  /** A body that holds only this event and could be sent to the same path. */
   body: (index: number) => unknown;
 }
 
-/** Where a request came from, and when. Plain data: the request is over when it is looked at. */
+/** Where a request came from, and when. Plain data, because the request has ended when it is read. */
 interface Origin {
   requestId: string;
   path: string;
   key: string | null;
   colo: string | null;
-  /** When the request came and when its events were recorded, in epoch milliseconds. */
+  /** When the request arrived and when its events were recorded, in epoch milliseconds. */
   receivedAt: number;
   recordedAt: number;
 }
 
-/** Hands on what became of a request's events: all to those who watch, and rejected ones to be kept. Returns at once. */
+/**
+ * Passes on what became of a request's events: all to the live view, and the rejected ones to be kept. Returns at once.
+ */
 export function announceVerdicts(
   c: Context<AppEnv>,
   sent: SentEvents,
@@ -75,8 +77,8 @@ export function announceVerdicts(
 }
 
 /**
- * Hands on whole requests that were refused. Those that came without a key are only counted: strangers could fill the
- * table. Goes around the routes that write.
+ * Middleware for the routes that write. Passes on whole requests that were refused. Those without a key are only
+ * counted, because strangers could fill the table.
  */
 export const announceRefusals = createMiddleware<AppEnv>(async (c, next) => {
   c.set("receivedAt", Date.now());
@@ -109,7 +111,7 @@ function originOf(c: Context<AppEnv>): Origin {
   };
 }
 
-/** About how large the request is, without looking at it. */
+/** The request's approximate size in bytes, without reading it. */
 function bytesOf(c: Context): number {
   const declared = Number(c.req.header("content-length")) || MAX_REQUEST_BYTES;
   return c.req.header("content-encoding") === undefined ? declared : declared * USUAL_INFLATION;
@@ -139,14 +141,14 @@ function arrivalOf(origin: Origin, index: number, result: EventResult, sent: Sen
   return { ...shared(origin, index), status: result.status, event, userId, stored, faults: [], body: undefined };
 }
 
-/** The event's and the user's names, also those of an event that was rejected, as far as they are texts. */
+/** The event's name and the user's id, also those of a rejected event if they are texts. */
 function namesOf(sent: unknown, parsed: ParsedEvent): { event: string | null; userId: string | null } {
   if (parsed.ok) return parsed.event;
   if (!isJsonObject(sent)) return { event: null, userId: null };
   const { event, event_name, user_id, userId, anonymousId, type } = sent;
   return {
     event: textOf([event, event_name, callOf(type)], MAX_EVENT_NAME_CHARACTERS),
-    // By the id that the event would have had, so that the user's export and erasure find what is kept.
+    // Uses the id that the event would have had, so that the user's export and erasure find the rejection.
     userId: textOf([user_id, userId, anonymousId].map(idOf), MAX_USER_ID_CHARACTERS),
   };
 }

@@ -6,17 +6,17 @@ import type { AppEnv } from "../app-env.ts";
 import { problem } from "../problem.ts";
 import type { EventResult, RequestOutcome } from "./record-request.ts";
 
-/** How the events of a request came, and how it is answered. */
+/** The form of a request's body, which decides how it is answered. */
 type Form =
   | { form: "single" }
-  /** `pointer` is that of the events' array in the body, `partial` the status when some were taken and some were not. */
+  /** `pointer` leads to the events' array in the body. `partial` is the status if only some events were accepted. */
   | { form: "several"; pointer: "" | "/batch"; partial: 200 | 207 };
 
 /**
- * Answers a request for recording. Several events are 200 when all were taken, and 400 when none was.
+ * Answers a request that records events. Several events get 200 if all were accepted, and 400 if none was.
  *
- * If a user's rate was passed it is 429 even if other users' events were recorded: clients take a 2xx for
- * delivered and would lose what was refused, while what was recorded is found again as a duplicate.
+ * If a user's rate was exceeded it is 429, even if other users' events were recorded. Clients take a 2xx for delivered
+ * and would lose what was refused, while recorded events are recognised as duplicates when they come again.
  */
 export function answer(c: Context<AppEnv>, form: Form, recorded: RequestOutcome): Response {
   if (recorded.outcome === "unavailable") return problem(c, { reason: "unavailable" });
@@ -36,7 +36,7 @@ export function answer(c: Context<AppEnv>, form: Form, recorded: RequestOutcome)
   return problem(c, { reason: reasonFor(rejected), faults }, body);
 }
 
-/** Events that are all too old are a problem of its own: it cannot be mended. */
+/** If all events are too old, the problem has a reason of its own, because the client cannot mend it. */
 function reasonFor(rejected: readonly EventResult[]): "expired" | "invalid_request" {
   return rejected.every((result) => "code" in result && result.code === "expired") ? "expired" : "invalid_request";
 }
@@ -69,7 +69,7 @@ function summaryOf(results: EventResult[]): Record<string, unknown> {
   };
 }
 
-/** What an answer says of one event besides its status. */
+/** What an answer says about one event besides its status. */
 export function verdictOf(result: EventResult): Record<string, unknown> {
   switch (result.status) {
     case "created":
@@ -83,7 +83,7 @@ export function verdictOf(result: EventResult): Record<string, unknown> {
   }
 }
 
-/** For the numbers of the dashboard. */
+/** Counts the verdicts for the dashboard. */
 function countVerdicts(c: Context<AppEnv>, results: EventResult[]): void {
   const counts = new Map<string, number>();
   for (const { status } of results) counts.set(status, (counts.get(status) ?? 0) + 1);

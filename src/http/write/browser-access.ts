@@ -7,15 +7,16 @@ import { problem } from "../problem.ts";
 
 const EXPOSED = "Retry-After, RateLimit, RateLimit-Policy, X-Request-Id";
 
-/** Field names with commas between them, as browsers send them. */
+/** Header field names separated by commas, as browsers send them. */
 const FIELD_NAMES = /^[\w!#$%&'*+.^`|~, -]+$/;
 
 /**
- * CORS for the routes that write. Pages of every origin may write by default, since a write key is public in a page
- * anyway; with ALLOWED_ORIGINS, only those that it names, and a request from another page is refused itself: a browser
- * sends a simple request without asking first. `null`, the origin of sandboxed pages and files, is one like any other.
+ * CORS for the routes that write. By default pages of every origin may write, since a page's write key is public
+ * anyway. With ALLOWED_ORIGINS only those origins may. A request from another page is refused itself, because a browser
+ * sends a simple request without a preflight. `null`, the origin of sandboxed pages and files, is treated like any
+ * other.
  *
- * The origin is named and credentials are allowed, as `sendBeacon` with JSON and `fetch` with credentials need it.
+ * The answer names the origin and allows credentials, which `sendBeacon` with JSON and `fetch` with credentials need.
  * No cookie is read, so a visitor's credentials open nothing.
  */
 export const browserAccess = createMiddleware<AppEnv>(async (c, next) => {
@@ -24,20 +25,21 @@ export const browserAccess = createMiddleware<AppEnv>(async (c, next) => {
   if (c.req.method === "OPTIONS") return isAllowed ? grantPreflight(c, origin) : vary(c.body(null, 204));
   if (origin !== undefined && !isAllowed) return vary(problem(c, { reason: "origin_not_allowed" }));
   await next();
-  // Headers that are set before the handler make Hono copy its answer, which took a third of the app's time.
+  // Setting headers before the handler makes Hono copy its answer, which took a third of the app's time.
   if (isAllowed) grant(c.res, origin);
   else vary(c.res);
 });
 
 /**
- * CORS for refusals at every other path, or a page that asks for a wrong path or method sees an opaque failure. Answers
- * that a key opened are granted to no page, and neither is a refusal after that point: whether a user exists is data.
+ * CORS for refusals at every other path. Without it a page that uses a wrong path or method sees an opaque failure. No
+ * page may read an answer that needed a key, nor a refusal after the key was accepted, because whether a user exists is
+ * data.
  *
- * @param app the whole application, whose routes tell what is wrong
+ * @param app the whole application, whose routes show what is wrong
  */
 export function refusalAccess(app: Hono<AppEnv>) {
   const isRouted = (method: string, path: string) =>
-    // Hono answers HEAD by the routes of GET.
+    // Hono answers HEAD with the routes of GET.
     app.router.match(method === "HEAD" ? "GET" : method, path)[0].some(([[, route]]) => route.method !== "ALL");
   return createMiddleware<AppEnv>(async (c, next) => {
     const origin = c.req.header("origin");
@@ -57,7 +59,10 @@ function isAllowedOrigin(c: Context<AppEnv>, origin: string): boolean {
   return allowedOrigins === null || allowedOrigins.has(origin.toLowerCase()) || origin === new URL(c.req.url).origin;
 }
 
-/** Allows what is asked for: pages add tracing headers of their own, and a header that is missing here loses events. */
+/**
+ * Allows the headers that are asked for. Pages add tracing headers of their own, and a header that is not allowed loses
+ * events.
+ */
 function grantPreflight(c: Context, origin: string): Response {
   const answer = grant(new Response(null, { status: 204 }), origin);
   const method = c.req.header("access-control-request-method") ?? "";
@@ -77,7 +82,7 @@ function grant(answer: Response, origin: string): Response {
   return vary(answer);
 }
 
-/** Or a cache would hand one origin's answer to another. */
+/** Without Vary a cache would give one origin's answer to another. */
 function vary(answer: Response): Response {
   if (!answer.headers.get("Vary")?.includes("Origin")) answer.headers.append("Vary", "Origin");
   return answer;

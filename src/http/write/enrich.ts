@@ -8,21 +8,22 @@ import { MAX_ENRICHMENT_CHARACTERS, MAX_USER_AGENT_CHARACTERS } from "../../limi
 import { settingsOf } from "../../settings.ts";
 import type { AppEnv } from "../app-env.ts";
 
-/** What an event's own context says about the device that it came from, where another machine passed the event on. */
+/** What an event's context says about its device, if another machine passed the event on. */
 interface Origin {
   userAgent: string | undefined;
   hasAddress: boolean;
 }
 
 /**
- * Adds to the events of one request what ENRICH asks for: `geo`, `device` and `bot`, to be stored beneath the client's
- * own context. It travels beside the event and never in it, since it is no part of what makes two events the same: a
- * retry may come through another location.
+ * Adds to a request's events what ENRICH asks for (`geo`, `device` and `bot`), to be stored beneath the client's own
+ * context. The addition travels beside the event and not in it, so that it has no part in deciding whether two events
+ * are the same: a retry may arrive through another location.
  *
- * - An event that a server passed on says so by `context.userAgent` (Segment's SDKs set it) or `context.ip`, while the
- *   request comes from no browser. Its device is that of the user agent, and the server's place is not the user's: no geo.
- * - A request without a browser's user agent and an event without one have no device: an SDK's name is none.
- * - A well-known crawler is marked and has no device: what it says about itself is pretence.
+ * - If the request does not come from a browser and the event has `context.userAgent` (Segment's SDKs set it) or
+ *   `context.ip`, a server passed it on. Its device is that of the user agent. It gets no geo, since the server's place
+ *   is not the user's.
+ * - If neither the request nor the event has a browser's user agent, there is no device. An SDK's name is not one.
+ * - A well-known crawler is marked and gets no device, because what it says about itself is not true.
  *
  * No IP address is read, here or anywhere.
  */
@@ -63,7 +64,7 @@ function geoOf(cf: { [name: string]: unknown } | undefined): JsonObject | undefi
   return Object.keys(geo).length > 0 ? geo : undefined;
 }
 
-/** Parsers are regular expressions over a client's text, so the text is cut before. */
+/** Cuts the text first, because the parsers run regular expressions over a client's text. */
 function describeDevice(userAgent: string): JsonObject {
   const text = userAgent.slice(0, MAX_USER_AGENT_CHARACTERS);
   if (isbot(text)) return { bot: true };
@@ -72,18 +73,18 @@ function describeDevice(userAgent: string): JsonObject {
   return Object.keys(device).length > 0 ? { device } : {};
 }
 
-/** The texts among these; what was not found out is left away. */
+/** Keeps only the non-empty texts, cut to MAX_ENRICHMENT_CHARACTERS. */
 function known(fields: Record<string, unknown>): JsonObject {
   const texts = Object.entries(fields).filter(([, value]) => typeof value === "string" && value !== "");
   return Object.fromEntries(texts.map(([name, value]) => [name, String(value).slice(0, MAX_ENRICHMENT_CHARACTERS)]));
 }
 
-/** Every browser begins so, for the sake of sites of the nineties, and no SDK for servers or apps does. */
+/** For historical reasons every browser's user agent begins like this, and no SDK's for servers or apps does. */
 function isBrowser(userAgent: string): boolean {
   return userAgent.startsWith("Mozilla/");
 }
 
-/** Parses the context only if it can hold one of the two. */
+/** Parses the context only if it may hold one of the two fields. */
 function originOf(context: string): Origin {
   const parsed: unknown = /"(?:userAgent|ip)"/.test(context) ? JSON.parse(context) : undefined;
   if (!isJsonObject(parsed)) return { userAgent: undefined, hasAddress: false };

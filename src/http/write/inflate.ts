@@ -3,13 +3,13 @@ import { gunzipSync, inflateRawSync, inflateSync } from "node:zlib";
 type Inflated = { ok: true; bytes: Uint8Array } | { ok: false; reason: "corrupt" | "too_large" };
 
 /**
- * Inflates a body, up to `limit` bytes: what is beyond is never inflated, so a bomb costs no more than the limit.
- * Never throws: data that is corrupt, cut off, or followed by something else is "corrupt".
+ * Inflates a body up to `limit` bytes and stops there, so a decompression bomb costs no more than the limit. Never
+ * throws: data that is corrupt, cut off or followed by other data is "corrupt".
  */
 export function inflate(data: Uint8Array, encoding: "gzip" | "deflate", limit: number): Inflated {
   const run = encoding === "gzip" ? gunzipSync : isZlib(data[0]) ? inflateSync : inflateRawSync;
   try {
-    // With `info`, which the types do not know, the answer tells how much of the data was read.
+    // `info`, which the types lack, makes the result tell how much of the data was read.
     const { buffer, engine } = run(data, { maxOutputLength: limit, info: true }) as unknown as {
       buffer: Uint8Array;
       engine: { bytesWritten: number };
@@ -21,8 +21,8 @@ export function inflate(data: Uint8Array, encoding: "gzip" | "deflate", limit: n
 }
 
 /**
- * "deflate" means zlib's format, but some clients send the bare deflate that is inside. Told apart by the first byte:
- * zlib's has the method, 8, in its lower half, with which no encoder begins a bare block.
+ * "deflate" means zlib's format, but some clients send the raw deflate data inside it. The first byte tells: in zlib's
+ * format its lower half is the method, 8, and no encoder begins a raw block like that.
  */
 function isZlib(firstByte: number | undefined): boolean {
   return firstByte !== undefined && (firstByte & 0x0f) === 8;

@@ -1,21 +1,21 @@
 import { codePoints } from "../../event/json.ts";
 
-/** Where a text stops being JSON. */
+/** The place where a text stops being JSON. */
 interface JsonFault {
   /** From 1. */
   line: number;
   /** From 1, in Unicode code points of its line. */
   character: number;
-  /** The element of the array that the body is or has as its batch, from 0; null outside of one. */
+  /** The index of the element in the body's array or in its `batch`; null outside of one. */
   element: number | null;
-  /** What is wrong there, if it is one of the usual slips. Never the client's own text. */
+  /** What is wrong there, if it is a common mistake. Never the client's own text. */
   slip: string | null;
 }
 
-// oxlint-disable-next-line no-control-regex -- what JSON's grammar (RFC 8259, section 7) leaves out of strings
+// oxlint-disable-next-line no-control-regex -- the characters that JSON does not allow in strings (RFC 8259, section 7)
 const CONTROL = /[\u0000-\u001f]/y;
 
-/** What programs write for values that JSON does not have, and what to send instead. */
+/** What programs write although JSON does not have it, and what to send instead. */
 const SLIPS: [RegExp, string][] = [
   [/[+-]?NaN\b/y, "JSON has no NaN: send null, or leave the field out"],
   [/[+-]?Infinity\b/y, "JSON has no Infinity: send null, or leave the field out"],
@@ -25,10 +25,10 @@ const SLIPS: [RegExp, string][] = [
   [/\+\d/y, "a number in JSON has no plus sign"],
   [/-?\.\d/y, "a number in JSON begins with a digit"],
   [/-?0\d/y, "a number in JSON has no leading zeros"],
-  [/'/y, "texts in JSON are in double quotes"],
+  [/'/y, "a text in JSON needs double quotes"],
   [/\/[/*]/y, "JSON has no comments"],
-  [CONTROL, "a line break or control character in a text is written as an escape"],
-  [/[\]}]/y, "a comma too many before it, or a value missing"],
+  [CONTROL, "write a line break or control character in a text as an escape"],
+  [/[\]}]/y, "there is a comma too many before it, or a value is missing"],
 ];
 
 const LITERAL = /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.+-])/y;
@@ -40,12 +40,12 @@ const SPACE = /[ \t\n\r]*/y;
 interface Level {
   isArray: boolean;
   index: number;
-  /** The key of an object that was read last. */
+  /** The object's key that was read last. */
   key: string;
 }
 
 /**
- * Finds the place at which a text stops being JSON: the parser tells it for some faults only. Goes on its own stack,
+ * Finds the place where a text stops being JSON, because JSON.parse tells it only for some faults. Uses its own stack,
  * since a text can nest deeper than the call stack reaches.
  *
  * @param text a text that JSON.parse refused
@@ -70,7 +70,7 @@ export function findJsonFault(text: string): JsonFault {
       }
     } else if (scanner.sees('"') ? scanner.takeString() === null : scanner.take(LITERAL) === "") return at();
 
-    // What follows it: ends of objects and arrays, and a comma, or the end.
+    // After a value come ends of objects and arrays, and then a comma or the end.
     for (;;) {
       scanner.take(SPACE);
       const level = levels.at(-1);
@@ -117,7 +117,7 @@ function seesAt(form: RegExp, text: string, position: number): boolean {
   return form.test(text);
 }
 
-/** A text and how far it was read. */
+/** A text and the position of the next character to read. */
 class Scanner {
   position = 0;
   readonly #text: string;
@@ -136,7 +136,7 @@ class Scanner {
     return true;
   }
 
-  /** Takes what a sticky expression finds here, which may be nothing. */
+  /** Takes what a sticky expression matches here, which may be empty. */
   take(form: RegExp): string {
     form.lastIndex = this.position;
     const [found = ""] = form.exec(this.#text) ?? [];
@@ -144,7 +144,10 @@ class Scanner {
     return found;
   }
 
-  /** Takes a string, as it is written; null if there is none, and then the position is at what is wrong. */
+  /**
+   * Takes a string and returns it without its quotes, escapes unchanged. Returns null if it is not one; then the
+   * position is at the fault.
+   */
   takeString(): string | null {
     const start = this.position;
     if (!this.takeCharacter('"')) return null;

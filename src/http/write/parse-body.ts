@@ -4,16 +4,16 @@ import { MAX_REPORTED_FAULTS, MAX_REQUEST_EVENTS } from "../../limits.ts";
 import type { Problem } from "../describe-problem.ts";
 import { findJsonFault } from "./json-fault.ts";
 
-/** One element of a body, still unchecked, or why it could not even be read. */
+/** One element of a body, not validated yet, or why it could not be parsed. */
 export type Element = { ok: true; input: unknown } | { ok: false; detail: string };
 
 type ParsedBody =
   | { ok: true; form: "single"; elements: [Element] }
-  /** `pointer` is that of the array in the body. */
+  /** `pointer` leads to the array in the body. */
   | { ok: true; form: "several"; elements: Element[]; pointer: "" | "/batch" }
   | { ok: false; problem: Problem };
 
-/** Reads the four forms of /track's body: one event, an array, `{"batch": […]}`, or newline-delimited JSON. */
+/** Parses the four forms of /track's body: one event, an array, `{"batch": […]}`, and newline-delimited JSON. */
 export function parseBody(text: string, contentType: string | undefined): ParsedBody {
   if (isNdjson(contentType)) return several(parseLines(text), "");
   const parsed = parseJson(text);
@@ -34,7 +34,7 @@ export function parseBody(text: string, contentType: string | undefined): Parsed
   return several((batch as unknown[]).map(element), "/batch");
 }
 
-/** A whole batch of Segment's protocol is one mistake, the wrong path, and not a fault in each of its fields. */
+/** A batch of Segment's protocol at this path is one mistake, so it gets one fault and not one for each field. */
 function batchFieldFaults(names: string[]): Fault[] {
   const ofSegment = names.find((name) => name === "writeKey" || name === "sentAt");
   return (ofSegment === undefined ? names : [ofSegment]).slice(0, MAX_REPORTED_FAULTS).map((name) => ({
@@ -43,11 +43,7 @@ function batchFieldFaults(names: string[]): Fault[] {
   }));
 }
 
-/**
- * Parses JSON text. The reason names the place, and repeats nothing of the text.
- *
- * @param firstLine the number of the text's first line in its body
- */
+/** Parses JSON text. The reason for a refusal names the place and repeats nothing of the text. */
 export function parseJson(text: string, firstLine = 1): Element {
   if (text.trim() === "") return { ok: false, detail: "is empty" };
   try {
@@ -65,12 +61,12 @@ function parseLines(text: string): Element[] {
 }
 
 /**
- * Refused, not taken: which form a body has is said by its type, or else a body that was cut off or put together by a
- * bug could pass for lines, some of which would be stored.
+ * Lines need their own content type. If they were guessed, a body that was cut off or garbled by a bug could pass for
+ * lines, and part of it would be stored.
  */
-const LINES_CURE = "holds one JSON object a line: send it with Content-Type: application/x-ndjson";
+const LINES_CURE = "holds one JSON object on each line: send it with Content-Type: application/x-ndjson";
 
-/** Whether a text that is no JSON begins with two lines that are objects. */
+/** Whether a text that is not JSON begins with two lines that are JSON objects. */
 function isLines(text: string): boolean {
   const [first, second] = text.split("\n", 1_000).filter((line) => line.trim() !== "");
   return [first, second].every((line) => line !== undefined && isObjectText(line));
@@ -81,7 +77,7 @@ function isObjectText(text: string): boolean {
   return parsed?.ok === true;
 }
 
-/** An object with a list and with nothing of an event: a batch under another name. */
+/** The fault of an object that has an array but no field of an event, which is a batch under another name. */
 function misnamedBatch(body: JsonObject): Fault | null {
   if (EVENT_FIELDS.some((field) => Object.hasOwn(body, field))) return null;
   const name = Object.keys(body).find((key) => Array.isArray(body[key]));

@@ -6,7 +6,7 @@ type Refusal = { ok: false; problem: Problem };
 
 export type BodyText = { ok: true; text: string } | Refusal;
 
-/** The content encodings that are undone; null for none. */
+/** The content encodings that are accepted; null means that nothing needs decoding. */
 const ENCODINGS = new Map<string, "gzip" | "deflate" | null>([
   ["", null],
   ["identity", null],
@@ -15,7 +15,7 @@ const ENCODINGS = new Map<string, "gzip" | "deflate" | null>([
   ["deflate", "deflate"],
 ]);
 
-/** Reads a request's body as text. The limit is on the inflated bytes, and no more than that is ever inflated. */
+/** Reads a request's body as text. The limit applies to the inflated bytes, and no more than that is ever inflated. */
 export async function readBody(request: Request): Promise<BodyText> {
   const encoding = ENCODINGS.get((request.headers.get("content-encoding") ?? "").trim().toLowerCase());
   if (encoding === undefined)
@@ -35,7 +35,7 @@ export async function readBody(request: Request): Promise<BodyText> {
     : refuse({ reason: "malformed_body", detail: `is not valid ${encoding} data` });
 }
 
-/** Reads at most as many bytes as a request may have. They come in pieces, and a client may vanish between two. */
+/** Reads at most as many bytes as a request may have. They come in chunks, and a client may vanish between two. */
 async function readBytes(body: ReadableStream<Uint8Array>): Promise<{ ok: true; bytes: Uint8Array } | Refusal> {
   const pieces: Uint8Array[] = [];
   let size = 0;
@@ -64,14 +64,14 @@ function joined(pieces: Uint8Array[], size: number): Uint8Array {
 
 function decode(bytes: Uint8Array): BodyText {
   try {
-    // "fatal": replacing broken bytes by U+FFFD would store something else than what was sent.
+    // "fatal", because replacing broken bytes with U+FFFD would store something that was not sent.
     return { ok: true, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes) };
   } catch {
     return refuse({ reason: "malformed_body", detail: "is not valid UTF-8" });
   }
 }
 
-/** If the length was not declared, or the data is compressed, `actual` is how much had come by then. */
+/** If the length was not declared or the data is compressed, `actual` is only what had been read by then. */
 function tooLarge(actual: number): Refusal {
   return refuse({ reason: "body_too_large", limit: MAX_REQUEST_BYTES, actual, unit: "bytes" });
 }

@@ -9,11 +9,11 @@ import { admit, keyInHeaders, keyInQuery } from "../require-key.ts";
 type KeyedBody = { ok: true; body: unknown } | { ok: false; refusal: Response };
 
 /**
- * Reads a JSON body that may hold the write key itself, whatever its content type says: SDKs send JSON as text/plain
- * to spare the preflight, and as a form.
+ * Reads a JSON body that may hold the write key, with any content type. SDKs send JSON as text/plain, to avoid
+ * the preflight, and as a form.
  *
- * A key in the headers decides before the body is read. Otherwise the body is read first, and nothing is said of it
- * to those who have no key.
+ * A key in the headers is checked before the body is read. Otherwise the body is read first, and its faults are told
+ * only to holders of a key.
  */
 export async function readKeyedBody(c: Context<AppEnv>): Promise<KeyedBody> {
   const key = keyInHeaders(c) ?? bareKey(c);
@@ -35,7 +35,7 @@ function parsed(read: BodyText) {
   return { ok: true, body: json.input } as const;
 }
 
-/** The body's own key, else that of the first message that has one: it is the key of the whole batch. */
+/** The body's own key, else that of the first message that has one. It counts as the key of the whole batch. */
 function keyInBody(body: unknown): string | undefined {
   if (!isJsonObject(body)) return undefined;
   const messages = Array.isArray(body["batch"]) ? (body["batch"] as unknown[]) : [];

@@ -22,21 +22,22 @@ export type EventResult =
       detail?: VerdictDetail;
     }
   | { status: "suppressed"; event: TrackedEvent }
-  /** `code` tells a refusal for ever from one of what could be mended. */
+  /** With `code` the refusal is final. Without it the client could mend the event. */
   | { status: "rejected"; code?: "expired"; faults: Fault[] };
 
-/** What became of a request's events. Unless it is "done", the client has to send the whole request again. */
+/** What became of a request's events. If it is not "done", the client has to send the whole request again. */
 export type RequestOutcome =
   | { outcome: "done"; results: EventResult[] }
-  /** All events of at least one user were rejected; those of other users were recorded. */
+  /** All events of at least one user were rejected, and those of other users were recorded. */
   | { outcome: "rate_limited"; results: EventResult[]; limit: RateLimit; retryAfterMs: number }
   /** A user's object could not be reached. */
   | { outcome: "unavailable" };
 
 /**
- * Records a request's events: one call for each user, some at a time; results in the request's order.
+ * Records a request's events with one call for each user, several at a time. The results are in the request's order.
+ * Never rejects.
  *
- * @param source the name of the write key, null if none is needed
+ * @param source the name of the write key, or null if none is needed
  */
 export async function recordRequest(
   env: Env,
@@ -91,7 +92,7 @@ function resultOf(event: TrackedEvent, recorded: Verdict): EventResult {
       return { status: "suppressed", event };
     case "expired": {
       const limit = recorded.oldest;
-      const detail = `is before ${formatTimestamp(limit)}: older events are not kept here (RETENTION_DAYS), and sending it again changes nothing`;
+      const detail = `is before ${formatTimestamp(limit)}: this deployment does not store older events (RETENTION_DAYS), so do not send it again`;
       const fault = { pointer: "/timestamp", detail, limit, actual: event.timestamp };
       return { status: "rejected", code: "expired", faults: [fault] };
     }

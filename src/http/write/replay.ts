@@ -21,7 +21,7 @@ import { CALL_PATHS } from "./segment.ts";
 
 const ID = "must be the id of a rejection";
 const IDS = `must be a list of 1 to ${MAX_REPLAYED_REJECTIONS} ids`;
-const REASON = "must be a reason as GET /rejections has it";
+const REASON = "must be a reason as GET /rejections returns it";
 const wholeNumber = v.pipe(v.number(ID), v.safeInteger(ID), v.minValue(0, ID));
 
 const replayBody = v.strictObject(
@@ -34,8 +34,9 @@ const replayBody = v.strictObject(
 );
 
 /**
- * Records rejected events again whose bodies were kept, after the contract has changed. It opens with a read key: who may
- * read all rejections and erase users. An event that was sent again meanwhile is a duplicate, so nothing is stored twice.
+ * Records rejected events again if their bodies were kept, for use after the contract has changed. It needs a read key,
+ * because it concerns people who read all rejections and erase users. An event that was sent again meanwhile is a
+ * duplicate, so nothing is stored twice.
  */
 export const replay = new Hono<AppEnv>().post("/rejections/replay", requireKey("read"), async (c) => {
   const read = await readBody(c.req.raw);
@@ -49,7 +50,7 @@ export const replay = new Hono<AppEnv>().post("/rejections/replay", requireKey("
   }
   const { ids, reason, after } = parsed.output;
   if (ids === undefined && reason === undefined)
-    return problem(c, { reason: "invalid_request", faults: [{ pointer: "", detail: "needs ids or a reason" }] });
+    return problem(c, { reason: "invalid_request", faults: [{ pointer: "", detail: "must hold ids or a reason" }] });
   try {
     const selection = { ...(ids && { ids }), ...(reason !== undefined && { reason }), after };
     const rows = await readReplayable(c.env, { ...selection, limit: MAX_REPLAYED_REJECTIONS });
@@ -81,7 +82,7 @@ function isTaken(result: EventResult | undefined): boolean {
   return result !== undefined && result.status !== "rejected";
 }
 
-/** Records the events under the names of their own keys. Undefined stands for those whose logs could not be reached. */
+/** Records each event under the name of its own key. A result is undefined if the user's log could not be reached. */
 async function replayAll(c: Context<AppEnv>, rows: RejectionRow[]): Promise<(EventResult | undefined)[]> {
   const results: (EventResult | undefined)[] = rows.map(() => undefined);
   for (const source of new Set(rows.map((row) => row.source))) {
@@ -97,7 +98,7 @@ function parseRejected({ id, path, received_at, body }: RejectionRow, requestId:
   const sent: unknown = JSON.parse(body!);
   if (path === "/track") return eventParser(Date.now())(sent);
   const envelope = isJsonObject(sent) ? sent : {};
-  // A message without a time of its own still has that of its first receipt.
+  // A message without a time of its own keeps the time of its first receipt.
   const request = { envelope, now: received_at, nonce: `${requestId}:${id}` };
   const [call] = Object.entries(CALL_PATHS).find(([, paths]) => paths.includes(path)) ?? [];
   if (call !== undefined) return messageParser({ ...request, call: call as SegmentCall })(sent);

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import type { AppEnv } from "../app-env.ts";
 import { admit, requireKey } from "../require-key.ts";
 
-/** What browser SDKs fetch before they send anything, in place of their makers' CDNs. */
+/** The settings that browser SDKs fetch before they send anything, in place of their vendors' CDNs. */
 export const sdkSettings = new Hono<AppEnv>()
   .get("/v1/projects/:key/settings", async (c) => {
     const key = c.req.param("key");
@@ -11,8 +11,8 @@ export const sdkSettings = new Hono<AppEnv>()
   .get("/sourceConfig", requireKey("write"), (c) => c.json(rudderSourceConfig()));
 
 /**
- * For @segment/analytics-next: `CDNSettings` in its browser/settings.d.ts. No integration besides Segment's own, or
- * it would load those from the CDN; a sample rate of 0 keeps the SDK from sending metrics about itself.
+ * For @segment/analytics-next: `CDNSettings` in its browser/settings.d.ts. Lists only Segment's own integration,
+ * because the SDK would load others from the CDN. A sample rate of 0 keeps the SDK from sending metrics about itself.
  */
 function analyticsJsSettings(apiKey: string, { host, protocol }: URL) {
   const apiHost = `${host}/v1`;
@@ -23,7 +23,7 @@ function analyticsJsSettings(apiKey: string, { host, protocol }: URL) {
   };
 }
 
-/** For @rudderstack/analytics-js: what its `isValidSourceConfig` asks for, and no reports to its maker. */
+/** For @rudderstack/analytics-js: what its `isValidSourceConfig` requires, with reports to its vendor turned off. */
 function rudderSourceConfig() {
   const off = { enabled: false };
   return {

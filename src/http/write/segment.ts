@@ -12,9 +12,9 @@ import { problem } from "../problem.ts";
 import { readKeyedBody } from "./read-keyed-body.ts";
 import { recordRequest, type RequestOutcome } from "./record-request.ts";
 
-// Segment's protocol, so that existing SDKs work when their host option is changed. It only translates.
+// Translates Segment's protocol, so that existing SDKs work when their host option is changed.
 
-/** A single message of each call. The last path of each list is Dittofeed's. */
+/** The paths for a single message of each call. The last path of each list is Dittofeed's. */
 export const CALL_PATHS: Record<SegmentCall, string[]> = {
   track: ["/v1/track", "/v1/t", "/api/public/apps/track"],
   identify: ["/v1/identify", "/v1/i", "/api/public/apps/identify"],
@@ -23,7 +23,7 @@ export const CALL_PATHS: Record<SegmentCall, string[]> = {
   group: ["/v1/group", "/v1/g", "/api/public/apps/group"],
   alias: ["/v1/alias", "/v1/a", "/api/public/apps/alias"],
 };
-/** /v1/import is what the SDKs for Ruby, Java and .NET send to unless they are told otherwise. */
+/** The paths for batches. The SDKs for Ruby, Java and .NET send to /v1/import by default. */
 export const BATCH_PATHS = ["/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch", "/api/public/apps/batch"];
 
 export const segment = new Hono<AppEnv>()
@@ -43,10 +43,10 @@ export const segment = new Hono<AppEnv>()
       event: (index: number): unknown => batch[index],
       body: (index: number) => ({ ...withoutKey(envelope), batch: [withoutKey(batch[index])] }),
     };
-    // Several SDKs take any other 2xx than 200 for a failure, and some then repeat the request without end.
+    // Several SDKs treat any 2xx other than 200 as a failure, and some then repeat the request forever.
     return answer(c, { form: "several", pointer: "/batch", partial: 200 }, await record(c, sent, batch.map(parse)));
   })
-  // The browser SDK's own metrics. They come without a key, and a failure would show in the page's console.
+  // The browser SDK sends metrics about itself here, without a key. A refusal would show in the page's console.
   .post("/v1/m", (c) => c.json({ success: true, status: "ignored" }));
 
 for (const [call, paths] of Object.entries(CALL_PATHS) as [SegmentCall, string[]][])
@@ -62,7 +62,7 @@ for (const [call, paths] of Object.entries(CALL_PATHS) as [SegmentCall, string[]
     );
   });
 
-/** What tells a request from all others. */
+/** The receipt of a request, with a nonce that no other request has. */
 function receipt(): { now: number; nonce: string } {
   return { now: Date.now(), nonce: crypto.randomUUID() };
 }
@@ -73,7 +73,7 @@ async function record(c: Context<AppEnv>, sent: SentEvents, events: ParsedEvent[
   return recorded;
 }
 
-/** A message or a body without the key that it may hold: what is kept of it must not open anything. */
+/** A message or a body without its write key, because no key may be kept. */
 function withoutKey(sent: unknown): object | undefined {
   if (!isJsonObject(sent)) return undefined;
   const { writeKey: _, ...rest } = sent;

@@ -12,7 +12,7 @@ const text = { type: "string" };
 const database = { type: "string", description: "The binding of a D1 database." };
 
 const NOT_FOUND = {
-  description: "There is no archive, or no such file in it.",
+  description: "This deployment has no archive, or the archive has no such file.",
   content: { "application/problem+json": schemaRef("Problem") },
 };
 
@@ -31,11 +31,11 @@ const manifest: Operation = {
   method: "get",
   path: "/archive/manifest",
   operationId: "archiveManifest",
-  summary: "Which files the archive has",
+  summary: "List the archive's files",
   description:
-    "The Parquet files of old events, for each D1 database. A file may be replaced by others at any time, so ask again " +
-    "when one is gone. An event may be in D1 as well while it moves: of equal `user_id`, `generation` and `seq` the " +
-    "greatest `revision` counts.",
+    "The Parquet files of old events, for each D1 database. Other files may replace a file at any time, so ask again " +
+    "if one is missing. While an event moves it may be in D1 as well: among rows with equal `user_id`, `generation` and `seq`, the " +
+    "one with the greatest `revision` is valid.",
   answers: {
     200: {
       description: "The files.",
@@ -49,11 +49,11 @@ const manifest: Operation = {
               objects: {
                 type: "array",
                 items: record({
-                  name: { ...text, description: "Of the file, as /archive/objects/{name} takes it." },
+                  name: { ...text, description: "The file's name, for /archive/objects/{name}." },
                   day: { type: "string", format: "date", description: "The day of its events, in UTC." },
                   rows: count,
                   bytes: count,
-                  text_bytes: { ...count, description: "How large its properties and contexts are as text." },
+                  text_bytes: { ...count, description: "The size of its properties and contexts as text, in bytes." },
                   etag: text,
                 }),
               },
@@ -89,7 +89,7 @@ const manifest: Operation = {
       },
     },
     unknown_parameter: problemExample(
-      "A parameter that there is not",
+      "An unknown parameter",
       { reason: "invalid_request", faults: [{ pointer: "/page", detail: "is not a parameter of this path" }] },
       { path: "/archive/manifest?page=2" },
     ),
@@ -102,16 +102,16 @@ const object: Operation = {
   method: "get",
   path: "/archive/objects/{name}",
   operationId: "archiveObject",
-  summary: "A file of the archive",
+  summary: "Download a file of the archive",
   description:
-    "Whole, or a range of it: a query engine reads a file's end first, and then only the columns that it needs. A file " +
-    "never changes under its name. HEAD tells its size.",
+    "The whole file or a range. A query engine reads a file's end first, and then only the columns that it needs. A file " +
+    "never changes under its name. HEAD returns its size.",
   parameters: [
     {
       name: "name",
       in: "path",
       required: true,
-      description: "The name that the manifest has. Its slashes may come as they are, or percent-encoded.",
+      description: "The name in the manifest. Its slashes may be percent-encoded.",
       schema: text,
       example: NAME,
     },
@@ -120,15 +120,21 @@ const object: Operation = {
       name: "If-Range",
       in: "header",
       required: false,
-      description: "The range only if the ETag is this.",
+      description: "Returns the range only if this is the file's ETag.",
       schema: text,
     },
-    { name: "If-None-Match", in: "header", required: false, description: "Nothing if the ETag is this.", schema: text },
+    {
+      name: "If-None-Match",
+      in: "header",
+      required: false,
+      description: "Answers 304 if this is the file's ETag.",
+      schema: text,
+    },
   ],
   answers: {
     200: { description: "The file.", content: { [PARQUET]: { type: "string", format: "binary" } } },
     206: { description: "A range of the file.", content: { [PARQUET]: { type: "string", format: "binary" } } },
-    304: { description: "The ETag is the one that `If-None-Match` has.", content: {} },
+    304: { description: "`If-None-Match` has the file's ETag.", content: {} },
     404: NOT_FOUND,
     416: { description: "The file has no such range; `Content-Range` has its size.", content: {} },
   },
@@ -141,8 +147,8 @@ const object: Operation = {
       answer: "PAR1",
     },
     unknown: problemExample(
-      "A file that is not there",
-      { reason: "not_found", detail: "This file is not in the archive any more." },
+      "A file that does not exist",
+      { reason: "not_found", detail: "This file is no longer in the archive." },
       { path: `/archive/objects/${NAME.replace("000000", "999999")}` },
     ),
     no_archive: NO_ARCHIVE,
@@ -156,8 +162,8 @@ const run: Operation = {
   operationId: "runArchive",
   summary: "Move old events to the archive now",
   description:
-    "Events that were written to D1 more than `D1_DAYS` ago go to the archive, sooner where the database fills up. Without " +
-    "that setting nothing is moved.",
+    "Moves events that were written to D1 more than `D1_DAYS` ago to the archive, or sooner if the database fills up. " +
+    "Without that setting nothing is moved.",
   parameters: [
     {
       name: "database",
@@ -178,9 +184,9 @@ const run: Operation = {
           bytes: count,
           removed: {
             ...count,
-            description: "How many files were removed, since they had expired or were put into one.",
+            description: "How many files were removed because they had expired or were merged into one.",
           },
-          more: { type: "boolean", description: "Whether time was up before all was done." },
+          more: { type: "boolean", description: "Whether time ran out before everything was done." },
         }),
       },
     },

@@ -15,7 +15,7 @@ export const databasesOperation: Operation = {
   path: "/stats/databases",
   operationId: "databases",
   tag: "All users",
-  summary: "Each database's size, its lag, and what waits for it",
+  summary: "Show each database's size, lag and backlog",
   key: "read",
   answers: {
     200: {
@@ -39,7 +39,7 @@ export const databasesOperation: Operation = {
   },
   examples: {
     all: {
-      summary: "A database to which nothing was written yet",
+      summary: "An empty database",
       request: {},
       status: 200,
       answer: {
@@ -56,11 +56,11 @@ export const databasesOperation: Operation = {
       },
     },
     invalid: problemExample(
-      "A parameter that there is not",
+      "An unknown parameter",
       { reason: "invalid_request", faults: [{ pointer: "/x", detail: "is not a parameter of this path" }] },
       { path: "/stats/databases?x=1" },
     ),
   },
-  // A database that is away is a part of the answer.
+  // The answer itself names databases that are unavailable.
   problems: OF_READS.filter((name) => name !== "unreachable"),
 };

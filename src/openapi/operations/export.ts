@@ -22,12 +22,12 @@ export const exportOperation: Operation = {
   path: "/users/{user_id}/export",
   operationId: "exportUser",
   tag: "Users",
-  summary: "Everything that is kept of a user",
+  summary: "Download everything that is stored about a user",
   description:
-    "As one download of lines, each with its `kind`: the `user`, every `event` in the order of the timeline, a `link` for " +
-    "each other `id` that the events link the user to, an `erasure` for each receipt, a `rejection` for each refused event " +
+    "One download of lines, each with its `kind`: the `user`, every `event` in the order of the timeline, a `link` for " +
+    "each other `id` that the events link to the user, an `erasure` for each receipt, a `rejection` for each refused event " +
     "that is kept with its user (KEEP_REJECTED_BODIES), and `end` with the counts. Without that last line the download is " +
-    "not whole. What the links name has an export of its own.",
+    "incomplete. Each linked id has its own export.",
   key: "read",
   parameters: [
     {
@@ -42,7 +42,7 @@ export const exportOperation: Operation = {
   answers: {
     200: {
       description: "The lines.",
-      content: { "application/x-ndjson": { type: "string", description: "A JSON object a line." } },
+      content: { "application/x-ndjson": { type: "string", description: "One JSON object on each line." } },
     },
   },
   examples: {
@@ -53,7 +53,7 @@ export const exportOperation: Operation = {
       answer: LINES.map((line) => `${JSON.stringify(line)}\n`).join(""),
     },
     unknown: problemExample(
-      "A user of whom nothing is stored",
+      "A user for whom nothing is stored",
       { reason: "not_found", detail: "Nothing is stored for this user." },
       { path: "/users/user123-unknown/export" },
     ),

@@ -14,21 +14,22 @@ export const feedOperation: Operation = {
   path: "/events",
   operationId: "feed",
   tag: "All users",
-  summary: "The feed of all users",
+  summary: "Read the feed of all users",
   description:
-    "In the order in which D1 got the rows; an update shows up again, and so does an erasure. A cursor read forwards " +
-    "neither misses nor repeats a row. A page may be short, even empty, before the end. With `Accept: " +
-    "application/x-ndjson` the whole rest is streamed, unless a limit is given; each line has its `cursor`, and the last " +
+    "Rows in the order in which D1 got them. An update appears as a row of its own, and so does an erasure. Reading forwards by cursor " +
+    "neither misses nor repeats a row. A page before the end may be short or even empty. With `Accept: " +
+    "application/x-ndjson` the rest of the feed is streamed, up to the `limit` if there is one; each line has its `cursor`, and the last " +
     "one says whether that was the end.",
   key: "read",
   parameters: queryParameters(feedQuery, {
-    after: "The `next_cursor` of the page before, or the `cursor` of a line. Empty: from the start.",
+    after:
+      "The `next_cursor` of the previous page, or the `cursor` of a line. If it is empty, reading begins at the start.",
     event: "Only events of this name, and all erasures.",
     user_id: "Only events of this user.",
     order:
-      "`desc`: the newest first. An event that is updated meanwhile may be missing. `time`: no feed, but all that D1 " +
-      "has, one database after the other, its events as they happened and then its erased logs. With the archive, read " +
-      "after it, that is everything.",
+      "`desc` returns the newest first. It may miss an event that is updated while you read. `time` is not the feed: it " +
+      "returns all that D1 has, one database after the other, with the events in the order of their time and then the " +
+      "erased logs. Read that and then the archive, and you have everything.",
     limit: "How many events the page may hold.",
   }),
   answers: {
@@ -36,13 +37,13 @@ export const feedOperation: Operation = {
       description: "A page, or the lines.",
       content: {
         "application/json": schemaRef("FeedPage"),
-        "application/x-ndjson": { type: "string", description: "A `FeedLine` a line." },
+        "application/x-ndjson": { type: "string", description: "One `FeedLine` on each line." },
       },
     },
     410: {
       description:
-        "The feed cannot go on from this cursor: a database was rebuilt or restored since, or what comes next has left D1. " +
-        "Begin anew without `after`; what is older than D1 is in the archive.",
+        "The feed cannot continue from this cursor: a database was rebuilt or restored since, or the next events have left D1. " +
+        "Begin anew without `after`. Events that have left D1 are in the archive.",
       content: { "application/problem+json": schemaRef("Problem") },
     },
   },

@@ -4,7 +4,7 @@ import { problemExample } from "../shared-problems.ts";
 
 const DATABASES = {
   type: "object",
-  description: "Each bound database; told to a read key only.",
+  description: "Each bound database; only with a read key.",
   additionalProperties: {
     type: "object",
     required: [
@@ -22,22 +22,29 @@ const DATABASES = {
       status: {
         enum: ["ok", "timeout", "unmigrated", "full", "exhausted", "failed", "no_writer", "behind"],
         description:
-          "`timeout`: no answer in two seconds. `unmigrated`: no tables yet. `full`: it takes no row more. `exhausted`: the " +
-          "account's rows for today are used up. `failed`: it answers with errors, or did not take the latest events. " +
-          "`no_writer`: an object that writes to it does not answer. `behind`: somebody's events have waited for more " +
+          "`timeout`: no answer in two seconds. `unmigrated`: it has no tables yet. `full`: it accepts no more rows. `exhausted`: the " +
+          "account's rows for today are used up. `failed`: it answers with errors, or did not accept the latest events. " +
+          "`no_writer`: an object that writes to it does not answer. `behind`: a user's events have waited for more " +
           "than a minute.",
       },
       closed: { type: "boolean", description: "Whether `CLOSED_DATABASES` names it, so that no new event goes there." },
       last_write: { type: ["string", "null"], format: "date-time", description: "When its feed last grew." },
       size_bytes: { type: ["integer", "null"] },
-      size_share: { type: ["number", "null"], description: "Of the 10 GB that a database may hold." },
+      size_share: { type: ["number", "null"], description: "The share of the 10 GB that a database may hold." },
       incarnation: {
         type: ["string", "null"],
-        description: "Which life of the database this is: another one after it was rebuilt.",
+        description: "Identifies this state of the database; it changes when the database is rebuilt.",
       },
-      users_waiting: { type: "integer", description: "Users of whom it lacks events." },
-      events_waiting: { type: "integer", description: "How many, as the users' logs last said." },
-      waiting_since: { type: ["string", "null"], format: "date-time", description: "Of the user who waits longest." },
+      users_waiting: { type: "integer", description: "How many users have events that it lacks." },
+      events_waiting: {
+        type: "integer",
+        description: "How many events it lacks, as last reported by the users' logs.",
+      },
+      waiting_since: {
+        type: ["string", "null"],
+        format: "date-time",
+        description: "Since when the oldest of them have waited.",
+      },
     },
   },
 };
@@ -48,27 +55,27 @@ const time = { type: ["string", "null"], format: "date-time" };
 const ARCHIVE = {
   type: "object",
   description:
-    "Where events go to an archive: how far that of each database is, as the last run left it; told to a read key only.",
+    "How far the archive of each database was after the last run, if events go to an archive; only with a read key.",
   additionalProperties: {
     type: "object",
     required: ["status"],
     properties: {
       status: {
         enum: ["ok", "failed", "no_archiver"],
-        description: "`failed`: the last run broke off. `no_archiver`: the object that archives does not answer.",
+        description: "`failed`: the last run failed. `no_archiver`: the object that archives does not answer.",
       },
       last_run: time,
-      last_success: { ...time, description: "When a run last left nothing to be moved." },
+      last_success: { ...time, description: "When a run last left nothing to move." },
       last_error: { type: ["string", "null"] },
       waiting_rows: {
         type: ["integer", "null"],
         description:
-          "Rows that are old enough to leave D1, counted up to 100,000; null where they could not be counted.",
+          "How many rows are old enough to leave D1, counted up to 100,000; null if they could not be counted.",
       },
-      waiting_days: { type: ["integer", "null"], description: "The days of these rows." },
+      waiting_days: { type: ["integer", "null"], description: "On how many days these rows happened." },
       job: {
         type: ["object", "null"],
-        description: "What is under way.",
+        description: "The step that is under way.",
         properties: {
           kind: { enum: ["move", "replace", "remove"] },
           state: { enum: ["planned", "written", "listed"] },
@@ -76,7 +83,7 @@ const ARCHIVE = {
         },
         required: ["kind", "state", "since"],
       },
-      archived_files: { ...count, description: "In all its life." },
+      archived_files: { ...count, description: "How many files were ever written." },
       archived_rows: count,
       archived_bytes: count,
     },
@@ -105,7 +112,7 @@ const WELL = {
 
 const SETTINGS = {
   type: "object",
-  description: "Each variable that cannot be read, and what holds instead; told to a read key only.",
+  description: "Each variable that cannot be read, and what is used instead; only with a read key.",
   additionalProperties: { type: "string" },
 };
 
@@ -114,16 +121,16 @@ export const healthOperation: Operation = {
   path: "/health",
   operationId: "health",
   tag: "About",
-  summary: "Whether events can come in, and D1 gets them",
+  summary: "Check whether events are accepted and reach D1",
   description:
-    "For monitors. While D1 is away, full or behind, events are not refused: they wait in the users' logs until it takes " +
-    "them. While a secret is missing or malformed, what needs its keys is closed; while `JURISDICTION` cannot be read, so " +
-    "is everything. With a read key, or where none is needed, the answer tells of each database, and names the secrets and " +
-    "the variables that are not well.",
+    "For monitors. While D1 is unavailable, full or behind, events are still accepted: they wait in the users' logs until D1 accepts " +
+    "them. While a secret is missing or malformed, requests that need its keys are refused; while `JURISDICTION` cannot be read, all " +
+    "requests are. With a read key, or if none is needed, the answer describes each database, and names the secrets and " +
+    "variables that cannot be read.",
   key: null,
   answers: {
     200: {
-      description: "Every bound database answers, and takes what it is sent.",
+      description: "Every bound database answers and accepts events.",
       content: {
         "application/json": {
           type: "object",
@@ -180,7 +187,12 @@ export const healthOperation: Operation = {
       {},
       { version, databases: { DB: WELL }, secrets: { WRITE_KEYS: "malformed" } },
     ),
-    unhealthy: problemExample("D1 is away", { reason: "unhealthy" }, {}, { version, databases: { DB: NOT_THERE } }),
+    unhealthy: problemExample(
+      "D1 is unavailable",
+      { reason: "unhealthy" },
+      {},
+      { version, databases: { DB: NOT_THERE } },
+    ),
   },
   problems: [],
 };

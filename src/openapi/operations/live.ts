@@ -34,17 +34,17 @@ export const liveOperations: Operation[] = [
     path: "/live",
     operationId: "live",
     tag: TAG,
-    summary: "Events as they arrive",
+    summary: "Watch events as they arrive",
     description:
-      "A stream of lines without an end, from all of Cloudflare's locations: `curl -N`. Each line has a `type`. A `verdict` tells of an " +
-      "event and what became of it: of an update also what changed, of a rejected event its `errors` and what was sent. `d1` tells how " +
-      "long it took until D1 had an event, and `left_out` how many events were not shown because more came than anybody can read. Empty " +
-      "lines only keep the connection.\n\n" +
-      "A filter matches what holds its text, in capitals or not; in double quotes, only what is equal to it. A browser, which asks for " +
-      "`text/html`, gets a page instead, and the page opens a WebSocket here, with a `ticket` in its query.",
+      "An endless stream of lines from all of Cloudflare's locations, for `curl -N`. Each line has a `type`. A `verdict` shows an " +
+      "event and what became of it; for an update also what changed, for a rejected event its `errors` and what was sent. `d1` tells how " +
+      "long it took until D1 had an event, and `left_out` how many events were not shown because there were too many to read. Empty " +
+      "lines only keep the connection open.\n\n" +
+      "A filter matches values that contain its text, in any case; in double quotes it matches only an equal value. A browser, which asks for " +
+      "`text/html`, gets a page instead. The page opens a WebSocket at this path, with a `ticket` in its query.",
     key: "read",
     parameters: queryParameters(liveFilter, {
-      verdict: `Some of ${VERDICTS.join(", ")}, with commas between them.`,
+      verdict: `Some of ${VERDICTS.join(", ")}, separated by commas.`,
       event: "The event's name.",
       user_id: "The user.",
       key: "The name of the write key.",
@@ -53,7 +53,7 @@ export const liveOperations: Operation[] = [
     answers: {
       200: {
         description: "The lines.",
-        content: { "application/x-ndjson": { type: "string", description: "An object a line." } },
+        content: { "application/x-ndjson": { type: "string", description: "One JSON object on each line." } },
       },
     },
     examples: {
@@ -78,10 +78,10 @@ export const liveOperations: Operation[] = [
     path: "/live/ticket",
     operationId: "liveTicket",
     tag: TAG,
-    summary: "A ticket for a WebSocket",
+    summary: "Get a ticket for a WebSocket",
     description:
-      "A page can send no key with a WebSocket, so it opens `/live?ticket=…` with a ticket: once, and within half a minute. The filters are those " +
-      "of the lines. A message from the page is a new filter, as a JSON object; `ping` is answered `pong`.",
+      "A page cannot send a key with a WebSocket, so it opens `/live?ticket=…` with a ticket, once and within half a minute. The filters are those " +
+      "of `GET /live`. A message from the page is a new filter, as a JSON object; `ping` is answered with `pong`.",
     key: "read",
     answers: {
       200: {

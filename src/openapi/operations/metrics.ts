@@ -52,15 +52,16 @@ export const metricsOperation: Operation = {
   path: "/metrics",
   operationId: "metrics",
   tag: "About",
-  summary: "The deployment's numbers, for Prometheus",
+  summary: "Read the deployment's metrics",
   description:
-    "In Prometheus' text format. A scrape costs one read of each database and one call to each of its writers, and " +
-    "numbers may be five seconds old. What begins with `tracklog_archive_` is there where events go to an archive. Counters begin anew when the object that counts wakes up, as `rate()` expects.",
+    "The metrics are in Prometheus' text format. A scrape costs one read of each database and one call to each of its writers, and " +
+    "numbers may be five seconds old. Metrics whose names begin with `tracklog_archive_` exist only if events go to an archive. " +
+    "Counters restart when the object that counts wakes up, which `rate()` handles.",
   key: "read",
   answers: {
     200: {
       description: "The metrics.",
-      content: { [METRICS_TYPE]: { type: "string", description: "A sample a line." } },
+      content: { [METRICS_TYPE]: { type: "string", description: "One sample on each line." } },
     },
   },
   examples: {

@@ -5,7 +5,7 @@ export const openapiOperation: Operation = {
   path: "/openapi.json",
   operationId: "openapi",
   tag: "About",
-  summary: "This document",
+  summary: "Read this document",
   key: null,
   answers: {
     200: {
@@ -19,7 +19,7 @@ export const openapiOperation: Operation = {
       },
     },
   },
-  // An example would have to hold itself.
+  // An example would have to contain itself.
   examples: {},
   problems: [],
 };

@@ -10,10 +10,10 @@ const FIELDS = {
   stage: {
     enum: ["erasures", "sweep", "users", "archive", "done"],
     description:
-      "First D1 is told of erasures, then rows of erased logs are swept out, then each user's log is sent again.",
+      "First erasures are repeated in D1, then remaining rows of erased logs are removed, then each user's log is sent again.",
   },
   started_at: { type: "string", format: "date-time" },
-  erasures: { ...count, description: "How many erasures D1 was told of." },
+  erasures: { ...count, description: "How many erasures were repeated in D1." },
   users: { ...count, description: "How many users' logs were sent." },
   total_users: { ...count, description: "How many users the database has." },
   events: { ...count, description: "How many events were sent." },
@@ -26,16 +26,16 @@ export const rebuildOperation: Operation = {
   tag: "All users",
   summary: "Fill a D1 database from the users' logs",
   description:
-    "After a database was lost, or restored to an earlier time. One request works for some seconds: repeat it until `stage` " +
-    "is `done`; also after a 503, which loses nothing. Cursors of the feed from before are answered 410 from then on.",
+    "For a database that was lost or restored to an earlier time. One request works for some seconds: repeat it until `stage` " +
+    "is `done`, also after a 503, which loses nothing. Earlier cursors of the feed are answered with 410 from then on.",
   key: "read",
   parameters: queryParameters(rebuildQuery, {
-    database: "The binding of the D1 database: `DB` unless it is given.",
-    restart: "`true` begins anew where a rebuilding is under way, in the first request only.",
+    database: "The binding of the D1 database, `DB` by default.",
+    restart: "`true` starts again if a rebuild is under way. Send it only with the first request.",
   }),
   answers: {
     200: {
-      description: "How far it is.",
+      description: "The progress.",
       content: {
         "application/json": {
           type: "object",
@@ -66,7 +66,7 @@ export const rebuildOperation: Operation = {
       { reason: "invalid_request", faults: [{ pointer: "/database", detail: "is not a bound database: DB" }] },
       { path: "/rebuild?database=DB_9" },
     ),
-    // With what was done until then.
+    // The answer also tells what was done so far.
     unreachable: problemExample("D1, or a user's log, cannot be reached", { reason: "unreachable" }, undefined, {
       database: "DB",
       stage: "erasures",

@@ -19,7 +19,7 @@ const object = (properties: Record<string, JsonSchema>, required = Object.keys(p
   properties,
 });
 
-const PERIOD = { from: "From this time on.", to: "Before this time." };
+const PERIOD = { from: "Only from this time on.", to: "Only before this time." };
 
 const REJECTED = { ids: [999_999_999_999] };
 
@@ -29,20 +29,20 @@ export const rejectionOperations: Operation[] = [
     path: "/rejections",
     operationId: "rejections",
     tag: TAG,
-    summary: "What was refused",
+    summary: "List what was refused",
     description:
-      "The newest first, also what Segment's SDKs take for delivered. Some of each reason are kept for an hour's time, for " +
-      `${REJECTION_DAYS} days: the faults, the event's name, the key's name and the time, and nothing that tells the user. With ` +
-      '`KEEP_REJECTED_BODIES="true"` bodies are kept, too, with their users. A browser, which asks for `text/html`, gets a page instead.',
+      "The newest first, including what Segment's SDKs take for delivered. In each hour some of each reason are kept, for " +
+      `${REJECTION_DAYS} days: the faults, the event's name, the key's name and the time, and nothing that identifies the user. With ` +
+      '`KEEP_REJECTED_BODIES="true"` bodies and user ids are kept, too. A browser, which asks for `text/html`, gets a page instead.',
     key: "read",
     parameters: queryParameters(rejectionsQuery, {
       ...PERIOD,
       reason: "Only those with this reason.",
       event: "Only those of this event.",
       key: "Only those with the write key of this name.",
-      user_id: "Only those of this user, whose bodies were kept.",
-      limit: "How many the page may hold.",
-      cursor: "The `next_cursor` of the page before.",
+      user_id: "Only those of this user. Matches only rejections whose bodies were kept.",
+      limit: "How many rejections the page may hold.",
+      cursor: "The `next_cursor` of the previous page.",
     }),
     answers: {
       200: {
@@ -72,7 +72,7 @@ export const rejectionOperations: Operation[] = [
     },
     examples: {
       none: {
-        summary: "Nothing was refused of an event",
+        summary: "An event that was never refused",
         request: { path: "/rejections?event=user123" },
         status: 200,
         answer: { rejections: [], next_cursor: null },
@@ -90,11 +90,11 @@ export const rejectionOperations: Operation[] = [
     path: "/rejections/reasons",
     operationId: "rejectionReasons",
     tag: TAG,
-    summary: "Why and how often something was refused",
+    summary: "Count refusals by reason",
     description:
-      "Over the last day unless a period is given, in whole hours, the commonest reason first. A reason is the first fault without its " +
-      "numbers. Requests without a valid key are counted here, and kept nowhere. The numbers are gathered where requests come in and stored " +
-      "every few seconds, so they lag, and what a location had not stored when it was shut down is missing.",
+      "Covers the last day unless you give a period, in whole hours, with the most frequent reason first. A reason is the first fault without its " +
+      "numbers. Requests without a valid key are counted here but not kept. The numbers are gathered where requests arrive and stored " +
+      "every few seconds, so they lag a little, and numbers are lost if an instance ends before it has stored them.",
     key: "read",
     parameters: queryParameters(reasonsQuery, PERIOD),
     answers: {
@@ -142,8 +142,8 @@ export const rejectionOperations: Operation[] = [
     tag: TAG,
     summary: "Record rejected events again",
     description:
-      "For those whose bodies were kept, once they can be taken: under the key that they came with. What was taken is a rejection no more. An " +
-      `event that was sent again meanwhile is a duplicate. Takes ${MAX_REPLAYED_REJECTIONS} at a time: go on with \`after\` until \`next_after\` is null.`,
+      "For rejections whose bodies were kept, once their events can be accepted. Each is recorded under its original key. An accepted event is no longer a rejection. An " +
+      `event that was sent again meanwhile is a duplicate. One request takes ${MAX_REPLAYED_REJECTIONS}: continue with \`after\` until \`next_after\` is null.`,
     key: "read",
     body: {
       "application/json": {
@@ -172,18 +172,18 @@ export const rejectionOperations: Operation[] = [
     },
     examples: {
       none: {
-        summary: "An id that is no rejection any more",
+        summary: "An id that is no longer a rejection",
         request: { body: REJECTED },
         status: 200,
         answer: { success: true, replayed: 0, results: [], next_after: null },
       },
       invalid: problemExample(
         "Neither ids nor a reason",
-        { reason: "invalid_request", faults: [{ pointer: "", detail: "needs ids or a reason" }] },
+        { reason: "invalid_request", faults: [{ pointer: "", detail: "must hold ids or a reason" }] },
         { body: {} },
       ),
       malformed: problemExample(
-        "No JSON",
+        "A body that is not JSON",
         { reason: "malformed_body", detail: "is not valid JSON: see line 1, character 2 (it ends too early)" },
         { body: "{" },
       ),

@@ -33,7 +33,9 @@ const track: Operation = {
   operationId: "message",
   summary: "Record one track message",
   body: { "application/json": schemaRef("Message") },
-  answers: { 200: { description: "The event is safe.", content: { "application/json": schemaRef("Verdict") } } },
+  answers: {
+    200: { description: "The event is stored safely.", content: { "application/json": schemaRef("Verdict") } },
+  },
   examples: {
     message: {
       summary: "A message",
@@ -64,11 +66,11 @@ const batch: Operation = {
   ...family(BATCH_PATHS),
   operationId: "messages",
   summary: "Record a batch of messages",
-  description: "Every call becomes an event of its user. One bad message costs no other its place.",
+  description: "Every call becomes an event of its user. A bad message does not affect the others.",
   body: { "application/json": schemaRef("MessageBatch") },
   answers: {
     200: {
-      description: "At least one message is safe. Some may have been refused: each has its result.",
+      description: "At least one message is stored safely. Others may have been refused; each has its result.",
       content: { "application/json": schemaRef("BatchVerdict") },
     },
   },
@@ -124,22 +126,22 @@ const batch: Operation = {
   problems: [...OF_BODIES, ...OF_WRITES, "not_json", "unavailable"],
 };
 
-/** What each of the other calls carries, and what it becomes. */
+/** What each of the other calls holds, and what it becomes. */
 const OTHER_CALLS: Record<Exclude<SegmentCall, "track">, { description: string; sample: JsonSchema }> = {
   identify: {
-    description: "Its `traits` are the event's properties; `email` and the names among them enter the user's profile.",
+    description: "Its `traits` are the event's properties; its `email` and names enter the user's profile.",
     sample: { traits: { plan: "pro" } },
   },
   page: {
-    description: "`name` and `category` join the event's properties.",
+    description: "`name` and `category` become properties of the event.",
     sample: { name: "Pricing", properties: { path: "/pricing" } },
   },
   screen: {
-    description: "`name` and `category` join the event's properties.",
+    description: "`name` and `category` become properties of the event.",
     sample: { name: "Settings", properties: { tab: "account" } },
   },
   group: {
-    description: "Its `traits` and, as `group_id`, its `groupId` are the event's properties.",
+    description: "Its `traits` are the event's properties, together with its `groupId` as `group_id`.",
     sample: { groupId: "acme", traits: { seats: 3 } },
   },
   alias: {
@@ -155,7 +157,9 @@ const others = Object.entries(OTHER_CALLS).map(([call, { description, sample }])
   summary: `Record one ${call} message as the event \`${call}\``,
   description,
   body: { "application/json": schemaRef("Message") },
-  answers: { 200: { description: "The event is safe.", content: { "application/json": schemaRef("Verdict") } } },
+  answers: {
+    200: { description: "The event is stored safely.", content: { "application/json": schemaRef("Verdict") } },
+  },
   examples: {
     message: {
       summary: "A message",
@@ -179,9 +183,9 @@ const metrics: Operation = {
   ...COMMON,
   path: "/v1/m",
   operationId: "sdkMetrics",
-  summary: "Take a browser SDK's own metrics, and store nothing",
+  summary: "Accept a browser SDK's own metrics, and store nothing",
   key: null,
-  answers: { 200: { description: "Taken.", content: { "application/json": schemaRef("Ignored") } } },
+  answers: { 200: { description: "Accepted, not stored.", content: { "application/json": schemaRef("Ignored") } } },
   examples: { ignored: { summary: "Metrics", request: { body: { series: [] } }, status: 200, answer: IGNORED } },
   problems: ["origin_not_allowed"],
 };
@@ -191,7 +195,7 @@ export const segmentOperations = [track, batch, ...others, metrics];
 function userRateLimited() {
   const detail = "is rejected with this user's other events in the request: at most 100 events a second, 1000 at once";
   return problemExample(
-    "Too many events of one user",
+    "Too many events for one user",
     { reason: "user_rate_limited", limit: { perSecond: 100, burst: 1000 }, retryAfterMs: 10 },
     { body: { batch: [MESSAGE, IDENTIFY] } },
     {

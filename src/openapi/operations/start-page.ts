@@ -8,12 +8,12 @@ export const startPageOperation: Operation = {
   path: "/",
   operationId: "startPage",
   tag: "About",
-  summary: "Where to go on",
-  description: "A browser, which asks for `text/html`, gets a short page instead.",
+  summary: "Start here",
+  description: "A browser, which asks for `text/html`, gets the dashboard instead.",
   key: null,
   answers: {
     200: {
-      description: "What this is, and the paths of its documentation.",
+      description: "The name, the version and the paths of the documentation.",
       content: {
         "application/json": {
           type: "object",

@@ -15,27 +15,30 @@ function record(properties: Record<string, JsonSchema>, optional: string[] = [])
 }
 
 const RANGE = {
-  from: "In every form of a timestamp, inclusive. A day before `to` if it is missing.",
-  to: "In every form of a timestamp, exclusive. Now if it is missing.",
+  from: "The start of the range, inclusive, in any form of a timestamp. Default: a day before `to`.",
+  to: "The end of the range, exclusive, in any form of a timestamp. Default: now.",
   format: "`csv` is the same as `Accept: text/csv`.",
 };
 
-const CSV = { type: "string", description: "A line for each row, below a line with the names of the columns." };
+const CSV = { type: "string", description: "One line for each row, after a line with the names of the columns." };
 
 const statsRow = record(
   {
     minute: time,
     hour: time,
     day: time,
-    event: { ...textOrNull, description: "Null for the names beyond the 2,000 that an hour keeps apart." },
-    key: { ...textOrNull, description: "The name of the write key, null where none was needed." },
+    event: {
+      ...textOrNull,
+      description: "Null for events beyond the 2,000 names that are counted separately in an hour.",
+    },
+    key: { ...textOrNull, description: "The name of the write key; null if none was needed." },
     verdict: { enum: ["created", "updated", "duplicate", "suppressed", "rejected"] },
     events: count,
     users: {
       type: ["integer", "null"],
       description:
-        "Distinct users, where they are exact: by `day` alone, and by a time with `event` and `key`. Null for a day of " +
-        "more than 200,000 events that the last roll-up has not counted to its end, and for one on which logs went on in " +
+        "Distinct users, if they are exact: by `day` alone, and by a time with `event` and `key`. Null for a day with " +
+        "more than 200,000 events that the roll-up has not counted completely yet, and for a day on which logs went on in " +
         "another database.",
     },
   },
@@ -47,22 +50,22 @@ const stats: Operation = {
   path: "/stats",
   operationId: "stats",
   tag: "All users",
-  summary: "How many events, by time, name, key or verdict",
+  summary: "Count events by time, name, key or verdict",
   description:
-    "From counters that are kept for 400 days, also where the events have gone to the archive; hours that were not rolled " +
-    "up yet are counted from the events. By `minute` up to 6 hours, by `hour` up to 31 days, else up to 400 days. The " +
-    "range is widened to whole minutes, hours or days (UTC). Verdicts are counted by when they were answered, " +
-    "everything else by when the event happened; verdicts are rough, the rest is exact.",
+    "Reads counters that are kept for 400 days, even if the events have moved to the archive. Hours that are not rolled " +
+    "up yet are counted from the events. The longest range is 6 hours by `minute`, 31 days by `hour`, and otherwise 400 days. The " +
+    "range is widened to whole minutes, hours or days (UTC). Verdicts are counted at the time of the answer, " +
+    "events at the time when they happened. Verdicts are approximate, the rest is exact.",
   key: "read",
   parameters: queryParameters(statsQuery, {
     ...RANGE,
-    by: `Some of ${DIMENSIONS.join(", ")}, separated by commas; empty for one number. \`verdict\` goes with times and \`key\` alone.`,
+    by: `Some of ${DIMENSIONS.join(", ")}, separated by commas; empty for one number. \`verdict\` can be combined only with \`hour\`, \`day\` and \`key\`.`,
     event: "Only events of this name.",
-    key: "Only what came with the write key of this name; empty: without one.",
+    key: "Only events sent with the write key of this name; empty for events sent without a key.",
   }),
   answers: {
     200: {
-      description: "The rows, by time and then by number.",
+      description: "The rows, by time and then by the number of events.",
       content: {
         "application/json": record({
           from: time,
@@ -72,8 +75,8 @@ const stats: Operation = {
           complete: {
             type: "boolean",
             description:
-              "False where the numbers lack something: until the next roll-up, after very many events came at once; by " +
-              "the minute, the oldest of more than 100,000 events.",
+              "False if numbers are missing: after a burst of events until the next roll-up, and by " +
+              "minute the oldest events if there are more than 100,000.",
           },
         }),
         "text/csv": CSV,
@@ -109,8 +112,7 @@ const stats: Operation = {
         faults: [
           {
             pointer: "/from",
-            detail:
-              "begins 24 hours before to, at most 6 for this by: ask for a shorter range, or by something coarser",
+            detail: "begins 24 hours before to, at most 6 for this by: ask for a shorter range or a coarser unit",
             limit: 6,
             actual: 24,
           },
@@ -127,22 +129,22 @@ const properties: Operation = {
   path: "/stats/properties",
   operationId: "propertiesOfEvent",
   tag: "All users",
-  summary: "The most frequent values of an event's properties",
+  summary: "Count the most frequent values of an event's properties",
   description:
-    "Over the newest 10,000 events of the name among the newest 100,000 of the range, of at most 31 days. Of each " +
-    "property the 20 most frequent values, of the event the 30 most frequent properties.",
+    "Covers the newest 10,000 events with the name among the newest 100,000 of the range, which may have 31 days. Shows the 30 " +
+    "most frequent properties, and for each the 20 most frequent values.",
   key: "read",
   parameters: queryParameters(propertiesQuery, { ...RANGE, event: "Only events of this name." }),
   answers: {
     200: {
-      description: "The properties, those of most events first.",
+      description: "The properties, the most frequent first.",
       content: {
         "application/json": record({
           event: textOrNull,
           from: time,
           to: time,
-          events: { ...count, description: "How many events were looked at." },
-          complete: { type: "boolean", description: "Whether these are all of the range." },
+          events: { ...count, description: "How many events were examined." },
+          complete: { type: "boolean", description: "Whether these are all events of the range." },
           properties: {
             type: "array",
             items: record({
@@ -165,7 +167,7 @@ const properties: Operation = {
   },
   examples: {
     of_an_event: {
-      summary: "An event that nobody has sent on this day",
+      summary: "An event that did not happen on this day",
       request: { path: "/stats/properties?event=signed_up&from=2001-02-03&to=2001-02-04" },
       status: 200,
       answer: {

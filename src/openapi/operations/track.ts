@@ -3,7 +3,7 @@ import type { Operation } from "../operation.ts";
 import { listOf, schemaRef } from "../schemas.ts";
 import { expiredExample, OF_BODIES, OF_WRITES, problemExample } from "../shared-problems.ts";
 
-/** The documentation's own, byte for byte but for the white space. */
+/** The documentation's sample, identical except for white space. */
 const SAMPLE = {
   event: "event_name",
   properties: { property1: "value1", property2: "value2" },
@@ -41,12 +41,12 @@ export const trackOperation: Operation = {
   path: "/track",
   operationId: "track",
   tag: "Tracking",
-  summary: "Record an event, or several",
+  summary: "Record one or more events",
   description:
-    `One event, an array of up to ${MAX_REQUEST_EVENTS}, \`{"batch": […]}\`, or newline-delimited JSON. Answered when the events are safe. ` +
-    "An event is the same as another where user, timestamp, name and `message_id` are the same: sent again it is a " +
-    "`duplicate`, and with other properties or context `updated`, by top-level key. One bad event costs no other its place. " +
-    "What happened longer ago than RETENTION_DAYS is refused with the code `expired`, and is not to be sent again.",
+    `One event, an array of up to ${MAX_REQUEST_EVENTS}, \`{"batch": […]}\`, or newline-delimited JSON. The answer comes when the events are stored safely. ` +
+    "Two events are the same if their user, timestamp, name and `message_id` are the same. Sent again, an event is a " +
+    "`duplicate`; with other properties or context it is `updated`, by top-level key. A bad event does not affect the others. " +
+    "An event that is older than RETENTION_DAYS is refused with the code `expired`; do not send it again.",
   key: "write",
   body: {
     "application/json": {
@@ -56,15 +56,15 @@ export const trackOperation: Operation = {
         schemaRef("Batch"),
       ],
     },
-    "application/x-ndjson": { type: "string", description: "An event a line." },
+    "application/x-ndjson": { type: "string", description: "One event on each line." },
   },
   answers: {
     200: {
-      description: "All is safe: the verdict on the event, or on each one.",
+      description: "Everything is stored safely. The answer has the verdict on the event, or on each event.",
       content: { "application/json": { anyOf: [schemaRef("Verdict"), schemaRef("BatchVerdict")] } },
     },
     207: {
-      description: "Some events are safe, others were refused: each has its result.",
+      description: "Some events are stored safely and others were refused; each has its result.",
       content: { "application/json": schemaRef("BatchVerdict") },
     },
   },
@@ -90,20 +90,20 @@ export const trackOperation: Operation = {
       answer: verdict("updated", 2),
     },
     every_field: {
-      summary: "Every field; an epoch number for the time",
+      summary: "Every field, with an epoch number as the time",
       request: { body: OTHER },
       status: 200,
       answer: { ...verdict("created", 1), event: "signed_up", timestamp: "2026-01-02T03:04:05.000Z" },
     },
     late: {
-      summary: "One that happened before another that is stored",
+      summary: "An event that happened before one that is already stored",
       request: { body: SAMPLE },
       after: ["track/every_field"],
       status: 200,
       answer: { ...verdict("created", 1), seq: 2, late: true },
     },
     suppressed: {
-      summary: "Of a user whose events are not stored",
+      summary: "An event of a user whose events are not stored",
       request: { body: SAMPLE },
       after: ["suppressUser/suppress"],
       status: 200,
@@ -169,7 +169,8 @@ export const trackOperation: Operation = {
       "A body that is not JSON",
       {
         reason: "malformed_body",
-        detail: "is not valid JSON: see line 1, character 23 (a comma too many before it, or a value missing)",
+        detail:
+          "is not valid JSON: see line 1, character 23 (there is a comma too many before it, or a value is missing)",
       },
       { body: '{"event": "signed_up",}' },
     ),

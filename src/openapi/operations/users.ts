@@ -37,7 +37,7 @@ function answerWith(description: string, schema: Parameters<typeof schemaRef>[0]
   return { 200: { description, content: { "application/json": schemaRef(schema) } } };
 }
 
-/** A path with an id that can be no user's. */
+/** A path with an id that no user can have. */
 function impossibleId(rest: string): Example {
   const detail = "is a placeholder that only a bug produces, not an id";
   const path = `/users/undefined${rest}`;
@@ -51,8 +51,8 @@ function impossibleId(rest: string): Example {
 function unknownUser(rest: string): Example {
   const path = `/users/user123-unknown${rest}`;
   return problemExample(
-    "A user of whom nothing is stored",
-    { reason: "not_found", detail: "Nothing is stored of this user." },
+    "A user for whom nothing is stored",
+    { reason: "not_found", detail: "Nothing is stored for this user." },
     { path },
   );
 }
@@ -62,19 +62,19 @@ const timeline: Operation = {
   method: "get",
   path: "/users/{user_id}/events",
   operationId: "timeline",
-  summary: "A user's timeline",
+  summary: "Read a user's timeline",
   description:
-    "Ordered by (timestamp, seq), out of the user's own log: what was answered is there. Go on with `next_cursor` until " +
-    "it is null; a page filtered by `event` may be short, even empty, before that. What is older than RETENTION_DAYS is not shown.",
+    "The events are ordered by (timestamp, seq) and come from the user's own log, so every answered event is there. Continue with `next_cursor` until " +
+    "it is null; before that, a page filtered by `event` may be short or even empty. Events older than RETENTION_DAYS are not shown.",
   parameters: [
     ID,
     ...queryParameters(timelineQuery, {
-      from: "Events from this time on, in every form of a timestamp.",
-      to: "Events before this time.",
+      from: "Only events from this time on, in any form of a timestamp.",
+      to: "Only events before this time.",
       event: "Only events of this name.",
-      order: "Oldest or newest first.",
+      order: "`asc` returns the oldest first, `desc` the newest.",
       limit: "How many events the page may hold.",
-      cursor: "The `next_cursor` of the page before.",
+      cursor: "The `next_cursor` of the previous page.",
     }),
   ],
   answers: answerWith("A page.", "Timeline"),
@@ -114,7 +114,7 @@ const summary: Operation = {
   method: "get",
   path: "/users/{user_id}",
   operationId: "summary",
-  summary: "A user at a glance",
+  summary: "Show a user at a glance",
   parameters: [ID],
   answers: answerWith("The user.", "UserSummary"),
   examples: {
@@ -150,7 +150,7 @@ const erase: Operation = {
   path: "/users/{user_id}",
   operationId: "eraseUser",
   summary: "Erase a user",
-  description: "From the log at once, from D1 right after. A suppression stays.",
+  description: "Erases from the log at once, and from D1 right after. A suppression stays.",
   parameters: [ID],
   answers: answerWith("Erased.", "Erasure"),
   examples: {
@@ -162,7 +162,7 @@ const erase: Operation = {
       answer: { user_id: "user123", erased: 1, erasures: [RECEIPT] },
     },
     nothing: {
-      summary: "A user of whom nothing is stored",
+      summary: "A user for whom nothing is stored",
       request: { path: "/users/user123-unknown" },
       status: 200,
       answer: { user_id: "user123-unknown", erased: 0, erasures: [] },
@@ -176,8 +176,9 @@ const erasure: Operation = {
   method: "get",
   path: "/users/{user_id}/erasure",
   operationId: "erasure",
-  summary: "How far a user's erasure is",
-  description: "A receipt for 30 days: when, how much, and when D1 and the archive had forgotten it, too.",
+  summary: "Show the progress of a user's erasure",
+  description:
+    "A receipt, kept for 30 days: when the user was erased, how many events, and when D1 and the archive were done, too.",
   parameters: [ID],
   answers: answerWith("The erasures.", "ErasureReceipt"),
   examples: {
@@ -188,7 +189,7 @@ const erasure: Operation = {
       answer: { user_id: "user123", erasures: [RECEIPT] },
     },
     unknown: problemExample(
-      "A user of whom nothing was erased",
+      "A user for whom nothing was erased",
       { reason: "not_found", detail: "Nothing of this user was erased in the last 30 days." },
       { path: "/users/user123-unknown/erasure" },
     ),
@@ -205,7 +206,7 @@ function suppression(method: "get" | "put" | "delete", operationId: string, name
     operationId,
     summary: title,
     parameters: [ID],
-    answers: answerWith("Whether the user's events are kept from being stored.", "Suppression"),
+    answers: answerWith("Whether the user is suppressed, so that no events are stored.", "Suppression"),
     examples: {
       [name]: { summary: title, status: 200, answer: { user_id: "user123", suppressed } },
       ...(method === "get" && {
@@ -226,7 +227,7 @@ export const userOperations = [
   summary,
   erase,
   erasure,
-  suppression("get", "isUserSuppressed", "recorded", "Whether a user's events are kept from being stored"),
+  suppression("get", "isUserSuppressed", "recorded", "Show whether a user is suppressed"),
   suppression("put", "suppressUser", "suppress", "Stop recording a user"),
   suppression("delete", "resumeUser", "resume", "Resume recording a user"),
 ];

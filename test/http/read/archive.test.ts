@@ -39,7 +39,7 @@ describe("the archive over HTTP", () => {
     });
   });
 
-  it("counts what leaves, though no cron has come before", async ({ expect }) => {
+  it("counts events before they leave, even if no cron has run before", async ({ expect }) => {
     const user = newUser();
     const event = `counted-${user}`;
     await track(anEvent({ user_id: user, event, timestamp: "2024-03-02T03:04:05Z" }));
@@ -53,7 +53,7 @@ describe("the archive over HTTP", () => {
     expect(body["rows"]).toEqual([{ event, events: 1 }]);
   });
 
-  it("lets nothing leave that is not counted yet", async ({ expect }) => {
+  it("lets no event leave that is not counted yet", async ({ expect }) => {
     const user = newUser();
     await track(anEvent({ user_id: user, timestamp: "2024-04-02" }));
     await vi.waitFor(async () => {
@@ -61,7 +61,7 @@ describe("the archive over HTTP", () => {
     }, 10_000);
     await env.DB.batch(["events", "feed"].map((table) => env.DB.prepare(`UPDATE ${table} SET written_at = 0`)));
     const batch = env.DB.batch.bind(env.DB);
-    // The hour is marked, and its recount comes to nothing.
+    // Marks the hour, and makes its recount do nothing.
     vi.spyOn(env.DB, "batch").mockImplementation(async (statements) => {
       const [first] = statements as unknown as { statement?: string }[];
       if (first?.statement?.startsWith("DELETE FROM hourly")) return [{ meta: { changes: 1 } }] as never;
@@ -73,7 +73,7 @@ describe("the archive over HTTP", () => {
     expect((await call("POST", "/archive/run")).body).toMatchObject({ rows: 1 });
   });
 
-  it("gives a file whole, or a part of it", async ({ expect }) => {
+  it("returns a whole file or a part of it", async ({ expect }) => {
     const { name, bytes } = await archivedFile();
     const whole = await fetchFile(name as string);
     const content = new Uint8Array(await whole.arrayBuffer());
@@ -91,7 +91,7 @@ describe("the archive over HTTP", () => {
     expect(await part.text()).toBe("AR");
   });
 
-  it("says where a file ends to whoever asks for what lies behind", async ({ expect }) => {
+  it("says where a file ends if a range begins behind its end", async ({ expect }) => {
     const { name, bytes } = await archivedFile();
     const behind = await fetchFile(name as string, { Range: `bytes=${bytes}-` });
     expect(behind.status).toBe(416);
@@ -99,7 +99,7 @@ describe("the archive over HTTP", () => {
     await behind.body?.cancel();
   });
 
-  it("tells of a file without sending it", async ({ expect }) => {
+  it("describes a file without sending it", async ({ expect }) => {
     const { name, bytes, etag } = await archivedFile();
     const head = await fetchFile(name as string, {}, "HEAD");
     expect(head.status).toBe(200);
@@ -117,7 +117,7 @@ describe("the archive over HTTP", () => {
     expect(part.headers.get("content-length")).toBe("8");
   });
 
-  it("sends a part only of the file that the reader knows, and nothing to whoever has it", async ({ expect }) => {
+  it("sends a part only of the file that the reader knows, and nothing if the reader has it", async ({ expect }) => {
     const { name, bytes, etag } = await archivedFile();
     const ask = async (headers: Record<string, string>) => {
       const answer = await fetchFile(name as string, headers);
@@ -131,7 +131,7 @@ describe("the archive over HTTP", () => {
     expect(await ask({ Range: "bytes=0-1,4-5" })).toEqual([200, bytes]);
   });
 
-  it("gives what a query engine reads by ranges: the size, the end, and then some columns", async ({ expect }) => {
+  it("lets a query engine read by ranges: the size, the end, and then some columns", async ({ expect }) => {
     const { name, rows } = await archivedFile();
     const sent: string[] = [];
     const file = await asyncBufferFromUrl({
@@ -149,7 +149,7 @@ describe("the archive over HTTP", () => {
     expect(sent.slice(1).every((one) => one.startsWith("GET bytes="))).toBe(true);
   });
 
-  it("does not pass over files while the manifest is lost", async ({ expect }) => {
+  it("answers 503 while the manifest is lost, and then lists its files again", async ({ expect }) => {
     await archivedFile();
     await archiveBucket(env)!.delete("events/v1/manifest/DB.json");
     const log = vi.spyOn(console, "error").mockImplementation(() => {});
@@ -161,13 +161,13 @@ describe("the archive over HTTP", () => {
   });
 
   it.for(["events/v1/manifest/DB.json", "other", "..%2Fsecret", "%E0%A4%A"])(
-    "gives nothing but its own files: %s",
+    "returns only its own files: %s",
     async (name, { expect }) => {
       expect((await fetchFile(name)).status).toBe(404);
     },
   );
 
-  it("is 404 where no bucket is bound, and asks for a read key", async ({ expect }) => {
+  it("is 404 if no bucket is bound, and needs a read key", async ({ expect }) => {
     const none = { ARCHIVE: undefined } as unknown as Partial<Env>;
     const { status, body } = await requestWith(none, "/archive/manifest");
     expect(status).toBe(404);
@@ -175,7 +175,7 @@ describe("the archive over HTTP", () => {
     expect((await requestWith({ READ_KEYS: "a:r1" }, "/archive/manifest")).status).toBe(401);
   });
 
-  it("is 503 where the platform ends the archiver in between", async ({ expect }) => {
+  it("is 503 if the platform ends the archiver halfway", async ({ expect }) => {
     const log = vi.spyOn(console, "error").mockImplementation(() => {});
     vi.spyOn(Archiver.prototype, "run").mockRejectedValueOnce(new Error("The object was reset"));
     const { status, body } = await call("POST", "/archive/run");

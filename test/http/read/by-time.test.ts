@@ -13,11 +13,11 @@ async function cursorOf(path: string): Promise<string> {
 }
 
 describe("GET /events?order=time", () => {
-  it("is all that D1 has, by time, page by page, and then who was erased", async ({ expect }) => {
+  it("returns all that D1 has, by time, page by page, and then the erased users", async ({ expect }) => {
     await insertInto(env.DB, { seq: 1, timestamp: 3 }, { seq: 2, timestamp: 1 }, { seq: 3, timestamp: 2 });
     await eraseEvents(env.DB, "gone", 7, [], Date.now());
     await insertInto(env.SECOND_DB, { seq: 1, timestamp: 1, user_id: "other" });
-    // Not by the feed, which tells of nothing here.
+    // Does not read the feed, which is empty here.
     await env.DB.prepare("DELETE FROM feed").run();
     const pages: [Answer[], Answer[]][] = [];
     for (let cursor = "", more = true; more;) {
@@ -36,7 +36,7 @@ describe("GET /events?order=time", () => {
     expect(pages.flatMap(([, erased]) => erased)).toEqual([{ user_id: "gone", generation: 7 }]);
   });
 
-  it("is one stream of lines, whose last one says that this was the end", async ({ expect }) => {
+  it("is one stream of lines, and the last one says that this was the end", async ({ expect }) => {
     await insertInto(env.DB, { seq: 1, timestamp: 3 }, { seq: 2, timestamp: 1 });
     await eraseEvents(env.DB, "gone", 7, [], Date.now());
     const response = await exports.default.fetch("https://tracklog.test/events?order=time", {
@@ -47,7 +47,7 @@ describe("GET /events?order=time", () => {
       .split("\n")
       .map((line) => JSON.parse(line) as Answer);
     expect(lines.map(({ seq, erased, end }) => (seq ?? erased ?? end) as unknown)).toEqual([2, 1, "gone", true]);
-    // From each line a reader can go on.
+    // A reader can continue from each line.
     const rest = await get(`/events?order=time&after=${lines[0]!["cursor"]}`);
     expect((rest.body["events"] as Answer[]).map(({ seq }) => seq as number)).toEqual([1]);
   });
@@ -61,7 +61,7 @@ describe("GET /events?order=time", () => {
     expect(body["errors"]).toEqual([{ pointer, detail }]);
   });
 
-  it("takes no cursor of the feed, nor the feed one of its own", async ({ expect }) => {
+  it("refuses a cursor of the feed, and the feed refuses one of this order", async ({ expect }) => {
     await insertInto(env.DB, { seq: 1 }, { seq: 2 });
     for (const path of [
       `/events?order=time&after=${await cursorOf("/events?limit=1")}`,

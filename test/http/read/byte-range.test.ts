@@ -11,7 +11,7 @@ describe("a Range header, of 10 bytes", () => {
     ["bytes=10-", "unsatisfiable"],
     ["bytes=10-12", "unsatisfiable"],
     ["bytes=-0", "unsatisfiable"],
-    // These are to be passed over.
+    // These must be ignored.
     [undefined, null],
     ["", null],
     ["bytes=3-2", null],

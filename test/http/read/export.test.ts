@@ -41,7 +41,7 @@ describe("GET /users/{user_id}/export", () => {
     expect(lines.at(-1)).toEqual({ kind: "end", events: 800, links: 2, erasures: 0, rejections: 0 });
   });
 
-  it("says that a user is suppressed of whom nothing else is kept", async ({ expect }) => {
+  it("says that a user is suppressed even if nothing else is stored", async ({ expect }) => {
     const user = newUser();
     await call("PUT", `/users/${user}/suppression`);
     const { lines } = await exported(user);
@@ -51,7 +51,7 @@ describe("GET /users/{user_id}/export", () => {
     ]);
   });
 
-  it("has the receipts of erasures, also where nothing else is kept", async ({ expect }) => {
+  it("has the receipts of erasures, even if nothing else is stored", async ({ expect }) => {
     const user = newUser();
     await track(anEvent({ user_id: user }));
     await call("DELETE", `/users/${user}`);
@@ -63,9 +63,7 @@ describe("GET /users/{user_id}/export", () => {
     ]);
   });
 
-  it("has what was rejected and kept of the user, whichever way the id was sent, until an erasure", async ({
-    expect,
-  }) => {
+  it("has the stored rejections of the user, however the id was sent, until an erasure", async ({ expect }) => {
     const id = String(Math.floor(Math.random() * 1e15));
     await post("/track", anEvent({ user_id: id, properties: 1 }));
     await post("/v1/batch", { batch: [{ type: "track", userId: Number(id), event: "" }] });
@@ -82,7 +80,7 @@ describe("GET /users/{user_id}/export", () => {
     expect((await exported(id)).response.status).toBe(404);
   });
 
-  it("is 503 while D1 cannot tell what was rejected, rather than not whole", async ({ expect }) => {
+  it("is 503, rather than incomplete, while D1 cannot return the rejections", async ({ expect }) => {
     const user = newUser();
     await track(anEvent({ user_id: user }));
     breakD1();
@@ -90,7 +88,7 @@ describe("GET /users/{user_id}/export", () => {
     vi.restoreAllMocks();
   });
 
-  it("is 404 for a user of whom nothing is kept", async ({ expect }) => {
+  it("is 404 for a user for whom nothing is stored", async ({ expect }) => {
     const { response, lines } = await exported(newUser());
     expect(response.status).toBe(404);
     expect(lines[0]).toMatchObject({ title: "Not found" });

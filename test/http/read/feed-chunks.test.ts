@@ -39,7 +39,7 @@ const seqsOf = (lines: FeedLine[]) => lines.map((line) => (line.kind === "event"
 
 const fail = () => Promise.reject(new Error("D1_ERROR: D1 is away"));
 
-/** A database of which every statement fails. */
+/** A database whose every statement fails. */
 function away(): D1Database {
   return { prepare: () => ({ bind: () => ({}) }), batch: fail } as unknown as D1Database;
 }
@@ -57,7 +57,7 @@ describe("the feed of several databases", () => {
     });
   });
 
-  it("tells the newest of all databases first, where that is asked for", async ({ expect }) => {
+  it("returns the newest of all databases first if that is asked for", async ({ expect }) => {
     for (let at = 1; at <= 40; at++) await insertInto(DATABASES[at % 2]!, { seq: at, received_at: at });
     const { lines, pages } = await follow({}, { limit: 6, order: "desc" });
     expect(seqsOf(lines)).toEqual(Array.from({ length: 40 }, (_, i) => 40 - i));
@@ -77,7 +77,7 @@ describe("the feed of several databases", () => {
     expect(seqsOf((await follow(cursor)).lines)).toEqual([2]);
   });
 
-  it("hands out what it has while one is away, and fails when it has nothing", async ({ expect }) => {
+  it("returns what it has while one is unavailable, and fails if it has nothing", async ({ expect }) => {
     await insertInto(env.DB, { seq: 1 });
     await insertInto(env.SECOND_DB, { seq: 2 });
     const log = vi.spyOn(console, "error").mockImplementation(() => {});
@@ -93,7 +93,9 @@ describe("the feed of several databases", () => {
 });
 
 describe("a cursor whose database began another life", () => {
-  it("is gone, whichever database that is, and names the new life when it begins anew", async ({ expect }) => {
+  it("is gone, for any of the databases, and a new start returns a cursor of the new incarnation", async ({
+    expect,
+  }) => {
     await insertInto(env.DB, { seq: 1 });
     await insertInto(env.SECOND_DB, { seq: 2 });
     const { cursor } = await follow({});
@@ -108,7 +110,7 @@ describe("a cursor whose database began another life", () => {
     }
   });
 
-  it("ends the whole rest where that happens in between, after what was read", async ({ expect }) => {
+  it("ends a stream if that happens on the way, after the events that were read", async ({ expect }) => {
     await seedD1(30, newUser(), 10);
     const told: unknown[] = [];
     for await (const chunk of readChunks(env, {}, { order: "asc", limit: 10 }, true)) {
@@ -119,11 +121,11 @@ describe("a cursor whose database began another life", () => {
   });
 });
 
-describe("the whole rest of the feed", () => {
-  it("keeps within the queries of an invocation, and goes on from there", async ({ expect }) => {
+describe("the rest of the feed as a stream", () => {
+  it("keeps within the queries of an invocation, and continues from there", async ({ expect }) => {
     const count = 500;
     await seedD1(count, newUser(), 10);
-    expect(MAX_STREAM_QUERIES).toBeLessThan(1_000); // of which an invocation may make a thousand
+    expect(MAX_STREAM_QUERIES).toBeLessThan(1_000); // an invocation may make a thousand
     const seqs: number[] = [];
     let [cursor, more, streams] = [{} as FeedCursor, true, 0];
     while (more) {
@@ -167,7 +169,7 @@ describe("G7: a reader of the feed", () => {
     },
   );
 
-  it("misses and repeats nothing, whatever the pages and whenever rows come or go", async ({ expect }) => {
+  it("misses and repeats nothing, with any pages and while rows come and go", async ({ expect }) => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
         await emptyD1(...DATABASES);
@@ -191,7 +193,7 @@ describe("G7: a reader of the feed", () => {
             const { meanwhile } = one;
             const during = meanwhile && (() => insert(meanwhile.shard, [{ ...meanwhile, revision: 4 }]));
             const { lines, cursor: next } = await page(cursor, { limit: one.read }, interrupted(during));
-            // A reader of lines may break off anywhere, and goes on from the last line that it has.
+            // A reader of lines may break off anywhere, and continues from the last line that it has.
             const isCut = one.stopAt !== undefined && one.stopAt < lines.length;
             const kept = isCut ? lines.slice(0, one.stopAt! + 1) : lines;
             read.push(...kept.map(({ line }) => line));

@@ -30,7 +30,7 @@ async function endOfFeed(): Promise<string> {
   return (await get("/events")).body["next_cursor"] as string;
 }
 
-describe("a cursor of the feed that cannot go on", () => {
+describe("a cursor from which the feed cannot continue", () => {
   it("is answered 410 after a rebuild, as a page and as lines, with what to do", async ({ expect }) => {
     await insertInto(env.DB, { seq: 1 });
     const cursor = await endOfFeed();
@@ -50,7 +50,7 @@ describe("a cursor of the feed that cannot go on", () => {
     expect((await get(`/events?after=${await endOfFeed()}`)).status).toBe(200);
   });
 
-  it("is answered 410 where what comes next has left D1, and not where it has read that", async ({ expect }) => {
+  it("is answered 410 if the next events have left D1, but not if it has read them", async ({ expect }) => {
     for (const seq of [1, 2, 3]) await insertInto(env.DB, { seq });
     const [behind, past] = [(await get("/events?limit=1")).body, (await get("/events?limit=2")).body];
     await env.DB.prepare("DELETE FROM feed WHERE position <= 2").run();
@@ -89,7 +89,7 @@ describe("a cursor of the feed that cannot go on", () => {
     const last = lines.pop()!;
     expect(lines).toHaveLength(FEED_WINDOW_KEYS);
     expect(last).toEqual({ cursor: lines.at(-1)!["cursor"] as string, end: false });
-    expect(log).not.toHaveBeenCalled(); // nothing of ours is broken
+    expect(log).not.toHaveBeenCalled(); // nothing is broken on our side
     for (const [status, , body] of await bothAnswers(last["cursor"] as string)) {
       expect(status).toBe(410);
       expect(body["code"]).toBe("cursor_gone");

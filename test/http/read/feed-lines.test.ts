@@ -21,7 +21,7 @@ async function linesOf(query = ""): Promise<{ lines: Answer[]; last: Answer }> {
   return parsed(await textOf(await stream(query)));
 }
 
-/** As `text()`, which takes this type for no text and warns. */
+/** Like `text()`, which warns because it does not take this type for text. */
 async function textOf(response: Response): Promise<string> {
   return new TextDecoder().decode(await response.arrayBuffer());
 }
@@ -41,7 +41,7 @@ function withoutCursor(line: Answer): Answer {
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 const seqsOf = (lines: Answer[]) => lines.map(({ seq }) => seq as number);
 
-/** Lets D1 answer so many queries and then fail, until the function that is returned is called. */
+/** Lets D1 answer this many queries and then fail, until the returned function is called. */
 function breakAfter(queries: number) {
   vi.spyOn(console, "error").mockImplementation(() => {});
   const prepare = env.DB.prepare.bind(env.DB);
@@ -56,7 +56,7 @@ function breakAfter(queries: number) {
 const fail = () => Promise.reject(new Error("D1_ERROR: D1 is away"));
 
 describe("GET /events as lines", () => {
-  it("has the same events as a page, each with a cursor to go on from", async ({ expect }) => {
+  it("has the same events as a page, each with a cursor to continue from", async ({ expect }) => {
     await seedD1(7, newUser(), 3);
     const { body } = await get("/events");
     const { lines, last } = await linesOf();
@@ -67,7 +67,7 @@ describe("GET /events as lines", () => {
     expect((await stream()).headers.get("content-type")).toBe("application/x-ndjson");
   });
 
-  it("ends at the limit where one is given, and says that this was not the end", async ({ expect }) => {
+  it("ends at a given limit, and says that this was not the end", async ({ expect }) => {
     await seedD1(7, newUser());
     const { lines, last } = await linesOf("?limit=3");
     expect(seqsOf(lines)).toEqual([1, 2, 3]);
@@ -75,7 +75,7 @@ describe("GET /events as lines", () => {
     expect(seqsOf((await linesOf(`?after=${last["cursor"]}`)).lines)).toEqual([4, 5, 6, 7]);
   });
 
-  it("has a last line also where there is nothing else", async ({ expect }) => {
+  it("has a last line even if there is nothing else", async ({ expect }) => {
     await seedD1(7, newUser());
     const { lines, last } = await linesOf("?event=nothing");
     expect(lines).toEqual([]);
@@ -84,7 +84,7 @@ describe("GET /events as lines", () => {
     expect((await linesOf(`?after=${last["cursor"]}`)).lines).toHaveLength(1);
   });
 
-  it("is the whole rest, however much that is, both ways", async ({ expect }) => {
+  it("returns the whole rest, however long, in both orders", async ({ expect }) => {
     await seedD1(27_499, newUser());
     const { lines, last } = await linesOf();
     expect(seqsOf(lines)).toEqual(upTo(27_499));
@@ -110,7 +110,7 @@ describe("GET /events as lines", () => {
     await reader.cancel();
   });
 
-  it("G7: ends with its last line where D1 fails in between, and that line goes on", async ({ expect }) => {
+  it("G7: ends with its last line if D1 fails in between, and reading continues from that line", async ({ expect }) => {
     const count = 3 * FEED_WINDOW_KEYS;
     await seedD1(count, newUser());
     for (const queries of [3, 4, 5, 6, 7, 8]) {
@@ -124,7 +124,7 @@ describe("GET /events as lines", () => {
     }
   });
 
-  it("hands out the lines of one database while another is away, and says that this was not the end", async ({
+  it("returns the lines of one database while another is unavailable, and says that this was not the end", async ({
     expect,
   }) => {
     vi.spyOn(console, "error").mockImplementation(() => {});

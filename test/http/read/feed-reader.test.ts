@@ -11,7 +11,7 @@ afterEach(() => {
 
 type D1Mood = "fine" | "slow" | "away" | "ambiguous";
 
-/** Makes D1 as its mood is: "slow" leaves time for others, "ambiguous" loses the connection after a commit. */
+/** Gives D1 a mood: "slow" leaves time for others, "ambiguous" loses the connection after a commit. */
 function moodyD1() {
   const d1: { mood: D1Mood } = { mood: "fine" };
   vi.spyOn(console, "error").mockImplementation(() => {});
@@ -46,7 +46,7 @@ class Reader {
   readonly told: string[] = [];
   #cursor = "";
 
-  /** One turn of the loop; tells whether there is more. `cut` stands for a connection that breaks after so many lines. */
+  /** One turn of the loop. Returns whether there is more. `cut` breaks the connection after this many lines. */
   async turn(cut?: number): Promise<boolean> {
     const response = await exports.default.fetch(`https://tracklog.test/events?after=${this.#cursor}`, {
       headers: { accept: "application/x-ndjson" },
@@ -99,7 +99,7 @@ describe("G7: a reader who follows the feed as docs/querying.md says", () => {
   );
 
   it(
-    "ends with exactly what the logs hold, whatever comes and goes and whenever D1 fails",
+    "ends with exactly what the logs hold, while events come and go and D1 fails",
     { timeout: 60_000 },
     async ({ expect }) => {
       const reader = new Reader();

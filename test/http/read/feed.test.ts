@@ -14,7 +14,9 @@ function stream(query = ""): Promise<Response> {
 }
 
 describe("GET /events", () => {
-  it("answers the events of all users as they came to D1, with all that is known of them", async ({ expect }) => {
+  it("answers the events of all users as they came to D1, with everything that is known about them", async ({
+    expect,
+  }) => {
     const [first, second] = [newUser(), newUser()];
     await track(anEvent({ user_id: first, properties: { a: 1 }, context: { b: 2 }, message_id: "m" }));
     await vi.waitFor(async () => expect(await rowsOf(first)).toHaveLength(1), { timeout: 5_000 });
@@ -45,7 +47,7 @@ describe("GET /events", () => {
     });
   });
 
-  it("goes on from its cursor, also past the end", async ({ expect }) => {
+  it("continues from its cursor, also past the end", async ({ expect }) => {
     await seedD1(5, newUser(), 3);
     let query = "?limit=2";
     const pages: unknown[] = [];
@@ -65,7 +67,7 @@ describe("GET /events", () => {
     expect((await get(`/events${query}`)).body).toMatchObject({ events: [{ event: "later" }] });
   });
 
-  it("tells the newest first where that is asked for", async ({ expect }) => {
+  it("returns the newest first if that is asked for", async ({ expect }) => {
     await seedD1(5, newUser(), 3);
     const first = (await get("/events?order=desc&limit=3")).body;
     const second = (await get(`/events?order=desc&limit=3&after=${first["next_cursor"]}`)).body;
@@ -82,7 +84,7 @@ describe("GET /events", () => {
     expect((await get("/events?user_id=nobody")).body).toMatchObject({ events: [], more: false });
   });
 
-  it("tells erasures, in a page as in lines", async ({ expect }) => {
+  it("returns erasures, in a page and in lines", async ({ expect }) => {
     await insertInto(env.DB, { user_id: "stays" }, { user_id: "goes", generation: 7 });
     await eraseEvents(env.DB, "goes", 7, [[1_700_000_000_000, 1]], 1);
     const erasure = { user_id: "goes", generation: 7 };
@@ -119,7 +121,7 @@ describe("GET /events", () => {
     expect(body).toMatchObject({ success: false, errors: [{ pointer }] });
   });
 
-  it("takes any cursor that a client could make up, without a fault of ours", async ({ expect }) => {
+  it("handles any cursor that a client could invent, without a fault of ours", async ({ expect }) => {
     await seedD1(5, newUser(), 3);
     const life = await lifeOf(env.DB);
     for (const [place, forwards, backwards] of [

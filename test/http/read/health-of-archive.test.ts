@@ -16,20 +16,20 @@ async function archiveOf(settings: Partial<Env> = {}): Promise<unknown> {
   return (await requestWith({ ...settings }, "/health")).body["archive"];
 }
 
-/** Under bindings of its own, of which nothing is remembered. */
+/** Uses bindings of its own, so that no remembered answer is returned. */
 async function metricOf(name: string, settings: Partial<Env> = {}): Promise<number | undefined> {
   const text = await (await app.request("/metrics", {}, { ...env, ...settings })).text();
   const found = new RegExp(`^${name}\\{database="DB"\\} (.+)$`, "m").exec(text);
   return found ? Number(found[1]) : undefined;
 }
 
-describe("what is told of the archive", () => {
-  it("is nothing where nothing is archived", async ({ expect }) => {
+describe("the archive's health", () => {
+  it("is left out if nothing is archived", async ({ expect }) => {
     expect(await archiveOf({ D1_DAYS: "" })).toBeUndefined();
     expect(await metricOf("tracklog_archive_up", { ARCHIVE: undefined } as unknown as Partial<Env>)).toBeUndefined();
   });
 
-  it("is what waits and why, when R2 is away, and what was moved when it is back", async ({ expect }) => {
+  it("tells what waits and why while R2 is away, and what was moved when it is back", async ({ expect }) => {
     await insertInto(
       env.DB,
       { seq: 1, timestamp: OLD },
@@ -56,7 +56,7 @@ describe("what is told of the archive", () => {
     });
     expect(await metricOf("tracklog_archive_failing")).toBe(1);
     expect(await metricOf("tracklog_archive_waiting_rows")).toBe(3);
-    // Events come in all the same.
+    // Events are still accepted.
     expect((await requestWith({}, "/health")).status).toBe(200);
 
     put.mockRestore();
@@ -71,7 +71,7 @@ describe("what is told of the archive", () => {
     expect(await metricOf("tracklog_archive_last_success_timestamp_seconds")).toBeGreaterThan(1.7e9);
   });
 
-  it("is that its object does not answer", async ({ expect }) => {
+  it("tells that the archiver does not answer", async ({ expect }) => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     const gone = { getByName: () => ({ status: () => Promise.reject(new Error("gone")) }) };
     const settings = { ARCHIVER: gone as unknown as Env["ARCHIVER"] };

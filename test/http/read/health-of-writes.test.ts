@@ -13,7 +13,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** What a read key is told, by bindings of which nothing is remembered. */
+/** What a read key is told, with bindings for which nothing is remembered yet. */
 async function health(settings: Partial<Env> = {}) {
   const { status, body } = await requestWith(settings, "/health");
   return { status, database: body["databases"].DB };
@@ -60,7 +60,7 @@ describe("GET /health", () => {
     expect(Date.parse(last_write as string)).toBeGreaterThanOrEqual(before);
   });
 
-  it("calls a database behind when somebody has waited too long, though its writer knows of no failure", async ({
+  it("calls a database behind if a user has waited too long, even if its writer knows of no failure", async ({
     expect,
   }) => {
     const oldest = Date.now() - MAX_HEALTHY_WAIT_MS;
@@ -80,7 +80,7 @@ describe("GET /health", () => {
     });
   });
 
-  it("is 503 where a writer does not answer", async ({ expect }) => {
+  it("is 503 if a writer does not answer", async ({ expect }) => {
     const D1_WRITER = { getByName: () => ({ status: () => Promise.reject(new Error("gone")) }) };
     expect(await health({ D1_WRITER: D1_WRITER as unknown as Env["D1_WRITER"] })).toMatchObject({
       status: 503,
@@ -88,7 +88,7 @@ describe("GET /health", () => {
     });
   });
 
-  it("counts who waits over all lanes", async ({ expect }) => {
+  it("counts the waiting users of all lanes", async ({ expect }) => {
     const oldest = Date.now();
     const status = (users: number) => ({
       waiting: { users, events: 10 * users, oldest },

@@ -36,7 +36,7 @@ describe("GET /health", () => {
     expect(body).toEqual({ success: true, status: "ok", version });
   });
 
-  it("tells a read key of each database that is bound", async ({ expect }) => {
+  it("describes each bound database to a read key", async ({ expect }) => {
     const settings = { ...KEYS, DB_1: env.DB } as Partial<Env>;
     const { status, body } = await requestWith(settings, "/health", WITH_READ_KEY);
     expect(status).toBe(200);
@@ -54,7 +54,7 @@ describe("GET /health", () => {
     expect(body).toEqual({ success: true, status: "ok", version, databases: { DB: well, DB_1: well } });
   });
 
-  it("is 503 where any database is down, without saying more to a stranger or a write key", async ({ expect }) => {
+  it("is 503 if any database is down, without saying more to a stranger or a write key", async ({ expect }) => {
     const down = databaseThat(() => Promise.reject(new Error("D1_ERROR: internal secret")));
     const settings = { ...KEYS, DB_1: down } as Partial<Env>;
     for (const init of [{}, { headers: { Authorization: "Bearer w1" } }, { headers: { Authorization: "Bearer x" } }]) {
@@ -64,7 +64,7 @@ describe("GET /health", () => {
       expect(headers.get("retry-after")).toBe("5");
       expect(body).toEqual({
         type: "urn:tracklog:problem:unhealthy",
-        title: "D1 is away, or behind",
+        title: "D1 is unavailable or behind",
         status: 503,
         detail: expect.any(String),
         code: "unhealthy",
@@ -130,7 +130,7 @@ describe("GET /health", () => {
     expect(questions).toBe(2);
   });
 
-  it("asks D1 no more than once in a while, however often it is asked", async ({ expect }) => {
+  it("asks D1 only once in a while, however often it is asked", async ({ expect }) => {
     vi.useFakeTimers({ toFake: ["Date"] });
     expect(await ask()).toBe(200);
     const d1 = breakD1();
@@ -186,7 +186,7 @@ describe("GET /health of a deployment that is not set up", () => {
     },
   );
 
-  it("is 200 without any key where everybody is let in", async ({ expect }) => {
+  it("is 200 without any key if everybody is let in", async ({ expect }) => {
     expect((await requestWith({ OPEN: "true", WRITE_KEYS: "", READ_KEYS: "" }, "/health")).status).toBe(200);
   });
 

@@ -6,7 +6,7 @@ import { app } from "../../../src/app.ts";
 import { anEvent, delivered, inStorage, newUser, requestWith, rowsOf, track, userLog } from "../../tracklog.ts";
 import { metricsText } from "../../../src/http/read/metrics-text.ts";
 
-/** Under bindings of its own, of which nothing is remembered. */
+/** Uses bindings of its own, so that no remembered answer is returned. */
 async function scraped(settings: Partial<Env> = {}): Promise<string> {
   const response = await app.request("/metrics", {}, { ...env, ...settings });
   return response.text();
@@ -35,7 +35,7 @@ describe("GET /metrics", () => {
     expect(text).toContain("# TYPE tracklog_delivery_lag_seconds histogram\n");
     const written = valueOf(text, `tracklog_database_last_write_timestamp_seconds${database}`);
     expect(written).toBeGreaterThan(1.7e9);
-    expect(written).toBeLessThan(1e11); // seconds, and no milliseconds
+    expect(written).toBeLessThan(1e11); // in seconds, not milliseconds
     expect(valueOf(text, `tracklog_database_ok${database}`)).toBe(1);
     expect(valueOf(text, `tracklog_writer_up${lane}`)).toBe(1);
   });
@@ -55,13 +55,13 @@ describe("GET /metrics", () => {
     expect((await lagSum()) - before).toBeGreaterThanOrEqual(3_600);
   });
 
-  it("tells which databases are closed", async ({ expect }) => {
+  it("reports which databases are closed", async ({ expect }) => {
     expect(valueOf(await scraped(), 'tracklog_database_closed{database="DB"}')).toBe(0);
     const closed = await scraped({ CLOSED_DATABASES: "DB" });
     expect(valueOf(closed, 'tracklog_database_closed{database="DB"}')).toBe(1);
   });
 
-  it("tells of failures and of who waits", async ({ expect }) => {
+  it("reports failures and waiting users", async ({ expect }) => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     const d1 = vi.spyOn(env.DB, "batch").mockRejectedValue(new Error("Exceeded maximum DB size"));
     await track(anEvent({ user_id: newUser() }));

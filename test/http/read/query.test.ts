@@ -45,7 +45,7 @@ describe("a bad request", () => {
     expect(body).toMatchObject({ success: false, errors: [{ pointer, detail: expect.any(String) as string }] });
   });
 
-  it("names all that is wrong with it", async ({ expect }) => {
+  it("gets all its faults", async ({ expect }) => {
     const { body } = await get("/users/user123/events?limit=0&order=x&nope=1&to=x");
     const pointers = (body["errors"] as Answer[]).map(({ pointer }) => pointer as string);
     expect(pointers.sort()).toEqual(["/limit", "/nope", "/order", "/to"]);

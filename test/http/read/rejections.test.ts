@@ -10,7 +10,7 @@ function newName(): string {
   return `event-${crypto.randomUUID()}`;
 }
 
-/** Waits until so many rejections of an event are kept; they are stored beside the requests. */
+/** Waits until this many rejections of an event are kept, which are stored after the requests. */
 async function kept(event: string, count: number): Promise<Answer[]> {
   return vi.waitFor(
     async () => {
@@ -42,7 +42,7 @@ async function rejectAhead(event: string, user: string) {
 }
 
 describe("what was refused", () => {
-  it("is kept with its faults, and without anything that the client said of its user", async ({ expect }) => {
+  it("is kept with its faults, and without anything that identifies the user", async ({ expect }) => {
     const event = newName();
     await track([anEvent({ event, user_id: "ann@example.com", properties: ["secret"], timestamp: "never" })]);
     const [rejection] = await kept(event, 1);
@@ -81,7 +81,7 @@ describe("what was refused", () => {
     expect(body["rejections"].length).toBeLessThan(100);
   });
 
-  it("has one reason where only numbers differ", async ({ expect }) => {
+  it("has one reason if only numbers differ", async ({ expect }) => {
     const event = newName();
     await track([anEvent({ event, timestamp: "2026-02-30" }), anEvent({ event, timestamp: "2025-04-31" })]);
     const reasons = (await kept(event, 2)).map(({ reason }) => reason as string);
@@ -105,7 +105,7 @@ describe("what was refused", () => {
     expect((await get("/rejections?reason=No%20valid%20key")).body["rejections"]).toEqual([]);
   });
 
-  it("is found where an SDK was told that all is well", async ({ expect }) => {
+  it("is found even if an SDK was told that all is well", async ({ expect }) => {
     const event = newName();
     const good = { type: "track", event, userId: newUser(), messageId: "m1", timestamp: "2026-01-01" };
     const { status } = await post("/v1/batch", { batch: [good, { type: "track", event, messageId: "m2" }] });
@@ -169,7 +169,7 @@ describe("KEEP_REJECTED_BODIES", () => {
     });
   });
 
-  it("has an erasure reach them, also those that an isolate still holds", async ({ expect }) => {
+  it("has its bodies erased, also those that an isolate still holds", async ({ expect }) => {
     const [event, user] = [newName(), newUser()];
     await post("/track", anEvent({ event, user_id: user, properties: ["x"] }), KEEP);
     await kept(event, 1);
@@ -187,7 +187,7 @@ describe("KEEP_REJECTED_BODIES", () => {
     await kept(event, 0);
   });
 
-  it("is undone: without it, bodies that were kept are removed", async ({ expect }) => {
+  it("removes kept bodies when it is turned off", async ({ expect }) => {
     const [event, user] = [newName(), newUser()];
     await post("/track", anEvent({ event, user_id: user, properties: ["x"] }), KEEP);
     expect((await kept(event, 1))[0]).toHaveProperty("body");
@@ -197,7 +197,7 @@ describe("KEEP_REJECTED_BODIES", () => {
 });
 
 describe("POST /rejections/replay", () => {
-  it("records what can be taken now, once, under its key and at its time", async ({ expect }) => {
+  it("records what can be accepted now, once, under its key and at its time", async ({ expect }) => {
     const [event, user] = [newName(), newUser()];
     const { timestamp, rejection } = await rejectAhead(event, user);
     const ids = [rejection["id"]];
@@ -242,7 +242,7 @@ describe("POST /rejections/replay", () => {
   });
 
   it.for([{}, { ids: [] }, { ids: ["1"] }, { reason: 1 }, { ids: [1], limit: 1 }, []])(
-    "refuses a body that says nothing clear: %j",
+    "refuses an unclear body: %j",
     async (body, { expect }) => {
       const { status, body: answer } = await post("/rejections/replay", body);
       expect(status).toBe(400);

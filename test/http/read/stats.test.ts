@@ -89,13 +89,13 @@ describe("GET /stats", () => {
     expect(body).toMatchObject({ from: "2026-01-10T03:00:00.000Z", to: "2026-01-10T05:00:00.000Z", complete: true });
   });
 
-  it("is CSV where that is asked for, which no spreadsheet runs", async ({ expect }) => {
+  it("is CSV if that is asked for, which no spreadsheet runs", async ({ expect }) => {
     await insertInto(env.DB, { event: '=HYPERLINK("x"),1', timestamp: START });
     const answers = [
       await requestWith({}, `/stats?${RANGE}&by=event`, { headers: { Accept: "text/csv" } }).catch(String),
       await requestWith({}, `/stats?${RANGE}&by=event&format=csv`).catch(String),
     ];
-    for (const answer of answers) expect(answer).toContain("SyntaxError"); // It is no JSON.
+    for (const answer of answers) expect(answer).toContain("SyntaxError"); // it is not JSON
     const { app } = await import("../../../src/app.ts");
     const response = await app.request(`/stats?${RANGE}&by=event&format=csv`, {}, env);
     expect(response.headers.get("Content-Type")).toMatch(/^text\/csv/);
@@ -103,7 +103,7 @@ describe("GET /stats", () => {
   });
 
   it.for([
-    ["by=hour,day", "/by", "only one of"],
+    ["by=hour,day", "/by", "choose one of"],
     ["by=week", "/by/0", "must be some of minute"],
     ["by=verdict,event", "/by", "for all events together"],
     ["by=verdict&event=x", "/by", "for all events together"],
@@ -126,7 +126,7 @@ describe("GET /stats", () => {
     }
   });
 
-  it("is a 503 where D1 is away", async ({ expect }) => {
+  it("is 503 if D1 is unavailable", async ({ expect }) => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     breakD1();
     expect((await get("/stats")).status).toBe(503);
@@ -135,7 +135,7 @@ describe("GET /stats", () => {
     vi.restoreAllMocks();
   });
 
-  it("counts verdicts by the key, once the Workers have handed them on", async ({ expect }) => {
+  it("counts verdicts by key, once the isolates have stored them", async ({ expect }) => {
     const user = newUser();
     await track([anEvent({ user_id: user }), anEvent({ user_id: user }), anEvent({ user_id: user, timestamp: "x" })]);
     await handOnTallies(env);
@@ -170,7 +170,7 @@ describe("GET /stats/properties", () => {
     expect(byName["none"].values).toEqual([{ value: null, events: 4 }]);
   });
 
-  it("tells those of all events together where no name is given", async ({ expect }) => {
+  it("counts those of all events together if no name is given", async ({ expect }) => {
     await someEvents();
     expect((await get(`/stats/properties?${RANGE}`)).body).toMatchObject({ event: null, events: 5 });
   });

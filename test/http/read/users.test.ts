@@ -21,7 +21,7 @@ async function eventsAt(user: string, query: string) {
 }
 
 describe("G5: GET /users/{id}/events", () => {
-  it("answers an event with all that is known of it", async ({ expect }) => {
+  it("answers an event with everything that is known about it", async ({ expect }) => {
     const user = newUser();
     await track(
       anEvent({ user_id: user, properties: { a: { b: [1, null] } }, context: { ip: "1" }, message_id: "m1" }),
@@ -57,7 +57,7 @@ describe("G5: GET /users/{id}/events", () => {
     expect(await eventsAt(user, "")).toEqual(["e2", "e4", "e3", "e1"]);
   });
 
-  it("takes from, inclusive, and to, exclusive, in every form that /track takes", async ({ expect }) => {
+  it("accepts from, inclusive, and to, exclusive, in every form that /track accepts", async ({ expect }) => {
     const user = newUser();
     await trackAt(user, 0, 1_000, 2_000);
     const second = Date.UTC(2026, 0, 2, 3, 4, 6);
@@ -115,7 +115,7 @@ describe("G5: GET /users/{id}/events", () => {
 
   it("keeps pages of large events within what memory and a call may hold", async ({ expect }) => {
     const user = newUser();
-    const properties = { text: `${"x".repeat(64_000)}😀` }; // two bytes a character where there is one like this
+    const properties = { text: `${"x".repeat(64_000)}😀` }; // one such character makes every character take two bytes
     for (let i = 0; i < 520; i += 10)
       await track(Array.from({ length: 10 }, (_, j) => anEvent({ user_id: user, timestamp: T0 + i + j, properties })));
     const pages = await pagesOf(`/users/${user}/events?limit=500`);
@@ -144,7 +144,7 @@ describe("GET /users/{id}", () => {
   });
 });
 
-describe("a user of whom nothing is stored", () => {
+describe("a user for whom nothing is stored", () => {
   it("is 404 to read, has nothing to erase, and leaves nothing behind", async ({ expect }) => {
     const user = newUser();
     for (const path of ["/events", "/events?event=a&order=desc", ""]) {
@@ -198,11 +198,15 @@ describe("an id in the path", () => {
     );
   });
 
-  it("may not be one that every URL parser takes out of the path", async ({ expect }) => {
+  it("may not be one that every URL parser removes from the path", async ({ expect }) => {
     for (const user_id of [".", ".."]) {
       const { status, body } = await track(anEvent({ user_id }));
       expect(status).toBe(400);
-      expect(body).toMatchObject({ errors: [{ pointer: "/user_id", detail: "cannot be part of a path" }] });
+      expect(body).toMatchObject({
+        errors: [
+          { pointer: "/user_id", detail: 'must not be "." or "..", which URLs drop from a path: choose another id' },
+        ],
+      });
     }
     expect((await track(anEvent({ user_id: "..." }))).status).toBe(200);
     expect(await timelineOf("...")).toHaveLength(1);
@@ -214,7 +218,7 @@ describe("an id in the path", () => {
     ["undefined", "is a placeholder that only a bug produces, not an id"],
     ["%5Bobject%20Object%5D", "is a placeholder that only a bug produces, not an id"],
     ["a%00b", "holds a NUL character"],
-  ])("is refused where no event could have it: %s", async ([id, detail], { expect }) => {
+  ])("is refused if no event could have it: %s", async ([id, detail], { expect }) => {
     for (const [method, path] of [
       ["GET", `/users/${id}`],
       ["GET", `/users/${id}/events`],

@@ -4,7 +4,7 @@ import { anEvent, newUser, timelineOf, track } from "../../tracklog.ts";
 
 const NDJSON = { "content-type": "application/x-ndjson" };
 
-/** So many different events of one user, the first being number 1. */
+/** This many different events of one user, numbered from 1. */
 function eventsOf(user: string, count: number): Record<string, unknown>[] {
   return Array.from({ length: count }, (_, i) => anEvent({ user_id: user, timestamp: 1_700_000_000_000 + i + 1 }));
 }
@@ -40,7 +40,7 @@ describe("G6: several events", () => {
     expect(await timelineOf(user)).toHaveLength(3);
   });
 
-  it("are answered as several also where they are one", async ({ expect }) => {
+  it("are answered as several even if there is only one", async ({ expect }) => {
     for (const [encode, headers] of [
       [(e: unknown) => JSON.stringify([e]), {}],
       [JSON.stringify, NDJSON],
@@ -80,7 +80,7 @@ describe("G6: several events", () => {
     expect(await timelineOf(b)).toHaveLength(1);
   });
 
-  it("are 207 where some were refused: a bad one costs no other its place", async ({ expect }) => {
+  it("are 207 if some were refused, and a bad one does not affect the others", async ({ expect }) => {
     const user = newUser();
     const [first, second] = eventsOf(user, 2);
     const bad = [null, [], 5, { ...first, user_id: "null", timestamp: "never" }];
@@ -94,7 +94,7 @@ describe("G6: several events", () => {
     expect(await timelineOf(user)).toMatchObject([{ seq: 1 }, { seq: 2 }]); // no number was used up
   });
 
-  it("are 400 where none was taken: a problem that has the results, too", async ({ expect }) => {
+  it("are 400 if none was accepted: a problem that has the results, too", async ({ expect }) => {
     const { status, headers, body } = await track([
       anEvent({ user_id: 1 }),
       anEvent({ timestamp: null, colour: "red" }),
@@ -161,7 +161,7 @@ describe("a batch is refused", () => {
     ['{"batch":[]}', {}],
     ["", NDJSON],
     ["\n \n", NDJSON],
-  ] as const)("where it holds no events: %j", async ([text, headers], { expect }) => {
+  ] as const)("if it holds no events: %j", async ([text, headers], { expect }) => {
     const { status, body } = await track(text, headers);
     expect(status).toBe(400);
     expect(body).toMatchObject({
@@ -170,7 +170,7 @@ describe("a batch is refused", () => {
     });
   });
 
-  it("with pointers into the body, whatever its form", async ({ expect }) => {
+  it("with pointers into the body, in each of its forms", async ({ expect }) => {
     const bad = [anEvent(), anEvent({ timestamp: "never" })].map((event) => ({ ...event, user_id: "" }));
     expect(await pointersOf(bad)).toEqual(["/0/user_id", "/1/user_id", "/1/timestamp"]);
     expect(await pointersOf({ batch: bad })).toEqual(["/batch/0/user_id", "/batch/1/user_id", "/batch/1/timestamp"]);
@@ -183,20 +183,20 @@ describe("a batch is refused", () => {
     expect((body["results"] as { errors: unknown[] }[])[19]!.errors).toHaveLength(MAX_REPORTED_FAULTS);
   });
 
-  it.for(["null", "{}", '"x"', "5"])("where batch is %s and no array", async (batch, { expect }) => {
+  it.for(["null", "{}", '"x"', "5"])("if batch is %s and not an array", async (batch, { expect }) => {
     const { status, body } = await track(`{"batch":${batch}}`);
     expect(status).toBe(400);
     expect(body["errors"]).toEqual([{ pointer: "/batch", detail: "must be an array of events" }]);
   });
 
-  it("where it has fields of its own, each by its name", async ({ expect }) => {
+  it("if it has other fields, each by its name", async ({ expect }) => {
     const user = newUser();
     const { status, body } = await track(`{"batch":${JSON.stringify(eventsOf(user, 1))},"sent_at":1,"__proto__":2}`);
     expect(status).toBe(400);
     expect((body["errors"] as { pointer: string }[]).map(({ pointer }) => pointer)).toEqual(["/sent_at", "/__proto__"]);
   });
 
-  it("where it holds 501 events, whole; 500 are taken", async ({ expect }) => {
+  it("as a whole if it holds 501 events; 500 are accepted", async ({ expect }) => {
     const user = newUser();
     const events = eventsOf(user, MAX_REQUEST_EVENTS + 1);
     for (const [body, headers] of [

@@ -81,7 +81,7 @@ describe("ENRICH", () => {
   });
 
   it.for(["analytics-python/2.3", "okhttp/4.12.0", "node", "curl/8.9.1", "", "MyApp/1 CFNetwork/1496 Darwin/23.5.0"])(
-    "device adds none for %j, which is no browser",
+    "device adds none for %j, which is not a browser",
     async (agent, { expect }) => {
       expect(await contextAfter({ headers: { "User-Agent": agent } })).toEqual({ geo: PLACE });
     },

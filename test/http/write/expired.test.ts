@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(keepAll);
 
-/** An event that happened so many days ago. */
+/** An event that happened this many days ago. */
 function aged(days: number) {
   return anEvent({ user_id: user, timestamp: now - days * DAY_MS });
 }
@@ -30,13 +30,13 @@ function values(): Promise<unknown[]> {
 }
 
 describe("an event that is older than RETENTION_DAYS", () => {
-  it("is refused by name, alone and among others, and nothing of it is stored", async ({ expect }) => {
+  it("is refused with a code, alone and among others, and is not stored", async ({ expect }) => {
     const alone = await track(aged(30.1));
     expect(alone).toMatchObject({ status: 400, body: { code: "expired", success: false } });
     expect(alone.body["errors"]).toEqual([
       {
         pointer: "/timestamp",
-        detail: expect.stringMatching(/^is before \d{4}-.*Z: older events are not kept here/) as string,
+        detail: expect.stringMatching(/^is before \d{4}-.*Z: this deployment does not store older events/) as string,
         limit: expect.closeTo(now - 30 * DAY_MS, -5) as number,
         actual: now - 30.1 * DAY_MS,
       },
@@ -63,7 +63,7 @@ describe("an event that is older than RETENTION_DAYS", () => {
     });
   });
 
-  it("was taken a moment before, and is then refused where it would be a duplicate", async ({ expect }) => {
+  it("is refused even if it was accepted a moment before and would be a duplicate", async ({ expect }) => {
     const event = anEvent({ user_id: user, timestamp: now - 30 * DAY_MS + 10_000 });
     expect((await track(event)).body).toMatchObject({ status: "created" });
     expect((await track(event)).body).toMatchObject({ status: "duplicate" });
@@ -71,7 +71,7 @@ describe("an event that is older than RETENTION_DAYS", () => {
     expect((await track(event)).body).toMatchObject({ code: "expired" });
   });
 
-  it("is refused on Segment's doors as what no SDK sends again", async ({ expect }) => {
+  it("is refused on Segment's routes in a way that makes no SDK send it again", async ({ expect }) => {
     const message = { type: "track", event: "e", userId: user, timestamp: new Date(now - 31 * DAY_MS).toISOString() };
     expect(await send("/v1/track", message)).toMatchObject({ status: 400, body: { code: "expired" } });
     expect(await send("/v1/batch", { batch: [message] })).toMatchObject({ status: 400, body: { code: "expired" } });
@@ -80,13 +80,13 @@ describe("an event that is older than RETENTION_DAYS", () => {
       status: 200,
       body: { created: 1, rejected: 1, results: [{ status: "rejected", code: "expired" }, { status: "created" }] },
     });
-    // A time that is its batch's only, which nobody will send again: nothing is remembered of it.
+    // This time is only its batch's, and nobody will send it again, so the log does not remember it.
     const { timestamp: _, ...timeless } = { ...message, messageId: "m-1" };
     await send("/v1/batch", { batch: [timeless], sentAt: message.timestamp });
     expect(await inStorage(user, ({ kv }) => [...kv.list({ prefix: "time:" })])).toEqual([]);
   });
 
-  it("is taken where nothing is set", async ({ expect }) => {
+  it("is accepted if RETENTION_DAYS is not set", async ({ expect }) => {
     env.RETENTION_DAYS = "";
     expect((await track(aged(4_000))).body).toMatchObject({ status: "created" });
   });

@@ -8,7 +8,7 @@ function detailOf(text: string): string | null {
   return parsed.ok ? null : parsed.detail;
 }
 
-describe("JSON that is none", () => {
+describe("a fault in JSON", () => {
   it.for([
     ['{"a":NaN}', 6, "JSON has no NaN: send null, or leave the field out"],
     ['{"a":-Infinity}', 6, "JSON has no Infinity: send null, or leave the field out"],
@@ -18,11 +18,11 @@ describe("JSON that is none", () => {
     ['{"a":-01}', 6, "a number in JSON has no leading zeros"],
     ['{"a":None}', 6, "JSON has no None: send null"],
     ['{"a":True}', 6, "JSON has true and false in lower case only"],
-    ["{'a':1}", 2, "texts in JSON are in double quotes"],
-    ['{"a":1,}', 8, "a comma too many before it, or a value missing"],
-    ["[1,2,]", 6, "a comma too many before it, or a value missing"],
+    ["{'a':1}", 2, "a text in JSON needs double quotes"],
+    ['{"a":1,}', 8, "there is a comma too many before it, or a value is missing"],
+    ["[1,2,]", 6, "there is a comma too many before it, or a value is missing"],
     ['{"a":1 // one', 8, "JSON has no comments"],
-    ['{"a":"x\ny"}', 8, "a line break or control character in a text is written as an escape"],
+    ['{"a":"x\ny"}', 8, "write a line break or control character in a text as an escape"],
     ['{"a":1', 7, "it ends too early"],
     ['{"a":"x', 8, "it ends too early"],
     ['{"é😀":nope}', 7, null], // an emoji is one character
@@ -40,7 +40,7 @@ describe("JSON that is none", () => {
     expect(detail.replace(/, in element 2 of the array/, "")).toBe(slip === null ? place : `${place} (${slip})`);
   });
 
-  it("is told its line", ({ expect }) => {
+  it("is told with its line", ({ expect }) => {
     expect(detailOf('{\n  "a": 1,\r\n  "b": oops\n}')).toBe("is not valid JSON: see line 3, character 8");
   });
 
@@ -51,7 +51,7 @@ describe("JSON that is none", () => {
     ['{"context":[1,NaN],"batch":[]}', null],
     ['{"a":[1,NaN]}', null],
     ["NaN", null],
-  ] as const)("is told its element where the body holds several: %s", ([text, element], { expect }) => {
+  ] as const)("is told with its element if the body holds several: %s", ([text, element], { expect }) => {
     const place = element === null ? /character \d+ \(/ : new RegExp(`, in element ${element} of the array \\(`);
     expect(detailOf(text)).toMatch(place);
   });
@@ -71,7 +71,7 @@ describe("JSON that is none", () => {
     );
   });
 
-  it("costs no more where it is as long and deep as a request can be", ({ expect }) => {
+  it("is found cheaply even if the text is as long and deep as a request can be", ({ expect }) => {
     for (const text of [
       "[".repeat(1_000_000),
       '{"a":'.repeat(200_000),
@@ -83,7 +83,7 @@ describe("JSON that is none", () => {
   });
 });
 
-describe("a request that is no JSON", () => {
+describe("a request that is not JSON", () => {
   it("is refused as a whole with the place of the fault, and nothing of it is stored", async ({ expect }) => {
     const user = newUser();
     const good = JSON.stringify(anEvent({ user_id: user }));
@@ -98,7 +98,7 @@ describe("a request that is no JSON", () => {
     expect(await userLog(user).summary()).toBeNull();
   });
 
-  it("is told the line of the body where each line is an event", async ({ expect }) => {
+  it("is told the line of the body if each line is an event", async ({ expect }) => {
     const good = JSON.stringify(anEvent({ user_id: newUser() }));
     const { body } = await track(`${good}\n\n{"a":NaN}\n`, { "Content-Type": "application/x-ndjson" });
     expect(body["results"][1].errors[0].detail).toMatch(/^is not valid JSON: see line 3, character 6 /);

@@ -58,7 +58,7 @@ describe("a request", () => {
     expect(pulled).toBe(0);
   });
 
-  it.for(["-1", "0", "x", "1e400, 3"])("is counted where it declares %s", async (declared, { expect }) => {
+  it.for(["-1", "0", "x", "1e400, 3"])("is measured if it declares %s", async (declared, { expect }) => {
     let pulled = 0;
     const piece = new Uint8Array(100_000).fill(0x20);
     const body = new ReadableStream(

@@ -28,7 +28,7 @@ describe("messages without an id", () => {
     expect(await timelineOf(user)).toHaveLength(3);
   });
 
-  it("are as many events where sixty come at once, each by itself", async ({ expect }) => {
+  it("are sixty events if sixty requests send one each at the same time", async ({ expect }) => {
     const user = newUser();
     const message = { userId: user, event: "clicked", properties: {} };
     const answers = await Promise.all(Array.from({ length: 60 }, () => post("/v1/track", message)));

@@ -16,12 +16,12 @@ afterEach(() => {
 
 let sent = 0;
 
-/** So many different events of a user. */
+/** This many different events of a user. */
 function events(user: string, count: number) {
   return Array.from({ length: count }, () => anEvent({ user_id: user, message_id: `m${++sent}` }));
 }
 
-/** Uses a user's burst of 1,000 up, but for `left`. */
+/** Uses up a user's burst of 1,000, except `left`. */
 async function exhaust(user: string, left = 0) {
   await track(events(user, 500));
   await track(events(user, 500 - left));
@@ -56,7 +56,7 @@ describe("a user's rate", () => {
     expect((await track(batch)).body).toMatchObject({ success: true, created: 250 });
   });
 
-  it("tears no request: all of a user's events are taken, or none", async ({ expect }) => {
+  it("splits no request: either all of a user's events are accepted, or none", async ({ expect }) => {
     const user = newUser();
     await exhaust(user, 10);
     expect((await track(events(user, 11))).status).toBe(429);
@@ -64,7 +64,7 @@ describe("a user's rate", () => {
     expect((await track(events(user, 10))).body).toMatchObject({ created: 10 }); // the refused eleven took no token
   });
 
-  it("is one's own: in a request of several users the others are recorded, and not twice", async ({ expect }) => {
+  it("is separate: in a request of several users the others are recorded, and not twice", async ({ expect }) => {
     const [over, first, last] = [newUser(), newUser(), newUser()];
     await exhaust(over, 1);
     const batch = [events(first, 1), events(over, 2), events(last, 1), [{ event: "no user" }]].flat();
@@ -113,7 +113,7 @@ describe("a user's rate", () => {
     expect(await rowsOf(user)).not.toHaveLength(0);
   });
 
-  it("counts what only repeats, too: it costs the same work", async ({ expect }) => {
+  it("counts repeated events, too, which cost the same work", async ({ expect }) => {
     const user = newUser();
     const batch = events(user, 500);
     await track(batch);
@@ -140,7 +140,7 @@ describe("a key's rate", () => {
     expect((await requestWith(refusing, `/users/${user}`, { headers })).status).toBe(429);
   });
 
-  it("is not asked about where nobody needs a key", async ({ expect }) => {
+  it("is not checked if nobody needs a key", async ({ expect }) => {
     const limit = vi.fn<() => Promise<{ success: boolean }>>(async () => ({ success: false }));
     const init = { method: "POST", body: JSON.stringify(anEvent({ user_id: newUser() })) };
     expect((await requestWith({ KEY_RATE_LIMIT: { limit } }, "/track", init)).status).toBe(200);
@@ -160,7 +160,7 @@ describe("a key's rate", () => {
     expect(counted).toEqual(["write:web", "write:web", "write:read", "read:web"]);
   });
 
-  it("stops nobody while Cloudflare cannot tell it", async ({ expect }) => {
+  it("stops nobody while Cloudflare's counter fails", async ({ expect }) => {
     const log = vi.spyOn(console, "error").mockImplementation(() => {});
     const settings = { ...keys, KEY_RATE_LIMIT: { limit: () => Promise.reject(new Error("away")) } };
     const init = { method: "POST", headers, body: JSON.stringify(anEvent({ user_id: newUser() })) };

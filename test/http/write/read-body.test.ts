@@ -18,7 +18,7 @@ function send(body: BodyInit, headers: Record<string, string> = {}) {
   return requestWith({}, "/track", { method: "POST", body, headers });
 }
 
-/** A body that comes in pieces of this size, and tells how far it was read. */
+/** A body that comes in chunks of this size, and records how far it was read. */
 function streamed(bytes: Uint8Array, pieceBytes: number) {
   const source = { pulled: 0, cancelled: false };
   const body = new ReadableStream<Uint8Array>(
@@ -97,7 +97,7 @@ describe("a body", () => {
     },
   );
 
-  it("of no bytes at all is empty, whatever its encoding", async ({ expect }) => {
+  it("of no bytes at all is empty in any encoding", async ({ expect }) => {
     for (const headers of [{}, { "Content-Encoding": "gzip" }] as Record<string, string>[]) {
       const { status, body } = await requestWith({}, "/track", { method: "POST", headers });
       expect(status).toBe(400);
@@ -154,7 +154,7 @@ describe("a compressed body", () => {
   });
 
   it.for(["br", "zstd", "compress", "gzip, gzip", "gzip;q=1", "__proto__"])(
-    "in an encoding that is not undone is refused: %s",
+    "in an unsupported encoding is refused: %s",
     async (encoding, { expect }) => {
       const { status, headers, body } = await send("{}", { "Content-Encoding": encoding });
       expect(status).toBe(415);
@@ -180,7 +180,7 @@ describe("a compressed body", () => {
     expect(await userLog(user).summary()).toBeNull();
   });
 
-  it("is not UTF-8 where what is inside is not", async ({ expect }) => {
+  it("is not UTF-8 if its content is not", async ({ expect }) => {
     const { body } = await send(await compress(new Uint8Array([0x22, 0xff]), "gzip"), { "Content-Encoding": "gzip" });
     expect(body["detail"]).toBe("The body is not valid UTF-8.");
   });
@@ -207,7 +207,7 @@ describe("a compressed body", () => {
     },
   );
 
-  it("is left where it passes the limit while it is still compressed", async ({ expect }) => {
+  it("is read no further if it exceeds the limit while it is still compressed", async ({ expect }) => {
     const { body, source } = streamed(new Uint8Array(3 * MIB), 100_000);
     const read = await readBody(requestOf(body, { "Content-Encoding": "gzip" }));
     expect(read).toMatchObject({ ok: false, problem: { reason: "body_too_large" } });

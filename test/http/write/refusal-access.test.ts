@@ -28,7 +28,7 @@ function preflight(method: string, path: string, settings: Partial<Env> = {}) {
   return ask("OPTIONS", path, asked, settings);
 }
 
-/** Which headers of CORS there are. */
+/** The names of the CORS headers that are present. */
 function granted(headers: Headers): string[] {
   return [...headers.keys()].filter((name) => name.startsWith("access-control-"));
 }
@@ -65,7 +65,7 @@ describe("a slip of a page", () => {
     expect(granted((await ask("POST", "/trak", {}, settings)).headers)).toEqual([]);
   });
 
-  it("is answered whatever the preflight calls a method", async ({ expect }) => {
+  it("is answered for any method in a preflight", async ({ expect }) => {
     for (const method of ["constructor", "__proto__", "toString", "GET POST", "post", ""]) {
       const { status, headers } = await preflight(method, "/trak");
       expect([204, 404]).toContain(status);

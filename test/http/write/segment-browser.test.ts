@@ -114,7 +114,7 @@ describe("what browser SDKs fetch to start", () => {
       expect((await get(path)).status).toBe(401);
   });
 
-  it("is for any key where none is configured", async ({ expect }) => {
+  it("is for any key if none is configured", async ({ expect }) => {
     const { status, body } = await get("/v1/projects/anything/settings");
     expect(status).toBe(200);
     expect(body).toMatchObject({ integrations: { "Segment.io": { apiKey: "anything" } } });

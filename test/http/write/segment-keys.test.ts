@@ -59,12 +59,12 @@ describe("the write key of Segment's protocol", () => {
       expect((await post("/v1/batch", body, { authorization })).status).toBe(401);
   });
 
-  it("is looked for further on where a place is empty", async ({ expect }) => {
+  it("is looked for in the next place if one is empty", async ({ expect }) => {
     const body = { ...aMessage({ userId: newUser() }), writeKey: "" };
     expect((await post("/v1/track?writeKey=k-query", body, basic(""))).status).toBe(200);
   });
 
-  it("is the first one's where messages have several: it is the key of the whole batch", async ({ expect }) => {
+  it("is the first one if messages have several, for the whole batch", async ({ expect }) => {
     const user = newUser();
     const batch = ["k-message", "k-body", "wrong"].map((writeKey, i) =>
       aMessage({ userId: user, messageId: `m${i}`, writeKey }),
@@ -102,12 +102,12 @@ describe("the write key of Segment's protocol", () => {
     expect(answer.body["errors"]).toEqual([]);
   });
 
-  it("leaves a good key's bad body a bad body", async ({ expect }) => {
+  it("does not hide the faults of a body from a good key", async ({ expect }) => {
     expect((await post("/v1/batch", "{", basic("k-basic"))).status).toBe(400);
     expect((await post("/v1/batch?writeKey=k-query", "{")).status).toBe(400);
   });
 
-  it("is missing where nothing is configured: 503, and the SDKs try again", async ({ expect }) => {
+  it("is 503 if no key is configured, and the SDKs try again", async ({ expect }) => {
     openAgain();
     openAgain = withWriteKeys("");
     const { status, headers } = await post("/v1/batch", { batch: [aMessage()] });

@@ -76,7 +76,7 @@ describe("POST /v1/track", () => {
     expect(JSON.stringify(body["errors"])).toContain(detail);
   });
 
-  it("answers 405 to what is no POST, and never redirects", async ({ expect }) => {
+  it("answers 405 to any method but POST, and never redirects", async ({ expect }) => {
     for (const path of ["/v1/track", "/v1/batch", "/v1/m", "/beacon/v1/batch"]) {
       const { status, headers } = await get(path);
       expect(status).toBe(405);

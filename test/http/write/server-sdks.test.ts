@@ -56,7 +56,7 @@ describe.for(SERVER_SDKS)("$client", (sdk) => {
     expect(await timelineOf(user)).toHaveLength(6);
   });
 
-  it("stores each event once where its first answers were 503", async ({ expect }) => {
+  it("stores each event once if its first answers were 503", async ({ expect }) => {
     const user = newUser();
     vi.spyOn(console, "error").mockImplementation(() => {});
     const getByName = env.USER_LOG.getByName.bind(env.USER_LOG);
@@ -70,7 +70,7 @@ describe.for(SERVER_SDKS)("$client", (sdk) => {
     expect(await timelineOf(user)).toHaveLength(6);
   });
 
-  it("stops at a batch without a good message, of which nothing is stored", async ({ expect }) => {
+  it("stops at a batch without a good message, and stores nothing of it", async ({ expect }) => {
     const user = newUser();
     const { status, requests } = await deliver(sdk, [{ type: "trak", userId: user, messageId: "m1" }]);
     expect(status).toBe(400);

@@ -50,7 +50,7 @@ describe("a slip", () => {
       const { status, body } = await track(lines, type === "" ? {} : { "Content-Type": type });
       expect(status).toBe(400);
       expect(body["errors"]).toEqual([
-        { pointer: "", detail: "holds one JSON object a line: send it with Content-Type: application/x-ndjson" },
+        { pointer: "", detail: "holds one JSON object on each line: send it with Content-Type: application/x-ndjson" },
       ]);
       expect(await userLog(user).summary()).toBeNull();
       expect((await track(lines, { "Content-Type": "application/x-ndjson" })).body).toMatchObject({ created: 2 });

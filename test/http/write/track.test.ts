@@ -61,7 +61,7 @@ describe("POST /track", () => {
     ]);
   });
 
-  it("says what became of an event: created, duplicate, updated, late", async ({ expect }) => {
+  it("tells what became of an event: created, duplicate, updated, late", async ({ expect }) => {
     const event = anEvent({ user_id: newUser(), properties: { plan: "free" } });
     expect((await track(event)).body).toMatchObject({ success: true, status: "created", seq: 1, revision: 1 });
     expect((await track(event)).body).toMatchObject({ success: true, status: "duplicate", seq: 1, revision: 1 });
@@ -75,7 +75,7 @@ describe("POST /track", () => {
   });
 
   it.for([undefined, "text/plain", "application/json; charset=utf-8", "application/x-www-form-urlencoded", "x"])(
-    "reads JSON whatever the content type says: %s",
+    "reads JSON with any content type: %s",
     async (type, { expect }) => {
       const body = new Blob([JSON.stringify(anEvent({ user_id: newUser() }))]); // no type of its own
       const response = await post(body, type === undefined ? {} : { "content-type": type });
@@ -140,7 +140,7 @@ describe("POST /track refuses", () => {
     expect(body["detail"]).toContain("/user_id has 257 characters, at most 256, and 1 more");
   });
 
-  it("what is no JSON, without an echo of it", async ({ expect }) => {
+  it("a body that is not JSON, without repeating it", async ({ expect }) => {
     for (const text of ["", " \n", "{", '{"event":', "undefined", "{'a':1}", "[1,]", "[".repeat(100_000)]) {
       const { status, body } = await track(text);
       expect(status).toBe(400);
@@ -149,7 +149,7 @@ describe("POST /track refuses", () => {
     }
   });
 
-  it("JSON that is no event, however deep", async ({ expect }) => {
+  it("JSON that is not an event, at any depth", async ({ expect }) => {
     const lists = "[".repeat(100_000) + "]".repeat(100_000);
     const objects = `${'{"a":'.repeat(5_000)}1${"}".repeat(5_000)}`;
     for (const text of ["null", "true", "5", '"event"', lists, objects]) {
@@ -165,7 +165,7 @@ describe("POST /track refuses", () => {
     expect(await response.json()).toMatchObject({ errors: [{ pointer: "", detail: "is not valid UTF-8" }] });
   });
 
-  it("a body past 1 MB, whether its length is declared or not", async ({ expect }) => {
+  it("a body above 1 MB, whether its length is declared or not", async ({ expect }) => {
     const text = " ".repeat(MAX_REQUEST_BYTES + 1);
     const streamed = new Blob([text]).stream();
     for (const body of [text, streamed]) {
@@ -180,7 +180,7 @@ describe("POST /track refuses", () => {
     expect(fits.body).toMatchObject({ status: "created" });
   });
 
-  it("an event past 64 KB, and says how large it is", async ({ expect }) => {
+  it("an event above 64 KB, and tells how large it is", async ({ expect }) => {
     const { status, body } = await track(anEvent({ properties: { a: "x".repeat(MAX_EVENT_BYTES) } }));
     expect(status).toBe(400);
     expect(body["errors"]).toMatchObject([{ pointer: "", limit: MAX_EVENT_BYTES }]);
@@ -196,7 +196,7 @@ describe("POST /track inflates", () => {
     expect(await response.json()).toMatchObject({ status: "created" });
   });
 
-  it.for(["br", "zstd", "gzip, gzip", "utf-8"])("not %s, and says what it does", async (encoding, { expect }) => {
+  it.for(["br", "zstd", "gzip, gzip", "utf-8"])("not %s, and names what it does", async (encoding, { expect }) => {
     const response = await post("{}", { "content-encoding": encoding });
     expect(response.status).toBe(415);
     expect(response.headers.get("accept-encoding")).toBe("gzip, deflate, identity"); // RFC 7694

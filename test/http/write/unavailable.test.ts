@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, it, vi } from "vitest";
 import { anEvent, get, newUser, timelineOf, track } from "../../tracklog.ts";
 
-/** Makes calls to one user's object fail so many times, as the platform does. */
+/** Makes this many calls to one user's object fail as the platform does. */
 function breakUser(user: string, times: number, fault: { retryable?: boolean; overloaded?: boolean }) {
   vi.spyOn(console, "error").mockImplementation(() => {});
   const getByName = env.USER_LOG.getByName.bind(env.USER_LOG);
@@ -18,8 +18,8 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe("where a user's object cannot be reached", () => {
-  it("the whole request is 503, and sending it again loses and doubles nothing", async ({ expect }) => {
+describe("if a user's object cannot be reached", () => {
+  it("the whole request is 503, and sending it again neither loses nor doubles anything", async ({ expect }) => {
     const [reached, unreached] = [newUser(), newUser()];
     const events = [anEvent({ user_id: reached }), anEvent({ user_id: unreached })];
     breakUser(unreached, Infinity, {});
@@ -37,7 +37,7 @@ describe("where a user's object cannot be reached", () => {
     expect(await timelineOf(reached)).toHaveLength(1);
   });
 
-  it("a read is 503, and not a 404 that would say that there is nothing", async ({ expect }) => {
+  it("a read is 503 and not 404, which would mean that nothing is stored", async ({ expect }) => {
     const user = newUser();
     breakUser(user, Infinity, {});
     const { status, headers } = await get(`/users/${user}/events`);

@@ -4,7 +4,7 @@ import { AnalyticsBrowser } from "@segment/analytics-next";
 // Runs in the page: the clients that browsers use, unmodified. Only their key and their host are ours.
 
 export interface Target {
-  /** Where Tracklog is, as an origin. */
+  /** Tracklog's origin. */
   url: string;
   writeKey: string;
 }
@@ -26,7 +26,7 @@ interface Sdk {
   alias(to: string, from: string): unknown;
 }
 
-/** Every call of Segment's protocol that there is in a browser. */
+/** Every call of Segment's protocol that exists in a browser. */
 async function callAll(sdk: Sdk, { visitor, user }: People): Promise<void> {
   sdk.setAnonymousId(visitor);
   // One of the SDKs looks up later who its user is.
