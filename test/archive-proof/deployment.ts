@@ -124,8 +124,8 @@ export class Deployment {
       });
       await until(`${user} is forgotten`, async () => {
         const { body } = await this.ask("GET", `/users/${user}/erasure`);
-        const erasures = (body["erasures"] ?? []) as { stage: string }[];
-        return erasures.every(({ stage }) => stage === "done");
+        const erasures = (body["erasures"] ?? []) as { done_at: string | null }[];
+        return erasures.every(({ done_at }) => done_at !== null);
       });
     }
   }

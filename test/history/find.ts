@@ -36,7 +36,7 @@ export async function settle(server: ServerUnderTest, users: readonly string[], 
 
 async function isErasing(server: ServerUnderTest, user: string): Promise<boolean> {
   const { body } = await asked(server, `${pathOf(user)}/erasure`);
-  return ((body["erasures"] ?? []) as FoundReceipt[]).some(({ stage }) => stage !== "done");
+  return ((body["erasures"] ?? []) as FoundReceipt[]).some(({ done_at }) => done_at === null);
 }
 
 /** Collects everything that is there, once nothing changes any more. */

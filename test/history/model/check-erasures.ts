@@ -7,10 +7,12 @@ export function checkErasures(history: UserHistory, receipts: readonly FoundRece
   const violations: Violation[] = [];
   const entries = history.zones.flatMap((zone) => zone.entries);
   const complain = (what: string) => violations.push({ rule: "G8", what, entries });
-  for (const { stage, events, done_at, erased_at } of receipts) {
-    if (stage !== "done") complain(`the erasure of ${events} events of ${history.user} is still at "${stage}"`);
+  for (const { databases, events, done_at, erased_at } of receipts) {
+    const late = databases.filter(({ stage }) => stage !== "done");
+    for (const { database, stage } of late)
+      complain(`the erasure of ${events} events of ${history.user} is still at "${stage}" of ${database}`);
     // A clock that jumps back may finish an erasure before it began.
-    if (stage === "done" && (done_at === null || Number.isNaN(Date.parse(erased_at))))
+    if (late.length === 0 && (done_at === null || Number.isNaN(Date.parse(erased_at))))
       complain(`a receipt of ${history.user} has no time`);
   }
   const left = receipts.map(({ events }) => events);

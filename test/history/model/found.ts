@@ -26,7 +26,7 @@ export interface FoundSummary {
 
 export interface FoundReceipt {
   events: number;
-  stage: string;
+  databases: { database: string; stage: string }[];
   erased_at: string;
   done_at: string | null;
 }

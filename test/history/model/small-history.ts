@@ -104,9 +104,9 @@ export function found(timeline: StoredEvent[], more: Partial<Found> = {}): Found
 
 export const receipt = (events: number, stage = "done") => ({
   events,
-  stage,
+  databases: [{ database: "DB", stage }],
   erased_at: new Date(TIME).toISOString(),
-  done_at: new Date(TIME).toISOString(),
+  done_at: stage === "done" ? new Date(TIME).toISOString() : null,
 });
 export const receipts = (...list: ReturnType<typeof receipt>[]) => new Map([["ann", list]]);
 
