@@ -1,5 +1,6 @@
 import { DAY_MS } from "../d1/hour.ts";
 import type { EventRow, RowKey } from "../d1/event-row.ts";
+import { DELETE_OLD_FEED, EMPTY_OLD_FEED } from "../d1/old-feed.ts";
 import { keyOfRow, readRows } from "../d1/read-rows.ts";
 import { IS_SEALED, sealCountedHours } from "../d1/stale-hours.ts";
 import {
@@ -10,6 +11,7 @@ import {
   ARCHIVE_SCAN_ROWS,
   MAX_COUNTED_WAITING_ROWS,
   MAX_ERASED_KEYS,
+  RETENTION_CHUNK_ROWS,
 } from "../limits.ts";
 import type { Waiting } from "./job.ts";
 import { inTime } from "../d1/in-time.ts";
@@ -185,29 +187,11 @@ export async function countWaiting(database: D1Database, { cutoff, writtenBefore
   return counted!;
 }
 
-/**
- * Removes rows of the feed whose events may leave D1, and from this moment on a reader who has not read them is told so.
- * The newest row stays, though empty: its position must not be given out again. By the clock of a writer, rows may lie a
- * little out of order; then some go that are younger, and none stays that is older.
- */
+/** Removes rows of the feed whose events may leave D1; see old-feed.ts. */
 export async function removeOldFeed(database: D1Database, writtenBefore: number): Promise<void> {
-  const remove = database
-    .prepare(
-      `DELETE FROM feed WHERE position < (SELECT max(position) FROM feed) AND position <= (
-         SELECT max(position) FROM (SELECT position, written_at FROM feed ORDER BY position LIMIT ${MAX_ERASED_KEYS})
-         WHERE written_at < ?1)`,
-    )
-    .bind(writtenBefore);
-  while ((await inTime(remove.run())).meta.changes === MAX_ERASED_KEYS);
-  await inTime(
-    database
-      .prepare(
-        `UPDATE feed SET events = 0, keys = '[]'
-         WHERE position = (SELECT max(position) FROM feed) AND written_at < ?1 AND erased IS NULL AND events > 0`,
-      )
-      .bind(writtenBefore)
-      .run(),
-  );
+  const remove = database.prepare(DELETE_OLD_FEED).bind(writtenBefore);
+  while ((await inTime(remove.run())).meta.changes >= RETENTION_CHUNK_ROWS);
+  await inTime(database.prepare(EMPTY_OLD_FEED).bind(writtenBefore).run());
 }
 
 /** How large the database is. */

@@ -1,13 +1,10 @@
 import { MAX_FUTURE_MS, RETENTION_CHUNK_ROWS } from "../limits.ts";
+import { DELETE_OLD_FEED, EMPTY_OLD_FEED } from "./old-feed.ts";
 import { countedUntil, IS_SEALED, sealCountedHours, sealHours } from "./stale-hours.ts";
 import { inTime } from "./in-time.ts";
 
 const REMOVE_TOMBSTONES = `DELETE FROM erased WHERE (generation, user_id) IN
   (SELECT generation, user_id FROM erased WHERE erased_at < ?1 ORDER BY erased_at LIMIT ${RETENTION_CHUNK_ROWS})`;
-
-// The newest row stays in any case: a position that was given out must not be given out again.
-const REMOVE_FEED = `DELETE FROM feed WHERE written_at < ?1 AND position < (SELECT max(position) FROM feed)
-  AND position IN (SELECT position FROM feed ORDER BY position LIMIT ${RETENTION_CHUNK_ROWS})`;
 
 function removeEvents(condition: string): string {
   return `DELETE FROM events WHERE (timestamp, generation, seq, user_id) IN
@@ -62,7 +59,9 @@ export async function removeExpired(
   if (Math.max(expired, counted) === 0) return;
   // An event may be dated ahead, so that of an older row of the feed all have expired. Where events are only cold, the
   // log still has them: their row goes before any of them does, and a reader who has not read it is told.
-  await remove(REMOVE_FEED, Math.max(expired - MAX_FUTURE_MS, counted));
+  const feed = Math.max(expired - MAX_FUTURE_MS, counted);
+  await remove(DELETE_OLD_FEED, feed);
+  await remove(EMPTY_OLD_FEED, feed);
   if (expired > 0) {
     await inTime(sealHours(database, expired - 1).run());
     await remove(REMOVE_EXPIRED, expired);

@@ -1,6 +1,8 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { enforceRetention } from "../../src/d1/enforce-retention.ts";
+import { incarnationOf } from "../../src/d1/incarnation.ts";
+import { readFeed } from "../../src/d1/read-feed.ts";
 import { eraseEvents } from "../../src/d1/erase-events.ts";
 import {
   COPY_EXPIRY_DELAY_MS,
@@ -76,8 +78,8 @@ describe("the retention", () => {
   it("ends when its time is up, and the next run goes on", async ({ expect }) => {
     await seedD1(4 * RETENTION_CHUNK_ROWS, newUser());
     let asked = 0;
-    // The run's begin, then a question before each statement: tombstones, feed, and two chunks of events.
-    await enforceRetention(THIRTY_DAYS, () => NOW + (asked++ < 5 ? 0 : MAX_RETENTION_RUN_MS));
+    // The run's begin, then a question before each statement: tombstones, two for the feed, and two chunks of events.
+    await enforceRetention(THIRTY_DAYS, () => NOW + (asked++ < 6 ? 0 : MAX_RETENTION_RUN_MS));
     expect(await countOf("events")).toBe(2 * RETENTION_CHUNK_ROWS);
     await enforceRetention(THIRTY_DAYS, () => NOW);
     expect(await countOf("events")).toBe(0);
@@ -100,6 +102,19 @@ describe("the retention", () => {
     expect(await countOf("feed")).toBe(2);
     await enforceRetention(THIRTY_DAYS, () => NOW + 2);
     expect(await countOf("feed")).toBe(1);
+  });
+
+  it("tells a reader who has not read the newest row that its events are gone", async ({ expect }) => {
+    const expired = encodeEventRow(eventRow({ user_id: newUser(), timestamp: 1 }));
+    await insertEvents(env.DB, [expired], 0, NOW - 400 * DAY_MS);
+    const last = (await newestPosition())!;
+    const life = (await incarnationOf(env.DB))!;
+    const query = { order: "asc", limit: 10, bytes: 1_000_000 } as const;
+    const before = () => readFeed(env.DB, [last, 0], query, life);
+    expect(await before()).toMatchObject({ kind: "page", page: { lines: [{ kind: "event" }] } });
+    await enforceRetention(THIRTY_DAYS, () => NOW);
+    expect(await before()).toEqual({ kind: "gone" });
+    expect(await readFeed(env.DB, [last + 1, 0], query, life)).toMatchObject({ kind: "page", page: { lines: [] } });
   });
 
   it("gives no position out again, since a reader may stand there", async ({ expect }) => {

@@ -40,7 +40,7 @@ describe("a statement to D1", () => {
         (await explained.all<{ detail: string }>()).results.map(({ detail }) => detail),
       );
     }
-    expect(plans.size).toBe(17);
+    expect(plans.size).toBe(18);
     for (const [sql, steps] of plans) {
       const scans = steps.filter((step) => /^SCAN (events|feed|erased|known)\b/.test(step));
       // The oldest rows of the feed are read in its order, and no more of them than the chunk has.
@@ -105,7 +105,7 @@ describe("a statement to D1", () => {
       removeExpired(
         database,
         { expired: SEEDED * 2, cold: 0, tombstones: 0 },
-        { statements: 4, until: Infinity },
+        { statements: 5, until: Infinity },
         () => 1,
       ),
     );
