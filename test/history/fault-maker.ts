@@ -10,7 +10,7 @@ import { type FaultRates, NO_FAULTS } from "./worker/faults.ts";
 const HOUR_MS = 3_600_000;
 /** How long a server lives: well over a hundred kills in thirty minutes, also where the machine is busy. */
 const MIN_LIFE_MS = 2_000;
-const MAX_LIFE_MS = 7_000;
+const MAX_LIFE_MS = 6_000;
 const MAX_DEAD_MS = 400;
 /** Longer than any wait for D1, so that whoever waits gives up first and the statement comes late. */
 const MIN_HANG_MS = 3_500;
