@@ -99,7 +99,7 @@ async function delayD1(stage: Stage): Promise<void> {
   await hangD1(stage, "hold D1 for long", MAX_HANG_MS * factor, LATE_HOLD_MS * factor);
   await done(stage, LATE_FAULT, async () => {
     await server.setFaults(dice.below(1e9), { d1: NO_FAULTS, r2: NO_FAULTS }, server.clockMs);
-    const users = Array.from({ length: ERASED_BEFORE_LATE }, () => cast.someUser(dice));
+    const users = Array.from({ length: ERASED_BEFORE_LATE }, () => cast.someErasable(dice));
     await Promise.all([sleep(MAX_HANG_MS * factor), ...users.map((user) => eraseUser(server, recorder, user))]);
   });
 }

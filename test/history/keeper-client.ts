@@ -17,7 +17,7 @@ const RETRY_PAUSE_MS = 200;
 export async function runEraser({ server, recorder, cast, dice, isOver }: Stage): Promise<void> {
   while (!isOver()) {
     await sleep(200 + dice.below(1_500));
-    await eraseUser(server, recorder, cast.someUser(dice));
+    await eraseUser(server, recorder, cast.someErasable(dice));
   }
 }
 
