@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-const MAX_START_MS = 20_000;
+const MAX_START_MS = 60_000;
 const MAX_QUOTED_CHARACTERS = 2_000;
 
 /**

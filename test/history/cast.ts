@@ -1,11 +1,14 @@
 import type { Dice } from "../fuzz-run/random.ts";
-import { AUTO, contentOf, type SentEvent } from "./model/entry.ts";
+import { AUTO, contentOf, KEPT_EVENT, type SentEvent } from "./model/entry.ts";
 
 const HOUR_MS = 3_600_000;
 const SPAN_HOURS = 60;
 const ACTIVE_USERS = 24;
 const EVENTS_PER_USER = 150;
 const NAMES = ["signed_up", "searched", "bought", "Page viewed"];
+/** One of so many users is never erased: what is counted of them in hours that are sealed has to be right, too. */
+const USERS_PER_KEPT = 4;
+const KEPT = "kept ";
 /** A user who is suppressed now and then. */
 const SHY_USERS = 3;
 
@@ -43,6 +46,14 @@ export class Cast {
     return dice.one(dice.hits(0.93) ? this.#active : this.users);
   }
 
+  /** The same of those who may be erased. */
+  someErasable(dice: Dice): string {
+    for (;;) {
+      const user = this.someUser(dice);
+      if (!isKept(user)) return user;
+    }
+  }
+
   /** A request as some client sends it. Sometimes one that was sent before, however long ago. */
   nextRequest(dice: Dice): Request {
     const old = this.#past.length > 0 && dice.hits(0.12) ? this.#somePast(dice) : undefined;
@@ -76,7 +87,7 @@ export class Cast {
     const known = this.#events.get(user) ?? [];
     const twin = known.length > 0 && dice.hits(0.2) ? dice.one(known) : undefined;
     const timestamp = twin?.timestamp ?? this.#time(dice);
-    const event = dice.one(NAMES);
+    const event = isKept(user) ? KEPT_EVENT : dice.one(NAMES);
     const label = `e${++this.#labels}`;
     const isTaken = this.#taken.has(`${user} ${timestamp} ${event}`);
     const messageId = isTaken || dice.hits(0.5) ? label : null;
@@ -120,7 +131,8 @@ export class Cast {
   #newUser(): string {
     const number = this.users.length + 1;
     // Some are hard to spell in a path.
-    const user = number % 7 === 0 ? `user ${number}/ü%` : `user-${number}`;
+    const name = number % 7 === 0 ? `user ${number}/ü%` : `user-${number}`;
+    const user = number % USERS_PER_KEPT === 0 ? `${KEPT}${name}` : name;
     this.users.push(user);
     return user;
   }
@@ -128,6 +140,10 @@ export class Cast {
   #time(dice: Dice): number {
     return this.#startedAt - HOUR_MS - dice.below(SPAN_HOURS * HOUR_MS);
   }
+}
+
+function isKept(user: string): boolean {
+  return user.startsWith(KEPT);
 }
 
 const JSON_TYPE = { "Content-Type": "application/json" };

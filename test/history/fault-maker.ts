@@ -2,15 +2,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { lockDatabase } from "../faults/lock-database.ts";
 import type { Dice } from "../fuzz-run/random.ts";
 import type { Cast } from "./cast.ts";
-import { eraseUser } from "./keeper-client.ts";
+import { eraseUser, runArchive } from "./keeper-client.ts";
 import type { Recorder } from "./recorder.ts";
 import type { ServerUnderTest } from "./server-under-test.ts";
 import { type FaultRates, NO_FAULTS } from "./worker/faults.ts";
 
 const HOUR_MS = 3_600_000;
-/** How long a server lives: well over a hundred kills in thirty minutes. */
-const MIN_LIFE_MS = 4_000;
-const MAX_LIFE_MS = 10_000;
+/** How long a server lives: well over a hundred kills in thirty minutes, also where the machine is busy. */
+const MIN_LIFE_MS = 2_000;
+const MAX_LIFE_MS = 6_000;
 const MAX_DEAD_MS = 400;
 /** Longer than any wait for D1, so that whoever waits gives up first and the statement comes late. */
 const MIN_HANG_MS = 3_500;
@@ -27,10 +27,15 @@ const LOCK_MS = 2_500;
 const CLOCKS_MS = [0, 0, 0, HOUR_MS, -HOUR_MS, -20 * HOUR_MS];
 /** So far ahead that everything written until then is old enough for the archive. Further each time. */
 const LEAP_MS = 80 * HOUR_MS;
+/** Then the first one again: an erasure may not be forgotten (TOMBSTONE_DAYS) while rows of its log may still come. */
+const LEAPS = 10;
 const LEAP_SHARE = 0.4;
-/** Of the lives, those that end with statements that come late. */
-const LATE_SHARE = 0.3;
+/** After the first of so many kills, the clock leaps and nothing fails until the archive has run. */
+const KILLS_PER_ARCHIVE = 3;
+/** Of the lives, those that end with statements that come late. Each takes as long as two other lives. */
+const LATE_SHARE = 0.12;
 const ERASED_BEFORE_LATE = 6;
+export const LATE_FAULT = "let D1 answer late";
 
 /** What there is to abort and to evict, besides the users' logs: binding, class and name. */
 const OBJECTS = [
@@ -53,8 +58,8 @@ interface Stage {
  * fails any more, the clock is right, and alarms alone do what is still to do.
  */
 export async function runFaults(stage: Stage): Promise<void> {
-  const { server, dice, isOver } = stage;
-  const leaps = { ahead: 0 };
+  const { server, recorder, dice, isOver } = stage;
+  const leaps = { made: 0 };
   let killAt = performance.now() + life(dice);
   while (!isOver()) {
     await sleep(dice.below(900));
@@ -64,6 +69,11 @@ export async function runFaults(stage: Stage): Promise<void> {
       else if (dice.hits(0.5)) await holdD1(stage);
       server.rates = rates;
       await done(stage, "kill", () => server.killAndRestart(dice.below(1e9), dice.below(MAX_DEAD_MS)));
+      if (server.kills % KILLS_PER_ARCHIVE === 1) {
+        server.rates = { d1: NO_FAULTS, r2: NO_FAULTS };
+        await leap(stage, leaps);
+        await runArchive(server, recorder, "faults");
+      }
       killAt = performance.now() + life(dice);
     } else await someFault(stage, leaps);
   }
@@ -87,9 +97,9 @@ async function delayD1(stage: Stage): Promise<void> {
   const { server, recorder, cast, dice, isReal } = stage;
   const factor = isReal ? REAL_FACTOR : 1;
   await hangD1(stage, "hold D1 for long", MAX_HANG_MS * factor, LATE_HOLD_MS * factor);
-  await done(stage, "let D1 answer late", async () => {
+  await done(stage, LATE_FAULT, async () => {
     await server.setFaults(dice.below(1e9), { d1: NO_FAULTS, r2: NO_FAULTS }, server.clockMs);
-    const users = Array.from({ length: ERASED_BEFORE_LATE }, () => cast.someUser(dice));
+    const users = Array.from({ length: ERASED_BEFORE_LATE }, () => cast.someErasable(dice));
     await Promise.all([sleep(MAX_HANG_MS * factor), ...users.map((user) => eraseUser(server, recorder, user))]);
   });
 }
@@ -103,7 +113,7 @@ async function hangD1(stage: Stage, what: string, hangMs: number, forMs: number)
   });
 }
 
-async function someFault(stage: Stage, leaps: { ahead: number }): Promise<void> {
+async function someFault(stage: Stage, leaps: { made: number }): Promise<void> {
   const { server, cast, dice, isReal } = stage;
   const what = dice.below(100);
   const [binding, className, name] = dice.hits(0.5) ? dice.one(OBJECTS) : ["USER_LOG", "UserLog", cast.someUser(dice)];
@@ -115,10 +125,19 @@ async function someFault(stage: Stage, leaps: { ahead: number }): Promise<void> 
     return done(stage, told, () => server.setFaults(dice.below(1e9), rates, server.clockMs));
   }
   if (what < 96) {
-    const clockMs = dice.hits(LEAP_SHARE) ? (leaps.ahead += LEAP_MS) : dice.one(CLOCKS_MS);
-    return done(stage, `clock ${clockMs / HOUR_MS} h`, () => server.setFaults(dice.below(1e9), server.rates, clockMs));
+    if (dice.hits(LEAP_SHARE)) return leap(stage, leaps);
+    return turnClock(stage, dice.one(CLOCKS_MS));
   }
   return done(stage, "lock D1's file", () => lockDatabase(server.d1File, LOCK_MS).catch(() => {}));
+}
+
+async function leap(stage: Stage, leaps: { made: number }): Promise<void> {
+  await turnClock(stage, LEAP_MS * (1 + (leaps.made++ % LEAPS)));
+}
+
+async function turnClock(stage: Stage, clockMs: number): Promise<void> {
+  const { server, dice } = stage;
+  await done(stage, `clock ${clockMs / HOUR_MS} h`, () => server.setFaults(dice.below(1e9), server.rates, clockMs));
 }
 
 async function done({ recorder }: Stage, what: string, make: () => Promise<void>): Promise<void> {

@@ -17,7 +17,7 @@ const RETRY_PAUSE_MS = 200;
 export async function runEraser({ server, recorder, cast, dice, isOver }: Stage): Promise<void> {
   while (!isOver()) {
     await sleep(200 + dice.below(1_500));
-    await eraseUser(server, recorder, cast.someUser(dice));
+    await eraseUser(server, recorder, cast.someErasable(dice));
   }
 }
 
@@ -57,16 +57,20 @@ export async function runCaretaker({ server, recorder, dice, isOver }: Stage): P
   while (!isOver()) {
     await sleep(300 + dice.below(2_000));
     const what = dice.below(100);
-    const invoked = recorder.now();
-    if (what < 60) {
-      const answered = await server.ask("POST", "/archive/run", { isLong: true });
-      recorder.note(invoked, { kind: "care", what: "archive", client: "caretaker", answer: answered && answered.body });
-    } else if (what < 92) {
+    if (what < 60) await runArchive(server, recorder, "caretaker");
+    else if (what < 92) {
       // It archives, too.
+      const invoked = recorder.now();
       const isDone = await server.runCron();
       recorder.note(invoked, { kind: "care", what: "archive", client: "cron", answer: isDone ? {} : null });
     } else await rebuild(server, recorder);
   }
+}
+
+export async function runArchive(server: ServerUnderTest, recorder: Recorder, client: string): Promise<void> {
+  const invoked = recorder.now();
+  const answered = await server.ask("POST", "/archive/run", { isLong: true });
+  recorder.note(invoked, { kind: "care", what: "archive", client, answer: answered && answered.body });
 }
 
 /** Until it is done, also when the run is over: counters are only whole again after that. */

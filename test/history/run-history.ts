@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Dice } from "../fuzz-run/random.ts";
 import { Cast } from "./cast.ts";
-import { runFaults } from "./fault-maker.ts";
+import { LATE_FAULT, runFaults } from "./fault-maker.ts";
 import { FeedReader } from "./feed-reader.ts";
 import { find, settle } from "./find.ts";
 import { runCaretaker, runEraser, runSuppressor } from "./keeper-client.ts";
@@ -84,7 +84,7 @@ export async function runHistory(options: Options): Promise<Violation[]> {
       if (!(await reader.readToEnd(MAX_FIND_MS)))
         violations.push({ rule: "G7", what: "a reader does not come to the feed's end", entries: [] });
     violations.push(...checkHistory(recorder.entries, found));
-    summarize(recorder.entries, server, cast.users.length, found);
+    summarize(recorder.entries, server, cast.users.length, found, minutes);
     report(violations, recorder, options);
     return violations;
   } finally {
@@ -114,6 +114,7 @@ function summarize(
   server: ServerUnderTest,
   users: number,
   { d1, archive, listed }: { d1: unknown[]; archive: unknown[]; listed: unknown[] },
+  minutes: number,
 ): void {
   const kinds = countBy(entries.map(({ kind }) => kind));
   const verdicts = countBy(
@@ -125,9 +126,22 @@ function summarize(
   console.log(`operations: ${listOf(kinds)}`);
   console.log(`verdicts: ${listOf(verdicts)}`);
   console.log(`harm: ${server.kills} kills; ${listOf(faults)}; faults of calls: ${listOf(server.counts)}`);
+  console.log(`in all: ${countsOf(entries, server, minutes)}`);
   console.log(
     `found: ${users} users, ${d1.length} rows in D1, ${archive.length} in ${listed.length} files of the archive`,
   );
+}
+
+/** What a run has to have enough of to be worth something. */
+function countsOf(entries: readonly Entry[], { kills }: ServerUnderTest, minutes: number): string {
+  const late = entries.filter((entry) => entry.kind === "fault" && entry.what === LATE_FAULT).length;
+  // The cron and alarms archive, too, and do not tell how much.
+  const archived = entries.reduce(
+    (sum, entry) => sum + (entry.kind === "care" && entry.what === "archive" ? Number(entry.answer?.["rows"] ?? 0) : 0),
+    0,
+  );
+  const perMinute = (kills / minutes).toFixed(1);
+  return `${kills} kills (${perMinute} a minute), D1 late ${late} times, at least ${archived} rows archived`;
 }
 
 function countBy(names: readonly string[]): Map<string, number> {

@@ -1,6 +1,6 @@
 import { describe, it } from "vitest";
 import { checkHistory } from "./check-history.ts";
-import type { Entry } from "./entry.ts";
+import { type Entry, KEPT_EVENT } from "./entry.ts";
 import type { Found } from "./found.ts";
 import {
   A,
@@ -24,6 +24,17 @@ import {
 } from "./small-history.ts";
 
 // The model that `npm run test:history` holds against long histories, over short ones that are known to be good or bad.
+
+const HOUR = "2026-01-02T03:00:00.000Z";
+const SEALED = Date.parse("2026-01-02T04:00:00.000Z");
+const KEPT = record([1, 2], [sent("a", 1, { event: KEPT_EVENT })], [created(1)]);
+const KEPT_STORED = stored(1, "a", [1], { event: KEPT_EVENT });
+const keptCounters = (events: number) => ({
+  rows: [{ hour: HOUR, event: KEPT_EVENT, events }],
+  isComplete: true,
+  sealedBefore: SEALED,
+  verdicts: {},
+});
 
 const GOOD: [string, Entry[], Found][] = [
   ["two events", BOTH, found([stored(1, "a"), stored(2, "b")])],
@@ -82,6 +93,20 @@ const GOOD: [string, Entry[], Found][] = [
     ],
     found([stored(1, "a", [1, 2])]),
   ],
+  [
+    "a sealed hour with events that are erased since",
+    [...BOTH, erase([5, 6], 2)],
+    found([], {
+      receipts: receipts(receipt(2)),
+      counters: {
+        rows: [{ hour: HOUR, event: "tested", events: 2 }],
+        isComplete: true,
+        sealedBefore: SEALED,
+        verdicts: {},
+      },
+    }),
+  ],
+  ["a sealed hour of a user who is never erased", [KEPT], found([KEPT_STORED], { counters: keptCounters(1) })],
 ];
 
 const BAD: [string, string, Entry[], Found][] = [
@@ -201,6 +226,18 @@ const BAD: [string, string, Entry[], Found][] = [
     found([stored(1, "a"), stored(2, "b")], {
       counters: { rows: [], isComplete: true, sealedBefore: 0, verdicts: {} },
     }),
+  ],
+  [
+    "counters",
+    "a sealed hour lacks an event",
+    [KEPT],
+    found([KEPT_STORED], { counters: { rows: [], isComplete: true, sealedBefore: SEALED, verdicts: {} } }),
+  ],
+  [
+    "counters",
+    "a sealed hour has an event twice, of a user who is never erased",
+    [KEPT],
+    found([KEPT_STORED], { counters: keptCounters(2) }),
   ],
   [
     "live view",

@@ -14,6 +14,11 @@ export class UserLog extends product.UserLog {
     super(ctx, faultyEnv(env, ctx));
   }
 
+  /** The time that an alarm was set to is told by the machine's clock, and the log compares it with times by its own. */
+  override alarm(info?: AlarmInvocationInfo): Promise<void> {
+    return super.alarm(info && { ...info, scheduledTime: Infinity });
+  }
+
   abort(): void {
     this.ctx.abort("aborted by the history");
   }
