@@ -28,6 +28,8 @@ import {
 const HOUR = "2026-01-02T03:00:00.000Z";
 const SEALED = Date.parse("2026-01-02T04:00:00.000Z");
 
+const THREE = [{ hour: HOUR, event: "tested", events: 3 }];
+
 const GOOD: [string, Entry[], Found][] = [
   ["two events", BOTH, found([stored(1, "a"), stored(2, "b")])],
   ["no answer, and nothing happened", [record([1, 2], [A], null)], found([])],
@@ -208,6 +210,15 @@ const BAD: [string, string, Entry[], Found][] = [
     "a suppressed user's event was stored",
     [suppress([1, 2], true), record([3, 4], [A], [created(1)])],
     found([stored(1, "a")]),
+  ],
+  [
+    "G2",
+    "an event is in two databases",
+    BOTH,
+    found([stored(1, "a"), stored(2, "b")], {
+      d1: [rowOf(stored(1, "a")), rowOf(stored(2, "b")), rowOf(stored(2, "b"), 1, "DB_1")],
+      counters: { rows: THREE, isComplete: true, sealedBefore: 0, verdicts: {} },
+    }),
   ],
   ["archive", "a file is not listed", BOTH, found([stored(1, "a"), stored(2, "b")], { objects: ["o"] })],
   [
