@@ -1,7 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EVENT_ROW_COLUMNS, type EventRow } from "../../src/d1/event-row.ts";
-import { parseObjectName } from "../../src/archive/object-name.ts";
 import { readParquet } from "../../src/archive/parquet-file.ts";
 import { checkCopies } from "./model/check-copies.ts";
 import type { CopiedEvent, StoredEvent } from "./model/entry.ts";
@@ -83,8 +82,7 @@ async function findArchive(server: ServerUnderTest): Promise<Pick<Found, "archiv
     const bytes = await server.bytes(`/archive/objects/${object}`);
     if (!bytes) continue;
     const rows = await readParquet(bytes, { columns: EVENT_ROW_COLUMNS });
-    const database = parseObjectName(object)?.database ?? object;
-    archive.push(...rows.map((row) => ({ ...copiedOf(row), object, database })));
+    archive.push(...rows.map((row) => ({ ...copiedOf(row), object })));
   }
   return { archive, listed, objects: all.filter((name) => !name.includes("/manifest/")) };
 }

@@ -18,10 +18,10 @@ export interface Found {
   health: string;
 }
 
-/** A row of D1 or its archive. `database` tells the databases apart, in D1 and in the archive by names of its own. */
+/** A row of D1. `database` is its file. */
 export type KeptEvent = CopiedEvent & { database: string };
 
-export type ArchivedEvent = KeptEvent & { object: string };
+export type ArchivedEvent = CopiedEvent & { object: string };
 
 export interface FoundSummary {
   events: number;
