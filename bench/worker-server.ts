@@ -13,8 +13,10 @@ export interface WorkerServer {
   url: URL;
   /** Where the state is kept. */
   folder: string;
-  /** The SQLite file behind the binding DB. */
+  /** The SQLite file behind the binding DB, where that is the only database. */
   d1File: string;
+  /** The SQLite files behind all databases, in no order that says which is which. */
+  d1Files: string[];
   /** A D1 database by its binding. */
   database: (binding: string) => Promise<Database>;
   /** The bucket behind the binding ARCHIVE. */
@@ -125,15 +127,17 @@ export async function startWorkerServer({
   try {
     const url = await miniflare.unsafeGetDirectURL();
     // D1 may be beyond reach when a server is started again.
-    if (!(await findD1File(folder)))
+    if ((await findD1Files(folder)).length === 0)
       for (const binding of ["DB", ...moreDatabases])
         await migrate(await miniflare.getD1Database(binding), migrations, ownMigrations);
-    const d1File = await findD1File(folder);
+    const d1Files = await findD1Files(folder);
+    const [d1File] = d1Files;
     if (d1File === undefined) throw new Error(`There is no D1 database below ${folder}`);
     return {
       url,
       folder,
       d1File,
+      d1Files,
       database: (binding) => miniflare.getD1Database(binding),
       archive: () => miniflare.getR2Bucket("ARCHIVE"),
       evict: (className, name) => miniflare.unsafeEvictDurableObject(options["name"] as string, className, { name }),
@@ -156,8 +160,7 @@ async function migrate(database: Database, migrations: string, ownMigrations?: s
   }
 }
 
-async function findD1File(folder: string): Promise<string | undefined> {
+async function findD1Files(folder: string): Promise<string[]> {
   const files = await readdir(folder, { recursive: true });
-  const file = files.find((name) => /D1DatabaseObject\/[0-9a-f]+\.sqlite$/.test(name));
-  return file && join(folder, file);
+  return files.filter((name) => /D1DatabaseObject\/[0-9a-f]+\.sqlite$/.test(name)).map((name) => join(folder, name));
 }

@@ -15,6 +15,8 @@ export class MortalServer {
   readonly url: string;
   /** The SQLite file behind D1, where it has one; known once the server has started. */
   d1File = "";
+  /** The same of all of its databases, where it has several. */
+  d1Files: string[] = [];
 
   readonly #port: number;
   readonly #state: string;
@@ -65,7 +67,9 @@ export class MortalServer {
       },
     );
     ended.catch(() => {});
-    this.d1File = (JSON.parse(line) as { d1File?: string }).d1File ?? "";
+    const told = JSON.parse(line) as { d1File?: string; d1Files?: string[] };
+    this.d1File = told.d1File ?? "";
+    this.d1Files = told.d1Files ?? [];
   }
 
   /** Writes a line to the standard input of the script that serves. */

@@ -1,14 +1,16 @@
 import type { Dice } from "../fuzz-run/random.ts";
-import { AUTO, contentOf, KEPT_EVENT, type SentEvent } from "./model/entry.ts";
+import { AUTO, contentOf, type SentEvent } from "./model/entry.ts";
 
 const HOUR_MS = 3_600_000;
 const SPAN_HOURS = 60;
 const ACTIVE_USERS = 24;
 const EVENTS_PER_USER = 150;
 const NAMES = ["signed_up", "searched", "bought", "Page viewed"];
-/** One of so many users is never erased: what is counted of them in hours that are sealed has to be right, too. */
+/** One of so many users is never erased: what sealed hours keep of erased ones would hide that an event was not counted. */
 const USERS_PER_KEPT = 4;
 const KEPT = "kept ";
+/** The name of their events, and of no others. */
+const KEPT_EVENT = "kept";
 /** A user who is suppressed now and then. */
 const SHY_USERS = 3;
 

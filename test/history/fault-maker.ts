@@ -4,7 +4,7 @@ import type { Dice } from "../fuzz-run/random.ts";
 import type { Cast } from "./cast.ts";
 import { eraseUser, runArchive } from "./keeper-client.ts";
 import type { Recorder } from "./recorder.ts";
-import type { ServerUnderTest } from "./server-under-test.ts";
+import { DATABASES, type ServerUnderTest } from "./server-under-test.ts";
 import { type FaultRates, NO_FAULTS } from "./worker/faults.ts";
 
 const HOUR_MS = 3_600_000;
@@ -40,7 +40,9 @@ export const LATE_FAULT = "let D1 answer late";
 /** What there is to abort and to evict, besides the users' logs: binding, class and name. */
 const OBJECTS = [
   ["D1_WRITER", "D1Writer", "DB#0"],
+  ["D1_WRITER", "D1Writer", "DB_1#0"],
   ["ARCHIVER", "Archiver", "DB"],
+  ["ARCHIVER", "Archiver", "DB_1"],
   ["LIVE_VIEW", "LiveView", "live"],
 ] as const;
 
@@ -68,11 +70,14 @@ export async function runFaults(stage: Stage): Promise<void> {
       if (dice.hits(LATE_SHARE)) await delayD1(stage);
       else if (dice.hits(0.5)) await holdD1(stage);
       server.rates = rates;
-      await done(stage, "kill", () => server.killAndRestart(dice.below(1e9), dice.below(MAX_DEAD_MS)));
+      server.closed = dice.one(["", "", ...DATABASES]);
+      await done(stage, server.closed === "" ? "kill" : `kill and close ${server.closed}`, () =>
+        server.killAndRestart(dice.below(1e9), dice.below(MAX_DEAD_MS)),
+      );
       if (server.kills % KILLS_PER_ARCHIVE === 1) {
         server.rates = { d1: NO_FAULTS, r2: NO_FAULTS };
         await leap(stage, leaps);
-        await runArchive(server, recorder, "faults");
+        for (const database of DATABASES) await runArchive(server, recorder, "faults", database);
       }
       killAt = performance.now() + life(dice);
     } else await someFault(stage, leaps);
@@ -80,6 +85,7 @@ export async function runFaults(stage: Stage): Promise<void> {
   await holdD1(stage);
   server.rates = { d1: NO_FAULTS, r2: NO_FAULTS };
   server.clockMs = 0;
+  server.full = null;
   await done(stage, "kill", () => server.killAndRestart(1, 0));
 }
 
@@ -117,18 +123,24 @@ async function someFault(stage: Stage, leaps: { made: number }): Promise<void> {
   const { server, cast, dice, isReal } = stage;
   const what = dice.below(100);
   const [binding, className, name] = dice.hits(0.5) ? dice.one(OBJECTS) : ["USER_LOG", "UserLog", cast.someUser(dice)];
-  if (what < 30) return done(stage, `abort ${className} ${name}`, () => server.abort(binding, name));
-  if (what < 60) return done(stage, `evict ${className} ${name}`, async () => server.evict(className, name));
-  if (what < 82) {
+  if (what < 28) return done(stage, `abort ${className} ${name}`, () => server.abort(binding, name));
+  if (what < 56) return done(stage, `evict ${className} ${name}`, async () => server.evict(className, name));
+  if (what < 78) {
     const rates = { d1: someRates(dice, isReal), r2: someRates(dice, isReal) };
     const told = `D1 ${JSON.stringify(rates.d1)}, R2 ${JSON.stringify(rates.r2)}`;
     return done(stage, told, () => server.setFaults(dice.below(1e9), rates, server.clockMs));
   }
-  if (what < 96) {
+  if (what < 92) {
     if (dice.hits(LEAP_SHARE)) return leap(stage, leaps);
     return turnClock(stage, dice.one(CLOCKS_MS));
   }
-  return done(stage, "lock D1's file", () => lockDatabase(server.d1File, LOCK_MS).catch(() => {}));
+  if (what < 97) {
+    server.full = dice.one([null, ...DATABASES]);
+    return done(stage, `fill ${server.full ?? "no database"}`, () =>
+      server.setFaults(dice.below(1e9), server.rates, server.clockMs),
+    );
+  }
+  return done(stage, "lock D1's file", () => lockDatabase(dice.one(server.d1Files), LOCK_MS).catch(() => {}));
 }
 
 async function leap(stage: Stage, leaps: { made: number }): Promise<void> {

@@ -4,8 +4,8 @@ import { EVENT_ROW_COLUMNS, type EventRow } from "../../src/d1/event-row.ts";
 import { readParquet } from "../../src/archive/parquet-file.ts";
 import { checkCopies } from "./model/check-copies.ts";
 import type { CopiedEvent, StoredEvent } from "./model/entry.ts";
-import type { ArchivedEvent, Found, FoundCounters, FoundReceipt, FoundSummary } from "./model/found.ts";
-import type { Answered, ServerUnderTest } from "./server-under-test.ts";
+import type { ArchivedEvent, Found, KeptEvent, FoundCounters, FoundReceipt, FoundSummary } from "./model/found.ts";
+import { type Answered, DATABASES, type ServerUnderTest } from "./server-under-test.ts";
 import { readTimeline } from "./writer-client.ts";
 
 const POLL_MS = 500;
@@ -22,13 +22,14 @@ export async function settle(server: ServerUnderTest, users: readonly string[], 
   const timelines = new Map<string, StoredEvent[]>();
   for (const user of users) timelines.set(user, await patiently(() => readTimeline(server, user, 500)));
   // What a crash has left of a job is finished by the next run.
-  await patiently(() => server.ask("POST", "/archive/run", { isLong: true }));
+  for (const database of DATABASES)
+    await patiently(() => server.ask("POST", `/archive/run?database=${database}`, { isLong: true }));
   let erasing = [...users];
   while (performance.now() < end) {
     const still: string[] = [];
     for (const user of erasing) if (await isErasing(server, user)) still.push(user);
     erasing = still;
-    const copies = { timelines, ...(await findArchive(server)), d1: readD1(server.d1File) };
+    const copies = { timelines, ...(await findArchive(server)), d1: readD1(server.d1Files) };
     if (erasing.length === 0 && checkCopies(copies).length === 0) return;
     await sleep(POLL_MS);
   }
@@ -53,19 +54,21 @@ export async function find(server: ServerUnderTest, users: readonly string[], st
     suppressed.set(user, (await asked(server, `${pathOf(user)}/suppression`)).body["suppressed"] === true);
   }
   // A run of the cron has a budget, and the next one goes on.
-  for (let run = 0; run < MAX_CRON_RUNS && !(await isRolledUp(server)); run++)
+  for (let run = 0; run < MAX_CRON_RUNS && !isRolledUp(server); run++)
     await patiently(async () => (await server.runCron()) || null);
   const archive = await findArchive(server);
-  const copies = { timelines, ...archive, d1: readD1(server.d1File) };
+  const copies = { timelines, ...archive, d1: readD1(server.d1Files) };
   const counters = await findCounters(server, startedAt, copies.d1);
   // Not healthy is a 503, which counts as no answer.
   const health = (await server.ask("GET", "/health")) ? "ok" : "not ok";
   return { ...copies, summaries, receipts, suppressed, counters, health };
 }
 
-function readD1(file: string): CopiedEvent[] {
-  const rows = query(file, `SELECT ${EVENT_ROW_COLUMNS.join(", ")} FROM events`);
-  return (rows as unknown as EventRow[]).map(copiedOf);
+function readD1(files: readonly string[]): KeptEvent[] {
+  return files.flatMap((file) => {
+    const rows = query(file, `SELECT ${EVENT_ROW_COLUMNS.join(", ")} FROM events`) as unknown as EventRow[];
+    return rows.map((row) => ({ ...copiedOf(row), database: file }));
+  });
 }
 
 async function findArchive(server: ServerUnderTest): Promise<Pick<Found, "archive" | "listed" | "objects">> {
@@ -94,7 +97,7 @@ async function findCounters(
   const counters: FoundCounters = {
     rows: [],
     isComplete: true,
-    sealedBefore: sealedBefore(server.d1File),
+    sealedBefore: Math.max(...server.d1Files.map(sealedBefore)),
     verdicts: {},
   };
   for (let from = startedAt - DAYS_BEFORE * DAY_MS; from < end; from += MONTH_MS) {
@@ -116,9 +119,12 @@ function sealedBefore(file: string): number {
   return row!["sealed_before"] as number;
 }
 
-async function isRolledUp({ d1File }: ServerUnderTest): Promise<boolean> {
-  const [row] = query(d1File, "SELECT (SELECT position FROM rollup) >= max(position) AS is_rolled_up FROM feed");
-  return row!["is_rolled_up"] === 1;
+function isRolledUp({ d1Files }: ServerUnderTest): boolean {
+  return d1Files.every((file) => {
+    const [row] = query(file, "SELECT (SELECT position FROM rollup) >= max(position) AS is_rolled_up FROM feed");
+    // A database that nobody was given to has no feed.
+    return row!["is_rolled_up"] !== 0;
+  });
 }
 
 function query(file: string, sql: string): Record<string, unknown>[] {

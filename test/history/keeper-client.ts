@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Dice } from "../fuzz-run/random.ts";
 import type { Cast } from "./cast.ts";
 import type { Recorder } from "./recorder.ts";
-import type { ServerUnderTest } from "./server-under-test.ts";
+import { DATABASES, type ServerUnderTest } from "./server-under-test.ts";
 
 interface Stage {
   server: ServerUnderTest;
@@ -57,27 +57,32 @@ export async function runCaretaker({ server, recorder, dice, isOver }: Stage): P
   while (!isOver()) {
     await sleep(300 + dice.below(2_000));
     const what = dice.below(100);
-    if (what < 60) await runArchive(server, recorder, "caretaker");
+    if (what < 60) await runArchive(server, recorder, "caretaker", dice.one(DATABASES));
     else if (what < 92) {
       // It archives, too.
       const invoked = recorder.now();
       const isDone = await server.runCron();
       recorder.note(invoked, { kind: "care", what: "archive", client: "cron", answer: isDone ? {} : null });
-    } else await rebuild(server, recorder);
+    } else await rebuild(server, recorder, dice.one(DATABASES));
   }
 }
 
-export async function runArchive(server: ServerUnderTest, recorder: Recorder, client: string): Promise<void> {
+export async function runArchive(
+  server: ServerUnderTest,
+  recorder: Recorder,
+  client: string,
+  database: string,
+): Promise<void> {
   const invoked = recorder.now();
-  const answered = await server.ask("POST", "/archive/run", { isLong: true });
+  const answered = await server.ask("POST", `/archive/run?database=${database}`, { isLong: true });
   recorder.note(invoked, { kind: "care", what: "archive", client, answer: answered && answered.body });
 }
 
 /** Until it is done, also when the run is over: counters are only whole again after that. */
-async function rebuild(server: ServerUnderTest, recorder: Recorder): Promise<void> {
+async function rebuild(server: ServerUnderTest, recorder: Recorder, database: string): Promise<void> {
   for (let isRestart = true; ; isRestart = false) {
     const invoked = recorder.now();
-    const answered = await server.ask("POST", `/rebuild?restart=${isRestart}`, { isLong: true });
+    const answered = await server.ask("POST", `/rebuild?database=${database}&restart=${isRestart}`, { isLong: true });
     recorder.note(invoked, { kind: "care", what: "rebuild", client: "caretaker", answer: answered && answered.body });
     if (answered?.body["stage"] === "done") return;
     await sleep(RETRY_PAUSE_MS);

@@ -11,6 +11,7 @@ import { runCaretaker, runEraser, runSuppressor } from "./keeper-client.ts";
 import { runWatcher } from "./live-watcher.ts";
 import { checkHistory } from "./model/check-history.ts";
 import type { Entry } from "./model/entry.ts";
+import type { Found } from "./model/found.ts";
 import { explain } from "./model/explain.ts";
 import { groupBy } from "./model/user-history.ts";
 import type { Violation } from "./model/violation.ts";
@@ -113,7 +114,7 @@ function summarize(
   entries: readonly Entry[],
   server: ServerUnderTest,
   users: number,
-  { d1, archive, listed }: { d1: unknown[]; archive: unknown[]; listed: unknown[] },
+  { d1, archive, listed }: Pick<Found, "d1" | "archive" | "listed">,
   minutes: number,
 ): void {
   const kinds = countBy(entries.map(({ kind }) => kind));
@@ -127,8 +128,11 @@ function summarize(
   console.log(`verdicts: ${listOf(verdicts)}`);
   console.log(`harm: ${server.kills} kills; ${listOf(faults)}; faults of calls: ${listOf(server.counts)}`);
   console.log(`in all: ${countsOf(entries, server, minutes)}`);
+  const moved = [...groupBy(d1, ({ user }) => user).values()].filter(
+    (rows) => new Set(rows.map(({ database }) => database)).size > 1,
+  );
   console.log(
-    `found: ${users} users, ${d1.length} rows in D1, ${archive.length} in ${listed.length} files of the archive`,
+    `found: ${users} users, ${moved.length} of them in several databases, ${d1.length} rows in D1, ${archive.length} in ${listed.length} files of the archive`,
   );
 }
 

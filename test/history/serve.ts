@@ -11,23 +11,25 @@ const { values } = parseArgs({
     state: { type: "string" },
     port: { type: "string" },
     clock: { type: "string", default: "0" },
+    closed: { type: "string", default: "" },
     "real-limits": { type: "boolean" },
   },
 });
 if (values.state === undefined) throw new Error("--state is missing");
 
-const { d1File, evict } = await startWorkerServer({
+const { d1Files, evict } = await startWorkerServer({
   entry: "test/history/worker/entry.ts",
   migrations: "src/d1/migrations",
   state: values.state,
   port: Number(values.port),
   mayEvict: true,
   isSilent: true,
-  vars: { D1_DAYS: "1", CLOCK_OFFSET_MS: values.clock },
+  vars: { D1_DAYS: "1", CLOCK_OFFSET_MS: values.clock, CLOSED_DATABASES: values.closed },
+  moreDatabases: ["DB_1"],
   hasArchive: true,
   plugins: values["real-limits"] ? [] : [smallerLimits()],
 });
-console.log(JSON.stringify({ d1File }));
+console.log(JSON.stringify({ d1Files }));
 
 for await (const line of createInterface(process.stdin)) {
   const { className, name } = JSON.parse(line) as { className: string; name: string };

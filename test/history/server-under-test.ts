@@ -8,6 +8,9 @@ const MAX_LONG_ANSWER_MS = 40_000;
 /** What was answered: the status, and the body if it is JSON. Null for no answer, and for one that says to come again. */
 export type Answered = { status: number; body: Record<string, unknown>; text: string } | null;
 
+/** The databases that are bound. */
+export const DATABASES = ["DB", "DB_1"];
+
 /** The server of a run, which can be made to fail in every way that a run knows. */
 export class ServerUnderTest {
   readonly #server: MortalServer;
@@ -16,6 +19,10 @@ export class ServerUnderTest {
   readonly faults: string[] = [];
   rates: Record<"d1" | "r2", FaultRates> = { d1: NO_FAULTS, r2: NO_FAULTS };
   clockMs = 0;
+  /** The database that takes no more events, as it is full. */
+  full: string | null = null;
+  /** The database that takes no new events since the last start, as CLOSED_DATABASES says; empty for none. */
+  closed = "";
   kills = 0;
   readonly counts = new Map<string, number>();
 
@@ -34,8 +41,8 @@ export class ServerUnderTest {
     return this.#server.url;
   }
 
-  get d1File(): string {
-    return this.#server.d1File;
+  get d1Files(): string[] {
+    return this.#server.d1Files;
   }
 
   async ask(
@@ -90,7 +97,7 @@ export class ServerUnderTest {
     this.kills++;
     await this.#server.kill();
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    await this.#server.start([...this.#options, `--clock=${this.clockMs}`]);
+    await this.#server.start([...this.#options, `--clock=${this.clockMs}`, `--closed=${this.closed}`]);
     await this.#applyFaults(seed);
   }
 
@@ -99,7 +106,7 @@ export class ServerUnderTest {
   }
 
   async #applyFaults(seed: number): Promise<void> {
-    const body = JSON.stringify({ seed, clockMs: this.clockMs, rates: this.rates });
+    const body = JSON.stringify({ seed, clockMs: this.clockMs, rates: this.rates, full: this.full });
     const answer = await this.ask("POST", "/__history/faults", { body });
     for (const [fault, count] of Object.entries(answer?.body ?? {}))
       this.counts.set(fault, (this.counts.get(fault) ?? 0) + Number(count));

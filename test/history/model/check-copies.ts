@@ -28,6 +28,12 @@ export function checkCopies(found: Pick<Found, "timelines" | "d1" | "archive" | 
     if (new Set(rows.map(({ generation }) => generation)).size > 1)
       complain("G8", `D1 and the archive have rows of several logs of ${user}`);
   }
+  // Not in the archive: a log that moves does not ask it for what its clock says is too young to be there, and a run's
+  // clock leaps back by days.
+  for (const [event, own] of groupBy(found.d1, (row) => `${rowOf(row)} of ${row.user}`)) {
+    const databases = new Set(own.map(({ database }) => database));
+    if (databases.size > 1) complain("G2", `D1 has ${event} in each of ${[...databases].join(", ")}`);
+  }
   for (const [name, rows] of groupBy(found.archive, ({ object }) => object))
     if (new Set(rows.map((row) => `${rowOf(row)} ${row.user} ${row.stored.revision}`)).size < rows.length)
       complain("archive", `${name} has a row twice`);

@@ -18,9 +18,6 @@ export interface SentEvent {
 
 export const AUTO = "(auto)";
 
-/** The name of all events of users whom nobody erases, and of no others. */
-export const KEPT_EVENT = "kept";
-
 /** What was answered of one event. */
 export interface Verdict {
   status: "created" | "updated" | "duplicate" | "suppressed" | "rejected";

@@ -7,7 +7,8 @@ export interface Found {
   suppressed: Map<string, boolean>;
   summaries: Map<string, FoundSummary | null>;
   receipts: Map<string, FoundReceipt[]>;
-  d1: CopiedEvent[];
+  /** What all databases have. */
+  d1: KeptEvent[];
   archive: ArchivedEvent[];
   /** The archive's files that the manifest lists, and all that are there. */
   listed: string[];
@@ -16,6 +17,9 @@ export interface Found {
   /** What /health says. */
   health: string;
 }
+
+/** A row of D1. `database` is its file. */
+export type KeptEvent = CopiedEvent & { database: string };
 
 export type ArchivedEvent = CopiedEvent & { object: string };
 
@@ -35,7 +39,7 @@ export interface FoundReceipt {
 export interface FoundCounters {
   rows: { hour: string; event: string | null; events: number }[];
   isComplete: boolean;
-  /** Hours before this time (epoch milliseconds) are sealed: some of their events have left D1. */
+  /** Hours before this time (epoch milliseconds) are sealed in some database: some of their events have left D1. */
   sealedBefore: number;
   /** What was answered, by verdict: rough. */
   verdicts: Record<string, number>;

@@ -1,5 +1,5 @@
 import { contentOf, type CopiedEvent, type Entry, type SentEvent, type StoredEvent, type Verdict } from "./entry.ts";
-import type { Found } from "./found.ts";
+import type { Found, KeptEvent } from "./found.ts";
 
 // Short histories of one user, Ann, and what may be found after them.
 
@@ -76,8 +76,8 @@ export function stored(seq: number, label: string, versions = [1], more: Partial
   };
 }
 
-export function rowOf(event: StoredEvent, generation = 1): CopiedEvent {
-  return { user: "ann", generation, stored: event };
+export function rowOf(event: StoredEvent, generation = 1, database = "DB"): KeptEvent {
+  return { user: "ann", generation, stored: event, database };
 }
 
 /** What is found where all copies have this timeline. */

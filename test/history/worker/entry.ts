@@ -1,7 +1,7 @@
 import { setClock, shiftAlarms } from "./clock.ts";
 import worker, * as product from "../../../src/index.ts";
 import { faultyEnv } from "./faulty-env.ts";
-import { type FaultRates, type FaultyStore, seedFaults, setFaults, takeFaultCounts } from "./faults.ts";
+import { type FaultRates, type FaultyStore, seedFaults, setFaults, setFull, takeFaultCounts } from "./faults.ts";
 
 // The product's Worker with its real bindings, which can be made to fail. Only `npm run test:history` builds it.
 
@@ -58,7 +58,7 @@ export class LiveView extends product.LiveView {
 }
 
 interface Control {
-  faults: { seed: number; clockMs: number; rates: Record<FaultyStore, FaultRates> };
+  faults: { seed: number; clockMs: number; rates: Record<FaultyStore, FaultRates>; full: string | null };
   abort: { binding: "USER_LOG" | "D1_WRITER" | "ARCHIVER" | "LIVE_VIEW"; name: string };
 }
 
@@ -74,9 +74,10 @@ export default {
 async function control(command: string, request: Request, env: Env): Promise<Response> {
   switch (command) {
     case "faults": {
-      const { seed, clockMs, rates } = await request.json<Control["faults"]>();
+      const { seed, clockMs, rates, full } = await request.json<Control["faults"]>();
       setClock(clockMs);
       seedFaults(seed);
+      setFull(full);
       for (const [store, wanted] of Object.entries(rates)) setFaults(store as FaultyStore, wanted);
       return Response.json(takeFaultCounts());
     }

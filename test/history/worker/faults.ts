@@ -25,9 +25,22 @@ type Fault = keyof Omit<FaultRates, "hangMs">;
 const rates: Record<FaultyStore, FaultRates> = { d1: NO_FAULTS, r2: NO_FAULTS };
 let random = randomFrom(1);
 const counts = new Map<string, number>();
+let full: string | null = null;
 
 export function setFaults(store: FaultyStore, wanted: FaultRates): void {
   rates[store] = wanted;
+}
+
+/** @param database the binding of the database that is full from now on; null for none */
+export function setFull(database: string | null): void {
+  full = database;
+}
+
+/** Throws what D1 throws where a statement does not fit any more. */
+export function failIfFull(database: string): void {
+  if (database !== full) return;
+  counts.set("d1 full", (counts.get("d1 full") ?? 0) + 1);
+  throw new Error("D1_ERROR: Exceeded maximum DB size");
 }
 
 export function seedFaults(seed: number): void {

@@ -1,4 +1,4 @@
-import { throughFaults } from "./faults.ts";
+import { failIfFull, throughFaults } from "./faults.ts";
 
 type Aborter = Pick<DurableObjectState, "abort"> | null;
 
@@ -11,29 +11,41 @@ type HistoryEnv = Env & { ARCHIVE: R2Bucket };
  */
 export function faultyEnv(env: Env, object: Aborter): Env {
   const databases = Object.entries(env).filter(([name]) => /^DB(_\d+)?$/.test(name)) as [string, D1Database][];
-  const faulty = databases.map(([name, database]) => [name, faultyDatabase(database, object)]);
+  const faulty = databases.map(([name, database]) => [name, faultyDatabase(name, database, object)]);
   const { ARCHIVE } = env as HistoryEnv;
   return { ...env, ...Object.fromEntries(faulty), ARCHIVE: faultyBucket(ARCHIVE, object) } as Env;
 }
 
 /** The real statement behind each faulty one: D1 takes no others in a batch. */
 const realOf = new WeakMap<object, D1PreparedStatement>();
+/** Those that store events: a full database still removes. */
+const storing = new WeakSet<object>();
+const STORES = /INSERT INTO events\b/;
 
-function faultyDatabase(database: D1Database, object: Aborter): D1Database {
-  const wrap = (real: D1PreparedStatement): D1PreparedStatement => {
+function faultyDatabase(name: string, database: D1Database, object: Aborter): D1Database {
+  const wrap = (real: D1PreparedStatement, isStoring: boolean): D1PreparedStatement => {
+    const through = <T>(call: () => Promise<T>) =>
+      throughFaults("d1", object, async () => {
+        if (isStoring) failIfFull(name);
+        return call();
+      });
     const wrapped = {
-      bind: (...values: unknown[]) => wrap(real.bind(...values)),
-      first: (...column: [string]) => throughFaults("d1", object, () => real.first(...column)),
-      run: () => throughFaults("d1", object, () => real.run()),
-      all: () => throughFaults("d1", object, () => real.all()),
+      bind: (...values: unknown[]) => wrap(real.bind(...values), isStoring),
+      first: (...column: [string]) => through(() => real.first(...column)),
+      run: () => through(() => real.run()),
+      all: () => through(() => real.all()),
     };
     realOf.set(wrapped, real);
+    if (isStoring) storing.add(wrapped);
     return wrapped as unknown as D1PreparedStatement;
   };
   return {
-    prepare: (sql: string) => wrap(database.prepare(sql)),
+    prepare: (sql: string) => wrap(database.prepare(sql), STORES.test(sql)),
     batch: (statements: D1PreparedStatement[]) =>
-      throughFaults("d1", object, () => database.batch(statements.map((statement) => realOf.get(statement)!))),
+      throughFaults("d1", object, async () => {
+        if (statements.some((statement) => storing.has(statement))) failIfFull(name);
+        return database.batch(statements.map((statement) => realOf.get(statement)!));
+      }),
   } as unknown as D1Database;
 }
 
