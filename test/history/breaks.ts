@@ -136,11 +136,4 @@ export const BREAKS: Break[] = [
     find: "const objects = [...kept, ...add]",
     replace: "const objects = [...kept, ...(remove.length > 0 ? add : [])]",
   },
-  {
-    name: "events leave D1 before they are counted",
-    rule: "counters",
-    file: "src/d1/stale-hours.ts",
-    find: "(SELECT min(hour) FROM stale_hours)",
-    replace: "(SELECT NULL)",
-  },
 ];
