@@ -4,12 +4,11 @@ import { objectPrefix, parseObjectName } from "./object-name.ts";
 import { readParquet } from "./parquet-file.ts";
 
 /**
- * The latest revision of each event of a log that the archive of a database has, on some days. What has left D1 before
- * is among them. Rejects where R2 fails, where the
- * manifest is lost, or where a file is replaced just now.
+ * The latest revision of each event of a log that the archive of a database has on some days. Rejects if R2 fails, if
+ * the manifest is lost, or if a file is just being replaced.
  *
  * @param days as YYYY-MM-DD
- * @returns by the event's number
+ * @returns the revisions by the events' numbers
  */
 export async function archivedRevisions(
   bucket: Bucket,

@@ -156,7 +156,9 @@ WHERE counted.before < ?2 ORDER BY counted.position ${direction}`;
 
 const STATEMENTS = { asc: statementsSql(">=", "ASC", "max"), desc: statementsSql("<=", "DESC", "min") };
 
-/** json_each returns the keys in the order of its rowid, so this order needs no sort and the search ends at the limit. */
+/**
+ * json_each returns the keys in the order of its rowid, so this order needs no sort and the search ends at the limit.
+ */
 const EVENTS = `
 WITH found AS MATERIALIZED (
   SELECT wanted.key AS place, events.timestamp, events.generation, events.seq, events.user_id,
