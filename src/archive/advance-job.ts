@@ -54,7 +54,7 @@ async function writeTarget(stores: Stores, plan: MovePlan | ReplacePlan): Promis
   });
   if (put) return archivedObject(put, day);
   const first = await stores.bucket.head(target);
-  if (!first) throw new Error("The archive's object was neither written nor there");
+  if (!first) throw new Error("The archive's file was not written and does not exist");
   return archivedObject(first, day);
 }
 
@@ -80,7 +80,7 @@ async function rowsToKeep({ bucket }: Stores, { sources, drop }: ReplacePlan): P
     // The file will not come back, and waiting for it would block everything else. The users' logs still have its
     // events.
     if (!head) {
-      logFailure("archive_file_missing", "A file that the manifest lists is gone from R2", { file: source });
+      logFailure("archive_file_missing", "A file that the manifest lists is missing in R2", { file: source });
       continue;
     }
     for (const row of await readParquet(bucket.file(source, head.size), { columns: EVENT_ROW_COLUMNS })) {

@@ -18,7 +18,7 @@ export async function archivedRevisions(
 ): Promise<Map<number, number>> {
   const { manifest } = await readManifest(bucket, database);
   if (manifest.version === 0 && (await hasObjects(bucket, database)))
-    throw new Error("The archive's manifest is gone; the next run makes it anew");
+    throw new Error("The archive's manifest is missing; the next run makes it again");
   const latest = new Map<number, number>();
   for (const { name, bytes } of manifest.objects.filter(({ day }) => days.has(day))) {
     const columns = ["generation", "seq", "revision"] as const;

@@ -47,8 +47,8 @@ export class Archiver extends DurableObject<Env> {
 
   /**
    * Archives rows that are old enough, for at most ARCHIVE_RUN_MS; the alarm continues with the rest. Null if no bucket
-   * is bound. If something fails, it is tried again later, and the failure is returned. Rejects only if storage sets no
-   * alarm.
+   * is bound. If something fails, it is tried again later, and the failure is returned. Rejects if the database is not
+   * bound or storage sets no alarm.
    */
   async run(): Promise<ArchiveRun | null> {
     const stores = this.#stores();

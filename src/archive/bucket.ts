@@ -68,7 +68,7 @@ export class Bucket {
   file(name: string, bytes: number): AsyncBuffer {
     const slice = async (start: number, end = bytes) => {
       const object = await this.#r2.get(name, { range: { offset: start, length: end - start } });
-      if (!object) throw new Error(`The archive's object ${name} is gone`);
+      if (!object) throw new Error(`The archive's object ${name} is missing`);
       return object.arrayBuffer();
     };
     return { byteLength: bytes, slice: (start, end) => inTime(slice(start, end)) };

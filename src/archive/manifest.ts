@@ -49,7 +49,7 @@ export async function changeManifest(
   { add, remove }: { add: readonly ArchivedObject[]; remove: readonly string[] },
 ): Promise<Manifest> {
   const { manifest, etag } = await readManifest(bucket, database);
-  if (manifest.version < known) throw new Error("The archive's manifest is gone; the next run makes it anew");
+  if (manifest.version < known) throw new Error("The archive's manifest is missing; the next run makes it again");
   const gone = new Set([...remove, ...add.map(({ name }) => name)]);
   const kept = manifest.objects.filter(({ name }) => !gone.has(name));
   const objects = [...kept, ...add].sort(byName);

@@ -217,7 +217,7 @@ export class D1Writer extends DurableObject<Env> {
   async #epochInTurn(): Promise<number> {
     const turn = ++this.#turn;
     const epoch = this.#epoch ?? (await epochOf(this.#database));
-    if (turn !== this.#turn) throw new Error("The statement was given up");
+    if (turn !== this.#turn) throw new Error("The statement timed out before it was sent");
     this.#epoch = epoch;
     return epoch;
   }

@@ -36,7 +36,8 @@ async function askWhatItHas(
   { from, leaving, moves, isAll }: Move,
 ) {
   const bucket = archiveBucket(env);
-  // Rows that were written after this time cannot be in the archive yet. Half the time allows for clocks that differ.
+  // Rows that were written after this time cannot be in the archive yet. MIN_HOT_DAYS is halved
+  // because clocks may differ.
   const hotSince = bucket ? Date.now() - (MIN_HOT_DAYS * DAY_MS) / 2 : 0;
   const keys = leaving.map(({ row }) => [row.timestamp, row.seq, row.revision] as [number, number, number]);
   const released = await callWriter(env, from, userId, (writer) =>

@@ -58,5 +58,5 @@ function ageOf({ at }: { at: number }, now: number): number {
 }
 
 function inTime<T>(answer: Promise<T>): Promise<T> {
-  return orTimeout(answer, FLOOR_TIMEOUT_MS, () => new Error("The keeper of the retention's floor did not answer"));
+  return orTimeout(answer, FLOOR_TIMEOUT_MS, () => new Error("The keeper of the retention floor did not answer"));
 }

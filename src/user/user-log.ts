@@ -38,7 +38,7 @@ export class UserLog extends DurableObject<Env> {
    * @param isDetailed whether the verdicts say what changed, for the live view
    */
   async record(events: TrackedEvent[], source: string | null, isDetailed = false): Promise<RecordAnswer> {
-    if (events.some(({ userId }) => userId !== this.#name)) throw new Error("An event is not this log's user's");
+    if (events.some(({ userId }) => userId !== this.#name)) throw new Error("An event belongs to another user than this log");
     const earliest = Math.min(...events.map(({ timestamp }) => timestamp));
     const oldest = await oldestTaken(this.env, earliest, Date.now());
     if (this.#isSuppressed) return { status: "recorded", verdicts: events.map(() => ({ status: "suppressed" })) };

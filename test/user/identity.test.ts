@@ -117,7 +117,7 @@ describe("a user's id", () => {
     const [user, other] = [newUser(), newUser()];
     await runInDurableObject(userLog(user), async (log) => {
       const events = [tracked({ userId: user }), tracked({ userId: other })];
-      await expect(log.record(events, null)).rejects.toThrow("not this log's user's");
+      await expect(log.record(events, null)).rejects.toThrow("belongs to another user");
     });
     expect(await userLog(user).summary()).toBeNull();
   });
