@@ -74,7 +74,7 @@ const WORKS: Record<string, Work> = {
     },
     gone: () => [user("a")],
   },
-  "removing days that are not kept any longer": {
+  "deleting days that have expired": {
     given: async () => {
       await haveEvents();
       await deployment.archiveAll();
@@ -83,7 +83,7 @@ const WORKS: Record<string, Work> = {
     settings: { retentionDays: String((Date.now() - COPY_EXPIRY_DELAY_MS - Date.UTC(2024, 0, 2, 1)) / 86_400_000) },
     since: "2024-01-02",
   },
-  "making a lost manifest anew": {
+  "making a lost manifest again": {
     given: async () => {
       await haveEvents();
       await deployment.archiveAll();
