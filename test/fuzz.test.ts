@@ -219,7 +219,7 @@ describe("any request", () => {
         const taken = (said["results"] as { status: string }[]).map(({ status }) => status !== "rejected");
         expect(answer.status).toBe(taken.every(Boolean) ? 200 : taken.some(Boolean) ? 207 : 400);
         for (const [i, user] of users.entries()) {
-          const isOwn = batch[i]!["user_id"] === user; // else it is another's event
+          const isOwn = batch[i]!["user_id"] === user; // otherwise it is another user's event
           expect((await userLog(user).summary())?.events ?? 0).toBe(taken[i] && isOwn ? 1 : 0);
         }
       }),
@@ -271,7 +271,7 @@ describe("a write", () => {
             expect(answer.text).not.toContain(users[0]); // nor is anything echoed
             outcomes.refused++;
           } else {
-            // Else the run may have made an event another user's.
+            // Otherwise the run may have made the event another user's.
             if (isWhole && path !== "/track") expect(total).toBe(created);
             else expect(total).toBeLessThanOrEqual(created);
             outcomes.taken++;

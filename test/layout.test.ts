@@ -73,7 +73,7 @@ describe("src", () => {
     expect(exported.filter((name) => !imported.has(name))).toEqual([]);
   });
 
-  it("has files that can be read at a sitting, as do the tests", ({ expect }) => {
+  it("has files that can be read in one sitting, and so have the tests", ({ expect }) => {
     expect([...tooLong(SOURCES, 250), ...tooLong(TESTS, 300)]).toEqual([]);
   });
 });

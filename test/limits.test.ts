@@ -48,8 +48,8 @@ describe("the limits", () => {
     expect(SAFEGUARD_DELAY_MS).toBeLessThan(ALARM_OVERDUE_MS);
   });
 
-  it("let every event of its largest size into a statement, and every statement into a line", ({ expect }) => {
-    // Twice, since the texts in a row are escaped once more, and a quarter for the other columns.
+  it("let a statement hold an event of the largest size, and a line hold a statement", ({ expect }) => {
+    // Twice, because the texts in a row are escaped once more, and a quarter for the other columns.
     expect(2.25 * MAX_EVENT_BYTES).toBeLessThan(MAX_STATEMENT_BYTES);
     expect(MAX_STATEMENT_BYTES).toBeLessThan(2_000_000);
     expect(MAX_STATEMENT_BYTES).toBeLessThan(MAX_WAITING_BYTES);

@@ -47,7 +47,7 @@ describe("every object", () => {
     ]);
   });
 
-  it("is not made at all while the jurisdiction cannot be read", ({ expect }) => {
+  it("is not created while the jurisdiction is invalid", ({ expect }) => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     expect(() => objectOf({ ...env, JURISDICTION: "europe" }, env.USER_LOG, "ann")).toThrow("cannot be read");
   });

@@ -134,7 +134,7 @@ describe("the documentation", () => {
     expect(broken.map(({ link }) => link)).toEqual([]);
   });
 
-  it("has each guarantee in code and in a test that bears its number", ({ expect }) => {
+  it("names the code and a test for each guarantee, and the test has its number", ({ expect }) => {
     const numbers = [...readme.matchAll(/^- \*\*(G\d+)\./gm)].map(([, number]) => number!);
     const held = tableOf(contributing, "| guarantee |");
     expect(held.map(([guarantee]) => guarantee!.split(" ")[0])).toEqual(numbers);

@@ -6,26 +6,27 @@ import { rebuildDatabase } from "../src/user/rebuild-database.ts";
 import { databaseOf } from "../src/user/stretches.ts";
 import { type Answer, delivered, events, newUser, pendingOf, record, stateOf, userLog } from "./tracklog.ts";
 
-// Several databases under the names that the Worker looks for. A user's object has the same env as the test.
+// Several databases under the names that the Worker uses. A user's object has the same env as the test.
 
 const DATABASES = { DB: env.DB, DB_1: env.SECOND_DB, DB_2: env.THIRD_DB };
 
 export type DatabaseName = keyof typeof DATABASES;
 
 /**
- * What becomes of an insertion of events: a full database takes none, but still answers and deletes; one that is away
- * does nothing at all; of one that is lost the answer never comes, and of one that is late it comes when `release` is called.
+ * What becomes of an insertion of events. A full database accepts none, but still answers and deletes. One that is away
+ * does nothing at all. A lost insertion takes effect but is never answered. A late one takes effect when `release` is
+ * called.
  */
 type Mode = "ok" | "full" | "away" | "lost" | "late";
 
-/** Awaited before each batch and after it, where a test steps through time. */
+/** Awaited before and after each batch, for tests that step through time. */
 const pace = { turn: async (): Promise<void> => {} };
 
-/** How many batches of any kind were sent; number `at` of them is held, before D1 gets it or after. */
+/** How many batches of any kind were sent. Batch number `at` is held, before or after D1 gets it. */
 const hold = { batches: 0, at: Infinity, moment: "before" as "before" | "after", reached: false };
 
 const modes = new Map<DatabaseName, Mode>();
-/** How many batches with insertions each database was sent. */
+/** How many batches with insertions were sent to each database. */
 const tries = new Map<DatabaseName, number>();
 let late: (() => Promise<unknown>)[] = [];
 
@@ -41,20 +42,20 @@ export function paceBatches(turn: () => Promise<void>): void {
   pace.turn = turn;
 }
 
-/** Holds a batch, until whoever sent it is ended. */
+/** Holds a batch until the object that sent it ends. */
 export function holdBatch(number: number, moment: "before" | "after") {
   Object.assign(hold, { batches: 0, at: number, moment, reached: false });
   return { isReached: () => hold.reached };
 }
 
-/** Lets D1 carry out what was late, after everybody has given it up. */
+/** Makes late insertions take effect, after their callers have timed out. */
 export async function release(): Promise<void> {
   await Promise.all(late.splice(0).map((run) => run().catch(() => {})));
 }
 
-/** Binds databases besides the first, and lets all of them do as their modes say. */
+/** Binds databases besides the first, and makes all of them follow their modes. */
 export function bindDatabases(...names: DatabaseName[]): void {
-  vi.spyOn(console, "error").mockImplementation(() => {}); // each failure is logged, as it should be
+  vi.spyOn(console, "error").mockImplementation(() => {}); // each failure is logged, as expected
   for (const name of names) Object.assign(env, { [name]: DATABASES[name] });
   for (const name of Object.keys(DATABASES) as DatabaseName[]) watch(name);
 }
@@ -74,7 +75,7 @@ export function unbindDatabases(): void {
   }
 }
 
-/** As in an isolate that has not seen that a database is full, or after an hour. */
+/** Forgets that databases are full, as a new isolate would or as after an hour. */
 export function forgetFull(name: DatabaseName): void {
   noteFull(name, -Infinity);
 }
@@ -106,7 +107,7 @@ function watch(name: DatabaseName): void {
     }
     const results = hold.moment === "after" ? await send(statements) : [];
     hold.reached = true;
-    // A flag and no promise: the object is ended before it can go on.
+    // Uses a flag and not a promise, because the object ends before it can continue.
     for (let turns = 0; turns < 500; turns++) await scheduler.wait(5);
     return results;
   });
@@ -123,7 +124,7 @@ function watch(name: DatabaseName): void {
   };
 }
 
-/** A user whose log begins in a database, of those that are bound. */
+/** A user whose log begins in this one of the bound databases. */
 export function userOf(name: DatabaseName): string {
   for (;;) {
     const user = newUser();
@@ -131,7 +132,7 @@ export function userOf(name: DatabaseName): string {
   }
 }
 
-/** A user with some events, all of them in the first database. */
+/** A user with some events, which are all in the first database. */
 export async function userInFirst(count: number): Promise<string> {
   const user = userOf("DB");
   await record(user, ...events(count));
@@ -139,24 +140,24 @@ export async function userInFirst(count: number): Promise<string> {
   return user;
 }
 
-/** Events that are there already, from number `from` on, with something new. */
+/** Updates of existing events, from number `from` on. */
 export function updated(from: number, count = 1) {
   return events(count, from, { properties: { updated: true } });
 }
 
-/** Numbers of events with this revision, as `found` has them. */
+/** Numbers of events with this revision, in the form of `found`. */
 export function numbered(from: number, to: number, revision = 1): [seq: number, revision: number][] {
   return Array.from({ length: to - from + 1 }, (_, i) => [from + i, revision]);
 }
 
-/** Lets alarms go off until nothing is owed. */
+/** Makes alarms go off until nothing is left to deliver. */
 export async function settled(user: string): Promise<void> {
   for (let alarms = 0; alarms < 4 && (await pendingOf(user)) > 0; alarms++)
     await runDurableObjectAlarm(userLog(user)).catch(() => {});
   await delivered(user);
 }
 
-/** Rebuilds a database, to the end. */
+/** Rebuilds a database completely. */
 export async function rebuilt(name: DatabaseName): Promise<void> {
   const { rebuild, error } = await rebuildDatabase(env, name, {
     restart: true,
@@ -175,7 +176,7 @@ export async function found(name: DatabaseName, user: string): Promise<[seq: num
   return results.map(({ seq, revision }) => [seq, revision]);
 }
 
-/** What each database should have of a user, by the user's log, and what it has: both as texts that can be compared. */
+/** What each database should have of a user according to the log, and what it has, as texts that can be compared. */
 export async function whereabouts(user: string): Promise<{ log: string; d1: string }> {
   const state = await stateOf(user);
   const page = await userLog(user).timeline({ order: "asc", limit: 500 });

@@ -21,7 +21,7 @@ export function anEvent(changes: Record<string, unknown> = {}): Record<string, u
   return { event: "signed_up", user_id: "user123", timestamp: "2026-01-02T03:04:05.678Z", properties: {}, ...changes };
 }
 
-/** An event of a user in the form in which the user's log takes it, past the limits of a request. */
+/** An event in the form that is sent to a user's log. The limits of a request do not apply. */
 export function tracked({
   properties = {},
   context = {},
@@ -47,7 +47,7 @@ export function tracked({
 
 type Sent = Omit<Parameters<typeof tracked>[0], "userId">;
 
-/** Records events of a user in the user's log, past the limits of a request. Returns what became of each. */
+/** Records events directly in a user's log, without the limits of a request. Returns what became of each. */
 export async function record(userId: string, ...sent: Sent[]): Promise<Verdict[]> {
   const all = sent.map((event) => tracked({ ...event, userId }));
   const answer = await userLog(userId).record(all, null);
@@ -60,7 +60,7 @@ export function events(count: number, from = 1, changes: Sent = {}): Sent[] {
   return Array.from({ length: count }, (_, i) => ({ timestamp: 1_700_000_000_000 + from + i, ...changes }));
 }
 
-/** Looks into the storage of a user's object, or changes it. */
+/** Reads or changes the storage of a user's object. */
 export function inStorage<T>(userId: string, look: (storage: DurableObjectStorage) => T | Promise<T>): Promise<T> {
   return runInDurableObject(userLog(userId), (_, { storage }) => look(storage));
 }
@@ -79,7 +79,7 @@ export async function pendingOf(userId: string): Promise<number> {
   return (await userLog(userId).summary())?.pending ?? 0;
 }
 
-/** Waits until D1 has everything, and the user's object knows. */
+/** Waits until D1 has everything and the user's object knows that. */
 export async function delivered(userId: string, timeout = 5_000): Promise<void> {
   await vi.waitUntil(async () => (await pendingOf(userId)) === 0, { timeout, interval: 10 });
 }
@@ -135,14 +135,14 @@ export async function rowsOf(userId: string): Promise<Answer[]> {
   return results;
 }
 
-/** A request under other settings than those of .dev.vars, which let everybody in. */
+/** Sends a request with other settings than those of .dev.vars, which need no key. */
 export async function requestWith(settings: Partial<Env>, path: string, init: RequestInit = {}) {
   const response = await app.request(path, init, { ...env, ...settings });
   const text = await response.text();
   return { status: response.status, headers: response.headers, body: (text ? JSON.parse(text) : {}) as Answer };
 }
 
-/** Waits until everything has forgotten a user's erased logs, and then lets the time of the receipts pass. */
+/** Waits until a user's erasures are complete, and then lets the time of the receipts pass. */
 export async function letReceiptsExpire(userId: string): Promise<void> {
   const isDone = async () =>
     (await inStorage(userId, ({ kv }) => [...kv.list<Erasure>({ prefix: "erasure:" })])).every(

@@ -16,10 +16,10 @@ export interface Stores {
 }
 
 /**
- * Does a job's next step, and returns the job as it is then; null where it is done. Every step can be repeated. Rejects
- * with what R2 or D1 throws; the job is then tried again from the same state.
+ * Does a job's next step, and returns the job in its new state, or null if it is done. Every step can be repeated.
+ * Rejects with what R2 or D1 throws; the job is then tried again from the same state.
  *
- * @param manifestVersion the one that was seen last
+ * @param manifestVersion the version of the manifest that was seen last
  */
 export async function advanceJob(stores: Stores, job: Job, manifestVersion: number): Promise<Job | null> {
   const { plan, object } = job;
@@ -40,7 +40,7 @@ export async function advanceJob(stores: Stores, job: Job, manifestVersion: numb
   }
 }
 
-/** Writes the file that a plan wants, unless it is there: then it is that of a try before this one, and stays. */
+/** Writes the file of a plan. If it already exists, an earlier attempt has written it, and it stays. */
 async function writeTarget(stores: Stores, plan: MovePlan | ReplacePlan): Promise<ArchivedObject | null> {
   const { target, day } = plan;
   const known = await stores.bucket.head(target);
@@ -54,7 +54,7 @@ async function writeTarget(stores: Stores, plan: MovePlan | ReplacePlan): Promis
   });
   if (put) return archivedObject(put, day);
   const first = await stores.bucket.head(target);
-  if (!first) throw new Error("The archive's object was neither written nor there");
+  if (!first) throw new Error("The archive's file was not written and does not exist");
   return archivedObject(first, day);
 }
 
@@ -71,15 +71,16 @@ async function rowsToMove({ database }: Stores, { from, to, writtenBefore }: Mov
   return rows.filter((row) => !erased.has(textOfLog(row)));
 }
 
-/** The rows of the files to replace, each event in its latest revision only. */
+/** The rows of the files that are replaced, each event only in its latest revision. */
 async function rowsToKeep({ bucket }: Stores, { sources, drop }: ReplacePlan): Promise<EventRow[]> {
   const dropped = new Set(drop.map(textOfLog));
   const latest = new Map<string, EventRow>();
   for (const source of sources) {
     const head = await bucket.head(source);
-    // Nothing brings it back. To wait for it would keep everything else waiting; the users' logs have what was in it.
+    // The file will not come back, and waiting for it would block everything else. The users' logs still have its
+    // events.
     if (!head) {
-      logFailure("archive_file_missing", "A file that the manifest lists is gone from R2", { file: source });
+      logFailure("archive_file_missing", "A file that the manifest lists is missing in R2", { file: source });
       continue;
     }
     for (const row of await readParquet(bucket.file(source, head.size), { columns: EVENT_ROW_COLUMNS })) {
@@ -92,15 +93,15 @@ async function rowsToKeep({ bucket }: Stores, { sources, drop }: ReplacePlan): P
 }
 
 /**
- * Takes out of D1 what a file holds, whatever D1 has become meanwhile. The feed forgets what is as old first: a reader
- * who is that far behind is told so, instead of passing over events that are not there any more.
+ * Removes the rows of a file from D1. Rows of D1 that have changed since then stay. The old part of the feed is removed
+ * first, so that a reader who is that far behind is told, instead of missing events that are no longer there.
  */
 async function leaveD1({ bucket, database }: Stores, plan: MovePlan, { name, bytes }: ArchivedObject): Promise<void> {
   await removeOldFeed(database, plan.writtenBefore);
   await removeHotRows(database, await readKeys(bucket, { name, bytes }));
 }
 
-/** What of the rows of a file identifies them in D1. */
+/** Reads the columns of a file that identify its rows in D1, and their revisions. */
 export function readKeys(bucket: Bucket, { name, bytes }: Pick<ArchivedObject, "name" | "bytes">) {
   return readParquet(bucket.file(name, bytes), { columns: ["timestamp", "generation", "seq", "user_id", "revision"] });
 }

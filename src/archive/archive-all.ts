@@ -4,8 +4,8 @@ import { archiverOf } from "./archiver-of.ts";
 import { archiveBucket } from "./bucket.ts";
 
 /**
- * Lets every database's archiver move what is old enough. Nothing happens unless a bucket is bound and `D1_DAYS` is set.
- * Never throws: the next run goes on.
+ * Makes the archiver of every database move rows that are old enough. Does nothing unless a bucket is bound, and moves
+ * nothing unless `D1_DAYS` is set. Never rejects; the next run continues.
  */
 export async function archiveAll(env: Env): Promise<void> {
   if (!archiveBucket(env)) return;

@@ -12,7 +12,7 @@ import {
 import { databaseBytes, type Horizon } from "./hot-rows.ts";
 
 /**
- * Days before this one, as YYYY-MM-DD, are no longer kept at all; empty where all are.
+ * The first day that is still kept, as YYYY-MM-DD; empty if all days are kept.
  *
  * @param now epoch milliseconds
  */
@@ -22,9 +22,9 @@ export function expiredBefore(env: Env, now: number): string {
 }
 
 /**
- * What may leave D1 now: rows that were written more than `D1_DAYS` ago, sooner where the database fills up. The feed
- * ends at the same time, so that it tells of everything that D1 has. What the counters do not have yet stays. Null where
- * `D1_DAYS` is not set. Rejects with what D1 throws.
+ * Which rows may leave D1 now: those that were written more than `D1_DAYS` ago, or less if the database fills up. The
+ * feed is removed up to the same time, so that it covers everything that D1 has. Rows that are not counted yet stay.
+ * Null if `D1_DAYS` is not set. Rejects with what D1 throws.
  *
  * @param now epoch milliseconds
  */
@@ -36,12 +36,13 @@ export async function horizonOf(env: Env, database: D1Database, now: number): Pr
   const counted = await countedUntil(database);
   return {
     cutoff: floorTo(DAY_MS, Math.min(writtenDay, counted.hour)),
-    // An event may be dated ahead. Whatever was written before this has happened before its day.
+    // An event may be dated up to MAX_FUTURE_MS ahead. So an event that was written before this happened before that
+    // day.
     writtenBefore: Math.min(writtenDay - MAX_FUTURE_MS, counted.writtenAt),
   };
 }
 
-/** For how many days D1 keeps what it was sent, by the share of its size that is taken. */
+/** For how many days D1 keeps rows, given the share of its maximum size that is used. */
 export function keptDays(d1Days: number, share: number): number {
   if (share > URGENT_ARCHIVE_SHARE) return MIN_HOT_DAYS;
   return Math.max(MIN_HOT_DAYS, share > EARLY_ARCHIVE_SHARE ? d1Days / 2 : d1Days);

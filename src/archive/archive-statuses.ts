@@ -7,10 +7,10 @@ import { archiverOf } from "./archiver-of.ts";
 import type { ArchiverStatus } from "./archiver.ts";
 import { archiveBucket } from "./bucket.ts";
 
-/** How far the archive of each database is, by the database's binding; null for an archiver that does not answer. */
+/** The status of each database's archiver, by the database's binding; null for one that does not answer. */
 export type ArchiveStatuses = Record<string, ArchiverStatus | null>;
 
-/** Asks all archivers at once, for at most HEALTH_TIMEOUT_MS. Empty where nothing is archived. Never rejects. */
+/** Asks all archivers at once, and waits at most HEALTH_TIMEOUT_MS. Empty if there is no archive. Never rejects. */
 export async function archiveStatuses(env: Env): Promise<ArchiveStatuses> {
   if (!archiveBucket(env) || settingsOf(env).d1Days === null) return {};
   const asked = databaseNames(env).map(async (database) => {

@@ -4,12 +4,11 @@ import { objectPrefix, parseObjectName } from "./object-name.ts";
 import { readParquet } from "./parquet-file.ts";
 
 /**
- * The latest revision of each event of a log that the archive of a database has, on some days. What has left D1 before
- * is among them. Rejects where R2 fails, where the
- * manifest is lost, or where a file is replaced just now.
+ * The latest revision of each event of a log that the archive of a database has on some days. Rejects if R2 fails, if
+ * the manifest is lost, or if a file is just being replaced.
  *
  * @param days as YYYY-MM-DD
- * @returns by the event's number
+ * @returns the revisions by the events' numbers
  */
 export async function archivedRevisions(
   bucket: Bucket,
@@ -19,7 +18,7 @@ export async function archivedRevisions(
 ): Promise<Map<number, number>> {
   const { manifest } = await readManifest(bucket, database);
   if (manifest.version === 0 && (await hasObjects(bucket, database)))
-    throw new Error("The archive's manifest is gone; the next run makes it anew");
+    throw new Error("The archive's manifest is missing; the next run makes it again");
   const latest = new Map<number, number>();
   for (const { name, bytes } of manifest.objects.filter(({ day }) => days.has(day))) {
     const columns = ["generation", "seq", "revision"] as const;

@@ -2,7 +2,7 @@ import { objectOf } from "../object-of.ts";
 import type { RemoteObject } from "../remote-object.ts";
 import type { Archiver } from "./archiver.ts";
 
-/** An archiver, called over RPC. */
+/** The methods of an archiver that are called over RPC. */
 type RemoteArchiver = RemoteObject<Archiver, "run" | "erase" | "removeArchivedFromD1" | "status">;
 
 /** The archiver of a database, by the database's binding. */

@@ -18,36 +18,37 @@ import { removeArchivedRows } from "./remove-archived-rows.ts";
 
 /** What a run has done. */
 interface ArchiveReport {
-  /** Files that were written with rows from D1. */
+  /** How many files were written with rows from D1. */
   files: number;
   rows: number;
   bytes: number;
-  /** Files that retention or a compaction has removed. */
+  /** How many files were removed because they have expired or were compacted. */
   removed: number;
-  /** Whether there is more to do; the alarm goes on with it. */
+  /** Whether there is more to do; the alarm does it. */
   more: boolean;
 }
 
 type ArchiveRun = { ok: true; report: ArchiveReport } | { ok: false; error: string };
 
-/** How the archiver is. `manifestVersion` is that of the manifest that it saw last; null before it saw one. */
+/** How far an archiver is. `manifestVersion` is the version that it saw last, or null if it has not seen a manifest. */
 export interface ArchiverStatus extends Progress {
   job: { kind: Job["plan"]["kind"]; state: Job["state"]; plannedAt: number } | null;
   manifestVersion: number | null;
 }
 
 /**
- * Moves what is old out of one D1 database into Parquet files in R2, addressed by the database's binding. Everything
- * happens one after another, and what a crash has left is finished first: so no file appears behind the back of an
- * erasure.
+ * Moves old rows from one D1 database into Parquet files in R2. Addressed by the database's binding. Does one thing
+ * after the other and finishes first what a crash has left, so that no file appears after an erasure has searched its
+ * day.
  */
 export class Archiver extends DurableObject<Env> {
   readonly #jobs = new JobStore(this.ctx.storage);
   #last: Promise<void> = Promise.resolve();
 
   /**
-   * Archives what is old enough, for at most ARCHIVE_RUN_MS; the alarm goes on with the rest. Null where no archive is
-   * bound. Never throws: what cannot be archived now is archived later.
+   * Archives rows that are old enough, for at most ARCHIVE_RUN_MS; the alarm continues with the rest. Null if no bucket
+   * is bound. If something fails, it is tried again later, and the failure is returned. Rejects if the database is not
+   * bound or storage sets no alarm.
    */
   async run(): Promise<ArchiveRun | null> {
     const stores = this.#stores();
@@ -57,7 +58,7 @@ export class Archiver extends DurableObject<Env> {
       if (report.more) await this.ctx.storage.setAlarm(Date.now());
       return { ok: true, report };
     } catch (error) {
-      // The cron comes sooner; this is for a deployment that has none.
+      // The cron usually comes sooner. This alarm is for a deployment without one.
       await this.ctx.storage.setAlarm(Date.now() + MAX_LASTING_DELAY_MS);
       logFailure("archive_failed", error, { database: this.#name });
       return { ok: false, error: String(error) };
@@ -65,10 +66,10 @@ export class Archiver extends DurableObject<Env> {
   }
 
   /**
-   * Takes an erased log out of the files of some days. Repeating it changes nothing.
+   * Erases a log from the files of some days. Idempotent. Rejects with what R2 or D1 throws.
    *
    * @param days as YYYY-MM-DD
-   * @returns how many files were written anew, and the days that are left: with those it is to be called again
+   * @returns how many files were rewritten, and the days that are left, for the next call
    */
   async erase(userId: string, generation: number, days: string[]): Promise<{ files: number; left: string[] }> {
     const stores = this.#stores();
@@ -81,10 +82,11 @@ export class Archiver extends DurableObject<Env> {
   }
 
   /**
-   * Removes from D1 what a rebuild has brought back although the archive has it.
+   * Removes rows from D1 that a rebuilding has brought back although the archive has them. Rejects with what R2 or D1
+   * throws.
    *
-   * @param after the name of the file that was handled last; null for the beginning
-   * @returns where to go on; null where that was all
+   * @param after the name of the last file that was handled; null for the beginning
+   * @returns the file to continue after; null at the end
    */
   async removeArchivedFromD1(after: string | null): Promise<string | null> {
     const stores = this.#stores();
@@ -95,7 +97,7 @@ export class Archiver extends DurableObject<Env> {
     });
   }
 
-  /** How far the archive is. Reads two rows, and waits for no run. */
+  /** How far the archive is. Reads three values, and does not wait for a run. */
   status(): ArchiverStatus {
     const job = this.#jobs.unfinished();
     return {
@@ -117,7 +119,7 @@ export class Archiver extends DurableObject<Env> {
       countMoved(report, await runner.recover());
       report.removed += await this.#removeExpired(runner, expiredBefore(this.env, Date.now()));
       const budget = new Budget();
-      // Only what is counted may leave, and whoever runs the archive by hand has not waited for the cron.
+      // Only counted rows may leave, and the cron may not have counted yet when somebody runs the archive by hand.
       const countingBudget = { statements: MAX_ROLLUP_STATEMENTS, until: budget.until };
       if (settingsOf(this.env).d1Days !== null) await rollUpDatabase(stores.database, countingBudget, Date.now);
       horizon = await horizonOf(this.env, stores.database, Date.now());
@@ -132,7 +134,7 @@ export class Archiver extends DurableObject<Env> {
     }
   }
 
-  /** @param left what is still to be moved lies before this; null where that is not known */
+  /** @param left rows before this still have to be moved; null if it is not known */
   async #noteRun({ database }: Stores, left: Horizon | "done" | null, lastError: string | null): Promise<void> {
     const waiting =
       left === "done" ? { rows: 0, days: 0 } : left && (await countWaiting(database, left).catch(() => null));
@@ -160,7 +162,7 @@ export class Archiver extends DurableObject<Env> {
     }
   }
 
-  /** Puts each day's small files into one. Returns whether there is more to do. */
+  /** Merges the small files of each day. Returns whether there is more to do. */
   async #compact(runner: JobRunner, budget: Budget, report: ArchiveReport): Promise<boolean> {
     for (;;) {
       const plan = planCompaction(await runner.manifest());
@@ -171,7 +173,7 @@ export class Archiver extends DurableObject<Env> {
     }
   }
 
-  /** Removes whole days that retention no longer keeps. Returns how many files that were. */
+  /** Deletes the files of whole days that have expired. Returns how many. */
   async #removeExpired(runner: JobRunner, firstDay: string): Promise<number> {
     if (firstDay === "") return 0;
     const plan = planRemoval(await runner.manifest(), firstDay);
@@ -180,7 +182,7 @@ export class Archiver extends DurableObject<Env> {
     return plan.sources.length;
   }
 
-  /** One thing after another, whatever became of the one before. */
+  /** Runs one thing after another, even if the one before has failed. */
   #inTurn<T>(run: () => Promise<T>): Promise<T> {
     const next = this.#last.then(run);
     this.#last = next.catch(() => {}).then(() => undefined);

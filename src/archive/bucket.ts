@@ -2,20 +2,20 @@ import type { AsyncBuffer } from "hyparquet";
 import { ARCHIVE_CALL_TIMEOUT_MS, MAX_LISTED_OBJECTS } from "../limits.ts";
 import { orTimeout } from "../or-timeout.ts";
 
-/** The archive's bucket as it is bound; undefined where none is, and then there is no archive. */
+/** The archive's bucket. Undefined if none is bound; then there is no archive. */
 export function archiveBucket(env: Env): R2Bucket | undefined {
   return (env as Env & { ARCHIVE?: R2Bucket }).ARCHIVE;
 }
 
-/** A whole object. */
+/** The content of a whole object. */
 interface ReadObject {
   text: string;
   etag: string;
 }
 
 /**
- * What the archive does with R2. Every call ends: one that is not answered in time rejects, though it may still take
- * effect. So whoever calls must be able to repeat it, and to stand a late effect.
+ * The calls that the archive makes to R2. A call rejects if it is not answered within ARCHIVE_CALL_TIMEOUT_MS, but it
+ * may still take effect. So callers must be able to repeat a call, and must cope with a late effect.
  */
 export class Bucket {
   readonly #r2: R2Bucket;
@@ -28,7 +28,7 @@ export class Bucket {
     return inTime(this.#r2.head(name));
   }
 
-  /** Null where there is none. */
+  /** Null if there is no such object. */
   read(name: string): Promise<ReadObject | null> {
     const read = async () => {
       const object = await this.#r2.get(name);
@@ -37,7 +37,7 @@ export class Bucket {
     return inTime(read());
   }
 
-  /** Null where the condition does not hold. */
+  /** Null if the condition does not hold. */
   put(
     name: string,
     value: ArrayBuffer | string,
@@ -58,17 +58,17 @@ export class Bucket {
     }
   }
 
-  /** What is not there is no failure. */
+  /** Deletes objects. It is no error if an object does not exist. */
   async remove(names: readonly string[]): Promise<void> {
     for (let start = 0; start < names.length; start += MAX_LISTED_OBJECTS)
       await inTime(this.#r2.delete(names.slice(start, start + MAX_LISTED_OBJECTS)));
   }
 
-  /** An object as a file that is read by ranges. A read rejects where the object is gone. */
+  /** An object as a file that is read by ranges. A read rejects if the object no longer exists. */
   file(name: string, bytes: number): AsyncBuffer {
     const slice = async (start: number, end = bytes) => {
       const object = await this.#r2.get(name, { range: { offset: start, length: end - start } });
-      if (!object) throw new Error(`The archive's object ${name} is gone`);
+      if (!object) throw new Error(`The archive's object ${name} is missing`);
       return object.arrayBuffer();
     };
     return { byteLength: bytes, slice: (start, end) => inTime(slice(start, end)) };

@@ -3,8 +3,8 @@ import { settingsOf } from "../settings.ts";
 import { archiveBucket } from "./bucket.ts";
 
 /**
- * The time before which D1 keeps no events though the logs do, in epoch milliseconds: a whole day's beginning. 0 where
- * `D1_DAYS` is not set, and where there is an archive, which takes them first and then removes them itself.
+ * The time before which only the logs keep events and D1 does not, in epoch milliseconds. It is the beginning of a day.
+ * 0 if `D1_DAYS` is not set, or if there is an archive, which removes the events from D1 itself once it has them.
  *
  * @param now epoch milliseconds
  */

@@ -7,10 +7,10 @@ import { objectName, parseObjectName } from "./object-name.ts";
 import { readParquet } from "./parquet-file.ts";
 
 /**
- * Writes the files of some days anew that hold rows of an erased log.
+ * Rewrites the files of some days that have rows of an erased log. Rejects with what R2 or D1 throws.
  *
  * @param days as YYYY-MM-DD
- * @returns how many files those were, and the days that are left because the budget was used up
+ * @returns how many files were rewritten, and the days that are left because the budget was used up
  */
 export async function eraseFromFiles(
   runner: JobRunner,
@@ -25,7 +25,7 @@ export async function eraseFromFiles(
     for (const object of byDay.get(day) ?? []) {
       if (!budget.takeFile()) return { files, left: days.slice(index) };
       const isThere = (await bucket.head(object.name)) !== null;
-      // One that is gone is written anew out of nothing, and so is not listed any more.
+      // A missing file is replaced by none, so that the manifest no longer lists it.
       if (isThere && !(await holdsLog(bucket, object, log))) continue;
       const name = parseObjectName(object.name)!;
       const target = objectName({ ...name, revision: name.revision + 1 });

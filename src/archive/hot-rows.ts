@@ -16,32 +16,32 @@ import {
 import type { Waiting } from "./job.ts";
 import { inTime } from "../d1/in-time.ts";
 
-// What the archive asks of D1. Each statement is bounded in the rows that it reads, and every wait ends: what is not
-// answered in time rejects, though it may still take effect.
+// The queries that the archive sends to D1. Each reads a bounded number of rows. Each rejects if D1 does not answer
+// within STATEMENT_TIMEOUT_MS, but it may still take effect.
 
-/** Which rows are old enough: those that happened before `cutoff` and were written before `writtenBefore`. */
+/** Which rows are old enough: their events happened before `cutoff`, and they were written before `writtenBefore`. */
 export interface Horizon {
   /** Epoch milliseconds. */
   cutoff: number;
-  /** Epoch milliseconds. What was written later may still be wanted by a reader of the feed. */
+  /** Epoch milliseconds. A reader of the feed may still need rows that were written later. */
   writtenBefore: number;
 }
 
 const KEY = "timestamp, generation, seq, user_id";
 const SIZE = "octet_length(properties) + octet_length(context)";
 
-/** The rows past a key (parameters 1 to 4) that happened before a time (parameter 5): a part of them, the first. */
+/** SQL for the first rows after a key (parameters 1 to 4) whose events happened before a time (parameter 5). */
 const part = (columns: string, limit: number) =>
   `(SELECT ${columns} FROM events WHERE (${KEY}) > (?1, ?2, ?3, ?4) AND timestamp < ?5 ORDER BY ${KEY} LIMIT ${limit})`;
 
-/** Before all others. */
+/** A key before all others. */
 const START: RowKey = [-1, 0, 0, ""];
 
 /**
  * Reads a page of rows from D1, in the order of their keys.
  *
- * @param after past this key
- * @param to up to this key
+ * @param after only rows after this key
+ * @param to only rows up to and including this key
  * @param writtenBefore epoch milliseconds
  * @returns at most ARCHIVE_PAGE_ROWS rows and about ARCHIVE_PAGE_BYTES; none at the end
  */
@@ -56,8 +56,8 @@ export function readHotRows(
 }
 
 /**
- * Removes rows from D1 in exactly the revisions that are given; one that changed meanwhile stays. So do rows of hours in
- * which something has come meanwhile that is still to be counted, and of later ones: they leave with a later run.
+ * Removes rows from D1, but only in the given revisions; a row that has changed stays. Rows of an hour that has to be
+ * counted again, and of later hours, stay as well and leave in a later run. Returns how many rows were removed.
  */
 export async function removeHotRows(
   database: D1Database,
@@ -83,7 +83,7 @@ export async function removeHotRows(
   return removed;
 }
 
-/** Which of some logs were erased, as "generation user". */
+/** Which of the logs were erased, each as the text that `textOfLog` makes. */
 export async function erasedLogs(
   database: D1Database,
   logs: readonly Pick<EventRow, "generation" | "user_id">[],
@@ -110,11 +110,11 @@ export function textOfLog({ generation, user_id }: Pick<EventRow, "generation" |
 }
 
 /**
- * The first row that is old enough.
+ * Finds the first row that is old enough.
  *
- * @param after past this key; null for the beginning
- * @param until looks no further after this, in epoch milliseconds
- * @returns null where there is none, "later" where the time was up before that was known
+ * @param after only rows after this key; null for the beginning
+ * @param until the search ends at this time, in epoch milliseconds
+ * @returns the row's key; null if there is none, or "later" if the time was up first
  */
 export async function firstHotRow(
   database: D1Database,
@@ -123,7 +123,7 @@ export async function firstHotRow(
   until: number,
 ): Promise<RowKey | null | "later"> {
   let from = after ?? START;
-  // Mostly one of the first will do. Behind many that were written lately, the rest is searched in larger parts.
+  // Usually one of the first rows is old enough. After many that were written recently, larger parts are searched.
   for (let rows = 100; ; rows = ARCHIVE_SCAN_ROWS) {
     const { results } = await inTime(
       database
@@ -146,10 +146,10 @@ export async function firstHotRow(
 }
 
 /**
- * Finds where a file ends that begins past a row.
+ * Finds the last row of a file whose rows come after a key.
  *
- * @param horizon of which `cutoff` may be earlier: only rows that happened before it
- * @returns the last row of as many as fit ARCHIVE_CHUNK_ROWS and ARCHIVE_CHUNK_BYTES; null where there is none
+ * @param horizon which rows are old enough; its `cutoff` may be earlier, to end the file with a day
+ * @returns the last row that fits ARCHIVE_CHUNK_ROWS and ARCHIVE_CHUNK_BYTES; null if there are no rows
  */
 export async function endOfChunk(
   database: D1Database,
@@ -173,7 +173,7 @@ export async function endOfChunk(
   return row ? keyOfRow(row) : null;
 }
 
-/** Counts what is old enough among the first MAX_COUNTED_WAITING_ROWS rows. */
+/** Counts how many of the first MAX_COUNTED_WAITING_ROWS rows are old enough. */
 export async function countWaiting(database: D1Database, { cutoff, writtenBefore }: Horizon): Promise<Waiting> {
   const counted = await inTime(
     database
@@ -194,7 +194,7 @@ export async function removeOldFeed(database: D1Database, writtenBefore: number)
   await inTime(database.prepare(EMPTY_OLD_FEED).bind(writtenBefore).run());
 }
 
-/** How large the database is. */
+/** The size of the database, in bytes. */
 export async function databaseBytes(database: D1Database): Promise<number> {
   const { meta } = await inTime(database.prepare("SELECT 1").run());
   return meta.size_after;

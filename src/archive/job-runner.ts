@@ -5,7 +5,7 @@ import { type ArchivedObject, type Manifest, readManifest, rebuildManifest } fro
 import { objectName, parseObjectName } from "./object-name.ts";
 import type { NewFilePlan } from "./plan.ts";
 
-/** Carries out jobs, one after the other. Everything rejects with what R2, D1 or the object's own storage throws. */
+/** Does jobs, one after the other. All methods reject with what R2, D1 or the object's own storage throws. */
 export class JobRunner {
   readonly stores: Stores;
   readonly #jobs: JobStore;
@@ -16,10 +16,10 @@ export class JobRunner {
   }
 
   /**
-   * To be called before anything new is begun: a lost manifest is made anew, what a crash has left is finished, and
-   * files are removed that a write has brought about which nobody waited for any more.
+   * Call it before anything new is started. It makes a lost manifest again, finishes the job that a crash has left, and
+   * deletes files that appeared late, after their write had timed out.
    *
-   * @returns the file to which rows from D1 were moved thereby; null where none was
+   * @returns the file that rows from D1 were moved to; null if there was none
    */
   async recover(): Promise<ArchivedObject | null> {
     await this.#ensureManifest();
@@ -41,7 +41,7 @@ export class JobRunner {
     return (await readManifest(this.stores.bucket, this.stores.name)).manifest;
   }
 
-  /** Returns the file that was written; null where there is none. */
+  /** Does a job, and returns the file that was written; null if there is none. */
   async do(plan: Plan | NewFilePlan): Promise<ArchivedObject | null> {
     const named = (chunk: number): Plan =>
       plan.kind === "remove" || "target" in plan
@@ -64,8 +64,8 @@ export class JobRunner {
   }
 
   /**
-   * A manifest that is gone, or older than one that was seen before, would hide files. A new disk makes it anew as well,
-   * since files may be there that a lost job has not listed any more.
+   * Makes the manifest again if it is missing or older than one that was seen before, because it would hide files. Does
+   * the same if this object's storage is new, because a lost job may have left files that are not listed.
    */
   async #ensureManifest(): Promise<void> {
     const { bucket, name } = this.stores;
@@ -77,7 +77,7 @@ export class JobRunner {
     this.#jobs.madeManifest(made.version, Math.max(0, ...chunks));
   }
 
-  /** The write of a job that was broken off may still take effect, even after the file has been replaced by another. */
+  /** Notes a file whose write timed out. The write may still take effect, even after another file has replaced it. */
   #noteLateFile(name: string): void {
     const others = this.#jobs.lateFiles().filter((file) => file.name !== name);
     this.#jobs.saveLateFiles([...others, { name, since: Date.now() }]);

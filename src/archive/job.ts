@@ -1,19 +1,19 @@
 import type { RowKey } from "../d1/event-row.ts";
 import type { ArchivedObject } from "./manifest.ts";
 
-/** Rows of one day that go from D1 into a file. What the plan says is frozen before anything is written. */
+/** Moves rows of one day from D1 into a file. The plan is stored before anything is written, and does not change. */
 export interface MovePlan {
   kind: "move";
   target: string;
   day: string;
-  /** The rows past `from`, up to and including `to`, … */
+  /** The rows after `from`, up to and including `to`, … */
   from: RowKey;
   to: RowKey;
   /** … that were written to D1 before this time, in epoch milliseconds. */
   writtenBefore: number;
 }
 
-/** Files that one other file takes the place of: without the rows of erased logs, or several small ones in one. */
+/** Replaces files by one file: without the rows of erased logs, or to merge several small files. */
 export interface ReplacePlan {
   kind: "replace";
   target: string;
@@ -22,7 +22,7 @@ export interface ReplacePlan {
   drop: { user_id: string; generation: number }[];
 }
 
-/** Files that go, as retention wants. */
+/** Deletes files that have expired. */
 interface RemovePlan {
   kind: "remove";
   sources: string[];
@@ -31,11 +31,11 @@ interface RemovePlan {
 export type Plan = MovePlan | ReplacePlan | RemovePlan;
 
 /**
- * A piece of the archive's work. Each state is on disk before the next step begins, and each step can be repeated:
+ * One piece of the archive's work. Each state is on disk before the next step begins, and each step can be repeated:
  *
- * - "planned": nothing is sure to be in R2 yet.
- * - "written": the target is in R2, or there is none where no row was left.
- * - "listed": the manifest tells of it. What it has taken the place of can go: rows in D1, or other files.
+ * - "planned": it is not known whether anything is in R2 yet.
+ * - "written": the target is in R2, or there is none because no rows were left.
+ * - "listed": the manifest lists it. What it replaces can be deleted, which is rows in D1 or other files.
  */
 export interface Job {
   number: number;
@@ -44,37 +44,37 @@ export interface Job {
   state: "planned" | "written" | "listed";
   plan: Plan;
   object: ArchivedObject | null;
-  /** The version of the manifest that has the outcome; null before it is listed. */
+  /** The version of the manifest that lists the result; null until then. */
   manifestVersion: number | null;
 }
 
-/** A file that may appear although nobody waits for it any more: a write of it was not answered. */
+/** A file that may still appear because a write of it timed out. */
 interface LateFile {
   name: string;
-  /** When it was begun again or given up, in epoch milliseconds. */
+  /** When the file was noted, in epoch milliseconds. */
   since: number;
 }
 
-/** What the archiver has moved in all its life. */
+/** How much the archiver has moved in total. */
 interface Moved {
   files: number;
   rows: number;
   bytes: number;
 }
 
-/** How far the archive is. Times are in epoch milliseconds, null for never. */
+/** How far the archive is. Times are in epoch milliseconds, or null for never. */
 export interface Progress {
   moved: Moved;
   lastRunAt: number | null;
-  /** The last run that left nothing to be moved. */
+  /** When a run last left nothing to be moved. */
   lastSuccessAt: number | null;
-  /** Why the last run broke off; null where it did not. */
+  /** Why the last run failed; null if it did not. */
   lastError: string | null;
-  /** What the last run left to be moved, counted up to MAX_COUNTED_WAITING_ROWS; null where that could not be counted. */
+  /** What the last run left to be moved, counted up to MAX_COUNTED_WAITING_ROWS; null if it could not be counted. */
   waiting: Waiting | null;
 }
 
-/** Rows that are old enough to be moved, and the number of their days. */
+/** How many rows are old enough to be moved, and of how many days. */
 export interface Waiting {
   rows: number;
   days: number;
@@ -88,7 +88,7 @@ const NOTHING_YET: Progress = {
   waiting: { rows: 0, days: 0 },
 };
 
-/** What the archiver has on its own disk: its unfinished job, one at a time, and what outlasts a job. */
+/** The archiver's own storage: its unfinished job, of which there is at most one, and what is kept after a job. */
 export class JobStore {
   readonly #storage: DurableObjectStorage;
 
@@ -96,12 +96,12 @@ export class JobStore {
     this.#storage = storage;
   }
 
-  /** The job that a crash has left; undefined where there is none. */
+  /** The job that a crash has left; undefined if there is none. */
   unfinished(): Job | undefined {
     return this.#storage.kv.get<Job>("job");
   }
 
-  /** Plans a job. The number of a chunk is never given out twice. */
+  /** Stores a new job. The number of a chunk is never used twice. */
   plan(plan: (chunk: number) => Plan, now: number): Job {
     const number = this.#nextChunk();
     const job: Job = {
@@ -144,7 +144,7 @@ export class JobStore {
     });
   }
 
-  /** The version of the manifest that was seen last; undefined where none was. */
+  /** The version of the manifest that was seen last; undefined if none was. */
   manifestVersion(): number | undefined {
     return this.#storage.kv.get<number>("manifest_version");
   }
@@ -154,8 +154,8 @@ export class JobStore {
   }
 
   /**
-   * Notes a manifest that was made anew. Chunks are numbered past those that it has, should this disk be new. What the
-   * unfinished job has listed is listed again.
+   * Notes that the manifest was made again. New chunks get higher numbers than those in it, because this storage may be
+   * new. If the unfinished job was listed already, it is listed again.
    */
   madeManifest(version: number, lastChunk: number): void {
     this.#storage.transactionSync(() => {

@@ -9,12 +9,12 @@ export interface ArchivedObject {
   day: string;
   rows: number;
   bytes: number;
-  /** How large its properties and contexts are as text, which is what a reader of all of it holds in memory. */
+  /** The size of its properties and contexts as text, which a reader of the whole file needs in memory. */
   text_bytes: number;
   etag: string;
 }
 
-/** Which files make up the archive of one database. Readers take them from here and nowhere else. */
+/** The files of the archive of one database. Readers must only use files that are listed here. */
 export interface Manifest {
   /** Grows with each change. */
   version: number;
@@ -24,11 +24,11 @@ export interface Manifest {
 
 interface StoredManifest {
   manifest: Manifest;
-  /** Undefined where there is none yet. */
+  /** Undefined if there is no manifest yet. */
   etag: string | undefined;
 }
 
-/** Reads a database's manifest; an empty one of version 0 where there is none. Rejects where R2 fails. */
+/** Reads a database's manifest. Returns an empty one of version 0 if there is none. Rejects if R2 fails. */
 export async function readManifest(bucket: Bucket, database: string): Promise<StoredManifest> {
   const object = await bucket.read(manifestName(database));
   if (!object) return { manifest: { version: 0, database, objects: [] }, etag: undefined };
@@ -36,11 +36,11 @@ export async function readManifest(bucket: Bucket, database: string): Promise<St
 }
 
 /**
- * Replaces some of a manifest's objects by others, in one step. Repeating it changes nothing. Rejects where R2 fails,
- * where somebody else has changed the manifest meanwhile, and where it is not the one that was there before.
+ * Replaces some objects of a manifest by others, in one step. Idempotent. Rejects if R2 fails, if somebody else changes
+ * the manifest at the same time, or if the manifest is older than `known`.
  *
  * @param known the version that was seen last
- * @returns the manifest as it is then
+ * @returns the new manifest
  */
 export async function changeManifest(
   bucket: Bucket,
@@ -49,7 +49,7 @@ export async function changeManifest(
   { add, remove }: { add: readonly ArchivedObject[]; remove: readonly string[] },
 ): Promise<Manifest> {
   const { manifest, etag } = await readManifest(bucket, database);
-  if (manifest.version < known) throw new Error("The archive's manifest is gone; the next run makes it anew");
+  if (manifest.version < known) throw new Error("The archive's manifest is missing; the next run makes it again");
   const gone = new Set([...remove, ...add.map(({ name }) => name)]);
   const kept = manifest.objects.filter(({ name }) => !gone.has(name));
   const objects = [...kept, ...add].sort(byName);
@@ -58,10 +58,10 @@ export async function changeManifest(
 }
 
 /**
- * Makes a lost manifest anew from the objects that there are. Of a file that was rewritten, the latest revision counts;
- * the others are removed. Rejects where R2 fails.
+ * Makes a lost manifest again from the objects in R2. If a file was rewritten, its latest revision is listed and the
+ * others are deleted. Rejects if R2 fails.
  *
- * @param version of the lost one, at least: the new one's is greater
+ * @param version the last known version of the lost manifest; the new one gets a higher version
  */
 export async function rebuildManifest(bucket: Bucket, database: string, version: number): Promise<Manifest> {
   const latest = new Map<string, { revision: number; object: ArchivedObject }>();
@@ -87,13 +87,13 @@ export async function rebuildManifest(bucket: Bucket, database: string, version:
   return rebuilt;
 }
 
-/** An object of R2 as the manifest tells of it. */
+/** The entry of the manifest for an object of R2. */
 export function archivedObject({ key, size, etag, customMetadata }: R2Object, day: string): ArchivedObject {
   const number = (name: string) => Number(customMetadata?.[name]);
   return { name: key, day, rows: number("rows"), bytes: size, text_bytes: number("text_bytes"), etag };
 }
 
-/** One that cannot be read is as good as lost, and is made anew like one. */
+/** Null if the text cannot be parsed. Such a manifest is treated as lost. */
 function parsed(text: string): Manifest | null {
   try {
     return JSON.parse(text) as Manifest;

@@ -3,12 +3,12 @@ import { type BasicType, parquetWriteBuffer } from "hyparquet-writer";
 import { EVENT_ROW_COLUMNS, type EventRow } from "../d1/event-row.ts";
 import { ARCHIVE_ROW_GROUP_ROWS } from "../limits.ts";
 
-/** Raised when the columns change, so that a reader knows what it has before it. */
+/** Raise it when the columns change, so that readers can tell the versions apart. */
 const SCHEMA_VERSION = "1";
 
 /**
- * The columns are those of D1. Properties and context stay the text that D1 has: as Parquet's own JSON they would be
- * parsed and written anew, and come out as another text.
+ * The columns are those of D1. Properties and context stay the same text as in D1. With Parquet's JSON type they would
+ * be parsed and written again, which would change the text.
  */
 const TYPES: Record<keyof EventRow, { type: BasicType; nullable: boolean }> = {
   user_id: { type: "STRING", nullable: false },
@@ -25,8 +25,8 @@ const TYPES: Record<keyof EventRow, { type: BasicType; nullable: boolean }> = {
 };
 
 /**
- * Writes rows as a Parquet file, ordered by (user_id, timestamp, seq), so that one user's rows lie together. The same
- * rows give the same bytes, with the same version of the writer.
+ * Writes rows as a Parquet file, sorted by (user_id, timestamp, seq), so that one user's rows are next to each other.
+ * The same rows give the same bytes with the same version of the library.
  */
 export function parquetOf(rows: readonly EventRow[]): ArrayBuffer {
   const sorted = rows.toSorted(
@@ -37,7 +37,7 @@ export function parquetOf(rows: readonly EventRow[]): ArrayBuffer {
       name,
       ...TYPES[name],
       data: sorted.map((row) => (TYPES[name].type === "INT64" ? BigInt(row[name] as number) : row[name])),
-      // Tells from a few bytes that a user is not in a file, which is what an erasure asks of most files.
+      // A few bytes show that a user is not in a file. This makes an erasure cheap, because most files lack the user.
       bloomFilter: name === "user_id",
     })),
     rowGroupSize: ARCHIVE_ROW_GROUP_ROWS,
@@ -52,7 +52,7 @@ interface ReadOptions<Column extends keyof EventRow> {
   userId?: string;
 }
 
-/** Reads rows of a Parquet file, by ranges of it. Rejects where the file cannot be read. */
+/** Reads rows of a Parquet file, by ranges. Rejects if the file cannot be read. */
 export async function readParquet<Column extends keyof EventRow>(
   file: AsyncBuffer,
   { columns, userId }: ReadOptions<Column>,
@@ -72,7 +72,7 @@ export async function readParquet<Column extends keyof EventRow>(
   >[];
 }
 
-/** Every number of a row is within what JavaScript carries exactly. */
+/** Converts INT64 to a number, which is exact for every number in a row. */
 function fromParquet(value: unknown): unknown {
   return typeof value === "bigint" ? Number(value) : (value ?? null);
 }

@@ -5,14 +5,15 @@ import { endOfChunk, firstHotRow, type Horizon } from "./hot-rows.ts";
 import type { MovePlan, Plan, ReplacePlan } from "./job.ts";
 import type { ArchivedObject, Manifest } from "./manifest.ts";
 
-/** A plan for a new file, whose name is given to it together with a number. */
+/** A plan for a new file that has no name yet. It gets its name together with the chunk's number. */
 export type NewFilePlan = Omit<MovePlan, "target"> | Omit<ReplacePlan, "target">;
 
 /**
- * The next rows to move: of one day, from the first one past a key on. Rejects with what D1 throws.
+ * Plans to move the next rows of one day. Rejects with what D1 throws.
  *
- * @param after null for the beginning
- * @param until looks no further after this, in epoch milliseconds: "later"
+ * @param after only rows after this key; null for the beginning
+ * @param until the search ends at this time, in epoch milliseconds
+ * @returns null if no row is old enough, or "later" if the time was up first
  */
 export async function planMove(
   database: D1Database,
@@ -23,15 +24,15 @@ export async function planMove(
   const first = await firstHotRow(database, after, horizon, until);
   if (!first || first === "later") return first;
   const dayStart = floorTo(DAY_MS, first[0]);
-  // Just before the first row.
+  // This is just before the first row.
   const from: RowKey = [first[0], first[1], first[2] - 1, first[3]];
   const to = await endOfChunk(database, from, { ...horizon, cutoff: Math.min(dayStart + DAY_MS, horizon.cutoff) });
-  // An update between the two queries makes the row too young.
+  // If the row was updated between the two queries, it is no longer old enough.
   if (!to) return null;
   return { kind: "move", day: dayOf(dayStart), from, to, writtenBefore: horizon.writtenBefore };
 }
 
-/** Small files of a day that fit one file, the smallest first; null where no day has two of them. */
+/** Plans to merge small files of a day that fit one file, the smallest first. Null if no day has two such files. */
 export function planCompaction({ objects }: Manifest): Omit<ReplacePlan, "target"> | null {
   for (const [day, ofDay] of Map.groupBy(objects, (object) => object.day)) {
     const sources: ArchivedObject[] = [];
@@ -47,7 +48,7 @@ export function planCompaction({ objects }: Manifest): Omit<ReplacePlan, "target
   return null;
 }
 
-/** The files of whole days that retention no longer keeps; null where there are none. */
+/** Plans to delete the files of whole days that have expired. Null if there are none. */
 export function planRemoval({ objects }: Manifest, expiredBefore: string): Extract<Plan, { kind: "remove" }> | null {
   const sources = objects.filter(({ day }) => day < expiredBefore).map(({ name }) => name);
   return sources.length > 0 ? { kind: "remove", sources } : null;

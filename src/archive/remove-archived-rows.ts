@@ -4,10 +4,10 @@ import { removeHotRows } from "./hot-rows.ts";
 import { readManifest } from "./manifest.ts";
 
 /**
- * Removes from D1 what files hold, in the order of their names.
+ * Removes the rows of archived files from D1, in the order of the files' names. Rejects with what R2 or D1 throws.
  *
- * @param after the name of the file that was handled last; null for the beginning
- * @returns where to go on; null where that was all
+ * @param after the name of the last file that was handled; null for the beginning
+ * @returns the file to continue after; null at the end
  */
 export async function removeArchivedRows(
   { bucket, database, name }: Stores,
@@ -19,7 +19,7 @@ export async function removeArchivedRows(
   for (const object of manifest.objects) {
     if (after !== null && object.name <= after) continue;
     if (!budget.takeFile()) return last;
-    // What was in a file that is gone stays in D1, and is archived again.
+    // If a file is missing, its rows stay in D1 and are archived again.
     if (await bucket.head(object.name)) await removeHotRows(database, await readKeys(bucket, object));
     last = object.name;
   }

@@ -8,19 +8,19 @@ import { databaseNamed, databaseNames } from "./databases.ts";
 import { laneStatuses } from "./lane-statuses.ts";
 
 /**
- * How a database is:
+ * The state of a database:
  *
  * - "timeout": it does not answer.
- * - "unmigrated": it answers, but its tables are not there yet.
- * - "full": it takes no row more, and users wait.
+ * - "unmigrated": it answers, but its tables do not exist yet.
+ * - "full": it accepts no more rows, and users are waiting.
  * - "exhausted": the account's rows for today are used up.
- * - "failed": it answers a read with an error, or did not take the latest events, and users wait.
+ * - "failed": it answers a read with an error, or did not accept the latest events and users are waiting.
  * - "no_writer": one of its writers does not answer.
- * - "behind": somebody has waited longer than MAX_HEALTHY_WAIT_MS for it to have their events.
+ * - "behind": a user has waited longer than MAX_HEALTHY_WAIT_MS for events to be written.
  */
 type DatabaseStatus = "ok" | "timeout" | "unmigrated" | "full" | "exhausted" | "failed" | "no_writer" | "behind";
 
-/** Of what the database did not answer, there is null. Times are epoch milliseconds. */
+/** A field is null if the database did not say. Times are in epoch milliseconds. */
 export interface DatabaseHealth {
   status: DatabaseStatus;
   /** Whether `CLOSED_DATABASES` names it, so that no new event goes there. */
@@ -36,12 +36,12 @@ export interface DatabaseHealth {
   lanes: (WriterStatus | null)[];
 }
 
-/** Each bound database by its binding's name. */
+/** The health of each database, by the name of its binding. */
 export type DatabasesHealth = Record<string, DatabaseHealth>;
 
 const TIMEOUT = "D1 did not answer";
 
-/** One row by its key, and one at the end of a table, so that asking costs the same however much there is. */
+/** Reads one row by its key and the last row of a table, so the cost does not grow with the database. */
 const QUESTION = `SELECT
   (SELECT name FROM incarnation) AS incarnation,
   (SELECT written_at FROM feed ORDER BY position DESC LIMIT 1) AS last_write`;
@@ -58,7 +58,7 @@ export async function checkDatabases(env: Env, now: number): Promise<DatabasesHe
 
 type Answer = Pick<DatabaseHealth, "status" | "incarnation" | "lastWrite" | "sizeBytes">;
 
-/** Never throws: a database that is away is an answer. */
+/** Never rejects, because a database that does not answer is a result. */
 async function ask(env: Env, name: string): Promise<Answer> {
   try {
     const question = databaseNamed(env, name)
@@ -81,8 +81,9 @@ async function ask(env: Env, name: string): Promise<Answer> {
 }
 
 /**
- * That a database can be read says nothing of its writes: a full one still answers. So what its writers last met counts
- * too, as long as somebody waits, and so does how long they have waited, which outlasts a writer's sleep.
+ * Combines the database's answer with what its writers know. A full database still answers reads, so the writers' last
+ * failure counts as long as users are waiting. How long they have waited counts as well, because a writer has that on
+ * disk and its last failure only in memory.
  */
 function healthOf(answer: Answer, lanes: DatabaseHealth["lanes"], now: number): Omit<DatabaseHealth, "isClosed"> {
   const found = lanes.filter((lane) => lane !== null);

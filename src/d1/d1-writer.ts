@@ -24,21 +24,21 @@ export interface WriterStatus {
 }
 
 /**
- * Writes to one D1 database for the users of one lane. D1 runs one statement at a time and charges no more for a large
- * one, so many users' events share a statement.
+ * Writes to one D1 database for the users of one lane. D1 runs one statement at a time and bills rows, not statements,
+ * so many users' events share a statement.
  *
- * Keeps no events: a user's object holds them until it was told that D1 has them.
+ * The writer stores no events. A user's object keeps them until it is told that D1 has them.
  */
 export class D1Writer extends DurableObject<Env> {
   readonly #directory = new Directory(this.ctx.storage);
   readonly #metrics = new WriterMetrics();
-  /** The database's epoch; null where it has to be asked for. */
+  /** The database's epoch; null if it has to be read. */
   #epoch: number | null = null;
-  /** Counts what the line does, so that nothing goes on with what the line has given up. */
+  /** Counts the statements of the line, so that a statement that has timed out can tell that it is too late. */
   #turn = 0;
   readonly #line = new GroupCommit<LogOwner>(async (rows, owners) => {
     const now = Date.now();
-    // What leaves an object waits for what it has written: D1 has nobody's rows who is not in the directory.
+    // An object's outgoing calls wait for its writes, so D1 never has rows of a user who is not in the directory.
     this.#directory.enter(owners);
     const epoch = await this.#epochInTurn();
     const shared = owners.flatMap((owner) => owner.shared ?? []);
@@ -47,7 +47,7 @@ export class D1Writer extends DurableObject<Env> {
     this.#metrics.inserted(rows.length, since, Date.now(), sizeBytes);
   });
 
-  /** Appends rows. Never throws: an exception would leave the caller with a broken stub and lose what D1 said. */
+  /** Appends rows. Never rejects, because an exception would break the caller's stub and hide what D1 said. */
   async insert({ version, rows, ...owner }: Insertion): Promise<WriteOutcome> {
     const outcome = await this.#answer(version, async () => {
       this.#directory.follow(owner);
@@ -64,7 +64,9 @@ export class D1Writer extends DurableObject<Env> {
     return outcome;
   }
 
-  /** Erases events, after every insertion that came before, so that none outlasts it. Never throws. */
+  /**
+   * Erases events. Runs after all insertions that came before, so that none adds an event afterwards. Never rejects.
+   */
   erase({ version, userId, generation, keys, isLast }: Erasure): Promise<Answered<object>> {
     return this.#answer(version, async () => {
       await this.#runInLine(() => eraseEvents(this.#database, userId, generation, keys, Date.now()));
@@ -74,12 +76,12 @@ export class D1Writer extends DurableObject<Env> {
   }
 
   /**
-   * Gives up events for another database, after every insertion that came before, and tells what the database has of
-   * them all the same. From then on nothing that was sent before can bring the others here. Never throws.
+   * Releases events that a log wants to move to another database, and returns those that stay here. Runs after all
+   * insertions that came before. No earlier call can write the released events here afterwards. Never rejects.
    */
   release({ version, keys, writtenAfter, isAll, ...log }: Release): Promise<Answered<{ kept: KeptKey[] }>> {
     return this.#answer(version, async () => {
-      // Before it waits in the line: an insertion that comes from now on, and was sent before, is refused.
+      // This happens before waiting in the line, so that an older insertion that arrives from now on is refused.
       this.#directory.follow(log);
       const kept = await this.#runInLine(() => {
         this.#epoch = null;
@@ -92,7 +94,7 @@ export class D1Writer extends DurableObject<Env> {
     });
   }
 
-  /** Removes what a restore has brought back although it belongs to another database. Never throws. */
+  /** Removes rows that belong to another database and that a restore has brought back. Never rejects. */
   removeLeftovers({ version, keys, ...log }: Leftovers): Promise<Answered<object>> {
     return this.#answer(version, async () => {
       this.#directory.follow(log);
@@ -101,7 +103,7 @@ export class D1Writer extends DurableObject<Env> {
     });
   }
 
-  /** Lets a user go of whose log nothing is kept any more, unless another log has begun. Never throws. */
+  /** Removes a user from the directory whose log has expired, unless the user has begun another log. Never rejects. */
   async leave(userId: string, generation: number): Promise<WriteOutcome> {
     try {
       this.#directory.left(userId, generation);
@@ -111,12 +113,14 @@ export class D1Writer extends DurableObject<Env> {
     }
   }
 
-  /** Users of this lane in the order of their ids, those past one. */
+  /** A page of the users of this lane after one of them, in the order of their ids. */
   usersAfter(userId: string, limit: number): ListedUser[] {
     return this.#directory.usersAfter(userId, limit);
   }
 
-  /** Whom to call upon next so that their logs let go of what has expired, and how far that is; null for nobody now. */
+  /**
+   * The next users whose logs have to be woken for the expiry walk, and the walk itself; null if there are none now.
+   */
   expiryWalk(days: number | null, limit: number): { walk: ExpiryWalk; users: ListedUser[] } | null {
     const walk = currentWalk(this.ctx.storage.kv, days, Date.now());
     return walk && { walk, users: this.#directory.usersAfter(walk.after ?? "", limit) };
@@ -126,7 +130,7 @@ export class D1Writer extends DurableObject<Env> {
     saveWalk(this.ctx.storage.kv, walk);
   }
 
-  /** Below which no event is taken any more. Only the first lane of the first database is asked. */
+  /** The time before which no event is accepted. Only the first lane of the first database is asked. */
   retentionFloor(): RetentionFloor {
     return readFloor(this.ctx.storage.kv);
   }
@@ -136,15 +140,16 @@ export class D1Writer extends DurableObject<Env> {
     return raiseFloor(this.ctx.storage.kv, to, Date.now());
   }
 
-  /** Forgets erasures from before a time (epoch milliseconds): no copy of the database is as old. */
+  /** Deletes erasures from before a time (epoch milliseconds), because no copy of the database is that old. */
   forgetErasures(before: number): void {
     this.#directory.forgetErasures(before);
   }
 
   /**
-   * Tells the database again of some erasures of this lane's users, those past one. Throws what D1 throws.
+   * Stores tombstones in the database again for a page of this lane's erasures, after one of them. Rejects with what D1
+   * throws.
    *
-   * @returns the last of them, or null where there were none
+   * @returns how many erasures there were, and the last of them or null
    */
   async replayErasures(
     after: [userId: string, generation: number],
@@ -157,7 +162,7 @@ export class D1Writer extends DurableObject<Env> {
     return { erasures: found.length, next: [last.user_id, last.generation] };
   }
 
-  /** How far the rebuilding of the database has come, or null where it never was. Only the first lane is asked. */
+  /** How far the rebuilding of the database is, or null if there was none. Only the first lane is asked. */
   rebuild(): Rebuild | null {
     return this.ctx.storage.kv.get<Rebuild>("rebuild") ?? null;
   }
@@ -166,12 +171,12 @@ export class D1Writer extends DurableObject<Env> {
     this.ctx.storage.kv.put("rebuild", rebuild);
   }
 
-  /** How many users this lane has. Reads a row for each. */
+  /** How many users this lane has. Reads one row for each. */
   userCount(): number {
     return this.#directory.count();
   }
 
-  /** What this lane's users wait for, and what it has done since it woke up. Reads no row. */
+  /** How many users of this lane wait, and what the writer has done since it started. Reads no rows. */
   status(): WriterStatus {
     return { waiting: this.#directory.waiting(), counts: this.#metrics.counts };
   }
@@ -187,7 +192,7 @@ export class D1Writer extends DurableObject<Env> {
     try {
       return { ok: true, ...(await write()) };
     } catch (error) {
-      // It may have risen, and have been the reason.
+      // A risen epoch may have been the reason, so read it again.
       this.#epoch = null;
       const failure = error instanceof LineFullError ? "busy" : d1FailureOf(error);
       this.#metrics.failed(failure);
@@ -195,7 +200,7 @@ export class D1Writer extends DurableObject<Env> {
     }
   }
 
-  /** Runs something in the line, and hands on what it returns. */
+  /** Runs something in the line and returns its result. */
   async #runInLine<T>(run: () => Promise<T>): Promise<T> {
     const found: T[] = [];
     await this.#line.run(async () => {
@@ -206,13 +211,13 @@ export class D1Writer extends DurableObject<Env> {
   }
 
   /**
-   * The epoch for a statement of this turn. Throws where the line went on meanwhile: what it has given up must not be
-   * sent under an epoch that it did not have.
+   * The epoch for the current statement. Throws if the statement timed out meanwhile and the line has moved on. Its
+   * rows must not be sent under a newer epoch.
    */
   async #epochInTurn(): Promise<number> {
     const turn = ++this.#turn;
     const epoch = this.#epoch ?? (await epochOf(this.#database));
-    if (turn !== this.#turn) throw new Error("The statement was given up");
+    if (turn !== this.#turn) throw new Error("The statement timed out before it was sent");
     this.#epoch = epoch;
     return epoch;
   }

@@ -1,6 +1,7 @@
 /**
- * The D1 databases that a deployment binds: `DB`, and where one is not enough `DB_1`, `DB_2` and so on. A D1 database
- * holds 10 GB and runs one query at a time, so a larger deployment spreads its users over several.
+ * The names of the D1 databases that a deployment binds, in their order: `DB`, and `DB_1`, `DB_2` and so on if one is
+ * not enough. A D1 database holds 10 GB and runs one query at a time, so a larger deployment spreads its users over
+ * several.
  */
 export function databaseNames(env: Env): string[] {
   return Object.keys(env)
@@ -12,7 +13,7 @@ function numberOf(name: string): number {
   return Number(name.slice("DB_".length) || 0);
 }
 
-/** Finds a database by its binding. Throws where a log was begun on one that is bound no more. */
+/** Finds a database by its binding. Throws if there is none, as when a binding was removed although logs use it. */
 export function databaseNamed(env: Env, name: string): D1Database {
   const database = (env as unknown as Record<string, D1Database | undefined>)[name];
   if (!database) throw new Error(`No D1 database is bound as ${name}, although events are kept there`);
@@ -20,9 +21,10 @@ export function databaseNamed(env: Env, name: string): D1Database {
 }
 
 /**
- * Spreads texts over `count` places, from 0 on. FNV-1a over UTF-16 units, quick and without state, and then MurmurHash's
- * finalizer: the lowest bit of FNV is only the parity of the text, so the same users would meet again whatever is put
- * before their ids. Any other hash would do, but a user's place must never change while rows are on their way.
+ * Spreads texts over `count` places, counted from 0. The hash is FNV-1a over UTF-16 units, which is quick, followed by
+ * MurmurHash's finalizer. The finalizer is needed because the lowest bit of FNV-1a is only the parity of the text, so
+ * the same users would share a place whatever prefix is put before their ids. Another hash would do as well, but a
+ * user's place must never change while rows are on their way.
  */
 export function placeOf(text: string, count: number): number {
   let hashed = 0x811c9dc5;

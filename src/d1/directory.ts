@@ -2,17 +2,20 @@
 export interface LogOwner {
   userId: string;
   generation: number;
-  /** How often the log has moved events that a full database lacked; absent for most logs. */
+  /** How often the log has moved events out of a full database; absent for most logs. */
   moves?: number;
-  /** Times of rows on whose days another database may have events of the user; see `insertEvents`. */
+  /**
+   * Times of rows on whose days another database may have events of the user, in epoch milliseconds; see
+   * `insertEvents`.
+   */
   shared?: number[];
-  /** How many events of the log the database lacks, those on their way included. */
+  /** How many events of the log the database lacks, including these rows. */
   lacking: number;
-  /** Since when the oldest of these rows waits, in epoch milliseconds; null where they only repeat what D1 may have. */
+  /** When the oldest of these rows was recorded, in epoch milliseconds; null if D1 may already have the rows. */
   since: number | null;
 }
 
-/** A user, and which of the user's logs was delivered last. */
+/** A user, and the log of the user that was delivered last. */
 export interface ListedUser {
   user_id: string;
   generation: number;
@@ -20,28 +23,31 @@ export interface ListedUser {
 
 type LogOnTheMove = Pick<LogOwner, "userId" | "generation" | "moves">;
 
-/** What a database's users wait for. `oldest` is since when, in epoch milliseconds; null where nobody waits. */
+/** How many users wait for D1 and with how many events. `oldest` is since when, in epoch milliseconds, or null. */
 export interface Waiting {
   users: number;
   events: number;
   oldest: number | null;
 }
 
-/** How many users memory knows to be in the directory. Others are looked up, which costs a read and no write. */
+/** How many users memory remembers to be in the directory. Looking up others costs a read but no write. */
 const MAX_KNOWN_USERS = 20_000;
 
 /**
- * Who the users of a writer's database are: one row a user for life, on disk before D1 gets the user's first event. D1
- * can be rebuilt from it, since a user's log is found by the user's id alone. Besides, who waits for D1 since when.
+ * The users of a writer's database, on disk. A user's row is written once, before D1 gets the user's first event. D1
+ * can be rebuilt from these rows, because a user's id is enough to find the log. Also stores which users wait for D1.
  */
 export class Directory {
   readonly #storage: DurableObjectStorage;
   /** The generation of each user that is known to be on disk. */
   readonly #known = new Map<string, number>();
-  /** Who waits, since when, and for how many events, as on disk; longest first. Few, unless D1 is away. */
+  /**
+   * A copy of what is on disk: the users that wait, since when, and with how many events; the longest wait comes first.
+   * There are few, unless D1 is away.
+   */
   readonly #waiting: Map<string, { since: number; events: number }>;
   #waitingEvents = 0;
-  /** Whether any log has moved: few have, and nobody else is to be looked up. */
+  /** Whether any log has moved. Few have, and without any the table need not be read. */
   #hasMoves: boolean;
 
   constructor(storage: DurableObjectStorage) {
@@ -55,7 +61,8 @@ export class Directory {
       since   INTEGER NOT NULL,
       events  INTEGER NOT NULL
     ) WITHOUT ROWID`);
-    // Erasures outlast their users here: a database that is restored to an earlier point has to be told again.
+    // Erasures stay here after the user is gone, because a database that is restored to an earlier point needs them
+    // again.
     storage.sql.exec(`CREATE TABLE IF NOT EXISTS erased (
       user_id    TEXT    NOT NULL,
       generation INTEGER NOT NULL,
@@ -76,7 +83,7 @@ export class Directory {
     for (const { events } of this.#waiting.values()) this.#waitingEvents += events;
   }
 
-  /** Notes the users of a statement, before it is sent. A row for each user that is new. */
+  /** Notes the users of a statement before it is sent. Writes a row for each new user. */
   enter(owners: readonly LogOwner[]): void {
     const strangers = owners.filter(({ userId, generation }) => this.#known.get(userId) !== generation);
     if (strangers.length === 0) return;
@@ -90,8 +97,7 @@ export class Directory {
   }
 
   /**
-   * Throws where the call is of a time before the log moved events. It was overtaken on the way here, and what it wants
-   * may be untrue by now. A row for each move.
+   * Throws if a call was sent before the log last moved events, because it may be outdated. Writes a row for each move.
    */
   follow(log: LogOnTheMove): void {
     const { userId, generation, moves = 0 } = log;
@@ -117,9 +123,12 @@ export class Directory {
     return found.toArray()[0]?.moves ?? 0;
   }
 
-  /** Notes that D1 did not take a user's rows. A row when the wait begins, and whenever the backlog has doubled. */
+  /**
+   * Notes that D1 did not accept a user's rows. Writes a row when the wait begins, and whenever the number of events
+   * has doubled.
+   */
   waits(owner: LogOwner, now: number): void {
-    // Its rows have gone elsewhere: nobody would say that it waits no longer.
+    // The rows have moved to another database, so nobody would ever end this wait.
     if ((owner.moves ?? 0) < this.#movesOf(owner)) return;
     this.enter([owner]);
     const { userId, lacking } = owner;
@@ -136,7 +145,7 @@ export class Directory {
     );
   }
 
-  /** Notes that D1 has taken a user's rows. A row where the user has waited. */
+  /** Notes that D1 has accepted a user's rows. Deletes a row if the user was waiting. */
   served(userId: string): void {
     const known = this.#waiting.get(userId);
     if (!known) return;
@@ -145,7 +154,7 @@ export class Directory {
     this.#storage.sql.exec("DELETE FROM waiting WHERE user_id = ?", userId);
   }
 
-  /** Takes a log out of which nothing is kept any more, unless the user has begun another one. */
+  /** Removes a user whose log has expired as a whole, unless the user has begun another log. */
   left(userId: string, generation: number): void {
     const { sql } = this.#storage;
     this.#storage.transactionSync(() => {
@@ -156,7 +165,7 @@ export class Directory {
     this.served(userId);
   }
 
-  /** Takes an erased log out, unless the user has begun another one, and remembers the erasure. */
+  /** Removes a user whose log was erased, unless the user has begun another log, and stores the erasure. */
   erased(userId: string, generation: number, now: number): void {
     const { sql } = this.#storage;
     this.#storage.transactionSync(() => {
@@ -173,12 +182,12 @@ export class Directory {
     this.served(userId);
   }
 
-  /** Forgets erasures that are older than any copy a database can be restored to. */
+  /** Deletes erasures from before a time, which is earlier than any point that a database can be restored to. */
   forgetErasures(before: number): void {
     this.#storage.sql.exec("DELETE FROM erased WHERE erased_at < ?", before);
   }
 
-  /** The erasures that are remembered, some at a time, in the order of (userId, generation). */
+  /** A page of the stored erasures after one of them, in the order of (userId, generation). */
   erasuresAfter([userId, generation]: [string, number], limit: number): { user_id: string; generation: number }[] {
     return this.#storage.sql
       .exec<{ user_id: string; generation: number }>(
@@ -191,7 +200,7 @@ export class Directory {
       .toArray();
   }
 
-  /** Users and their logs in the order of the users' ids, those past one, some at a time. */
+  /** A page of the users after one of them, in the order of their ids. */
   usersAfter(userId: string, limit: number): ListedUser[] {
     const found = this.#storage.sql.exec<ListedUser & Record<string, SqlStorageValue>>(
       "SELECT user_id, generation FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?",
@@ -201,18 +210,18 @@ export class Directory {
     return [...found];
   }
 
-  /** How many users there are. Reads a row for each. */
+  /** How many users there are. Reads one row for each. */
   count(): number {
     return this.#storage.sql.exec<{ users: number }>("SELECT count(*) AS users FROM users").one().users;
   }
 
-  /** From memory, since monitors ask for it every few seconds, and most of all when everybody waits. */
+  /** Answers from memory, because monitors ask every few seconds, also when very many users wait. */
   waiting(): Waiting {
     const [longest] = this.#waiting.values();
     return { users: this.#waiting.size, events: this.#waitingEvents, oldest: longest?.since ?? null };
   }
 
-  /** Those who have waited longest, to be called upon should their alarms be lost. */
+  /** The users who have waited since before a time, longest first. Their logs' alarms may be lost. */
   longestWaiting(before: number, limit: number): string[] {
     const found = this.#storage.sql.exec<{ user_id: string }>(
       "SELECT user_id FROM waiting WHERE since < ? ORDER BY since LIMIT ?",

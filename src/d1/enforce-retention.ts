@@ -6,12 +6,12 @@ import { DAY_MS } from "./hour.ts";
 import { copyCutoff } from "./retention.ts";
 
 /**
- * Removes what D1 need not keep any longer, in every bound database at once: events past `RETENTION_DAYS`, or only past
- * `D1_DAYS`, with their part of the feed, and old tombstones. Never throws: the next run goes on, and no database waits
- * for one that fails.
+ * Removes from every bound database what it need not keep any longer: events older than `RETENTION_DAYS` or `D1_DAYS`,
+ * their part of the feed, and old tombstones. Works on all databases at once, so that none waits for one that fails.
+ * Never rejects; the next run continues.
  *
- * @param clock epoch milliseconds
- * @param coldBefore the logs alone keep what is from before this time, in epoch milliseconds; 0 where D1 keeps all
+ * @param clock returns epoch milliseconds
+ * @param coldBefore only the logs keep events from before this time, in epoch milliseconds; 0 if D1 keeps all
  */
 export async function enforceRetention(env: Env, clock: () => number, coldBefore = 0): Promise<void> {
   const now = clock();

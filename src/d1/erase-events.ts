@@ -1,12 +1,12 @@
 import { recountHours } from "./stale-hours.ts";
 import { tombstones } from "./tombstones.ts";
 
-/** One event of an erased log, as D1 knows it: its time in epoch milliseconds, and its number in the log. */
+/** Identifies an event of one log in D1, by its time in epoch milliseconds and its number in the log. */
 export type ErasedKey = [timestamp: number, seq: number];
 
 /**
- * Removes some events of an erased log from D1, and leaves a tombstone that keeps its late rows out. Idempotent.
- * Goes by the keys that the log knows: `events` has no index by user. Rejects with what D1 throws.
+ * Deletes some events of an erased log from D1, and stores a tombstone that keeps late rows of the log out. Needs the
+ * events' keys from the log, because `events` has no index by user. Idempotent. Rejects with what D1 throws.
  *
  * @param keys at most MAX_ERASED_KEYS
  * @param now epoch milliseconds

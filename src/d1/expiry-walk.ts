@@ -1,23 +1,23 @@
 import { WALK_PERIOD_MS } from "../limits.ts";
 
 /**
- * A walk through a lane's users, so that each log lets go of what has expired: a log that is asleep does not know that
- * `RETENTION_DAYS` was set or shortened. One begins with each other value, and else from time to time, for alarms that
- * were lost.
+ * A walk through a lane's users that wakes each log to delete its expired events, because a log that is asleep does not
+ * know that `RETENTION_DAYS` was set or shortened. A walk begins when the setting changes, and otherwise every
+ * WALK_PERIOD_MS, for logs whose alarms were lost.
  */
 export interface ExpiryWalk {
-  /** `RETENTION_DAYS` as it was when the walk began; null where there was none, and nothing to walk for. */
+  /** `RETENTION_DAYS` when the walk began; null if it was not set, so that there is nothing to do. */
   days: number | null;
   /** Epoch milliseconds. */
   begunAt: number;
-  /** The user who was called upon last; null at the end. */
+  /** The user whose log was woken last; null at the end of the walk. */
   after: string | null;
 }
 
 const NAME = "expiry_walk";
 
 /**
- * Where to go on, or null where there is nothing to do now.
+ * The walk to continue, or null if there is nothing to do now. Begins a walk if one is due.
  *
  * @param now epoch milliseconds
  */

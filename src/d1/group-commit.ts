@@ -13,13 +13,13 @@ import { isRefusal } from "./d1-failure.ts";
 
 /** What became of one caller's rows. */
 interface Committed {
-  /** The indexes of the rows that D1 will never take; all others are in D1. */
+  /** The indexes of the rows that D1 refused. All others are in D1. */
   refused: number[];
 }
 
 interface Part<Owner> {
   rows: readonly string[];
-  /** Whose rows they are; undefined for a task. */
+  /** The owner of the rows; undefined for a task. */
   owner?: Owner;
   committed: PromiseWithResolvers<Committed>;
 }
@@ -28,37 +28,40 @@ interface Group<Owner> {
   parts: Part<Owner>[];
   count: number;
   bytes: number;
-  /** When its first part came, in epoch milliseconds. */
+  /** When its first part arrived, in epoch milliseconds. */
   begunAt: number;
   /** Resolves when nothing more fits. */
   filled: PromiseWithResolvers<void>;
-  /** What is run in place of an insertion. Nothing may join such a group. */
+  /** Runs instead of an insertion. Nothing may join such a group. */
   task?: () => Promise<void>;
 }
 
-/** What the line rejects with when it takes no more. */
+/** The line rejects with this when it is full. */
 export class LineFullError extends Error {}
 
 class D1Timeout extends Error {}
 
 /**
- * Runs one statement at a time, for many callers. A statement waits LINGER_MS for company, and while it is in flight
- * the next one collects, so that statements grow with the load. Each caller learns what became of its own rows.
+ * Runs one statement at a time for many callers. A statement waits LINGER_MS for more rows. While one is in flight, the
+ * next one collects rows, so that statements grow with the load. Each caller is told what became of its own rows.
  *
- * Where D1 refuses a row, it is found by bisection and costs nobody else. Where D1 does not answer, everybody in the
- * line is told at once: each would otherwise wait for a timeout of its own, in turn.
+ * If D1 refuses a statement, bisection finds the bad rows and the others are inserted. If D1 does not answer, everybody
+ * in the line is told at once; otherwise each group would wait for its own timeout, one after the other.
  */
 export class GroupCommit<Owner> {
   #waiting: Group<Owner>[] = [];
   #isRunning = false;
   readonly #insert: (rows: string[], owners: Owner[]) => Promise<void>;
 
-  /** @param insert gets the rows of a statement, and whose they are */
+  /** @param insert inserts the rows of one statement, which belong to these owners */
   constructor(insert: (rows: string[], owners: Owner[]) => Promise<void>) {
     this.#insert = insert;
   }
 
-  /** Adds rows, at most a statement's worth. Settles with the statement that they went into. */
+  /**
+   * Adds rows, at most as many as fit one statement. Settles with the statement that they are in. Rejects with
+   * LineFullError if too many bytes are waiting, and otherwise with what `insert` throws or if D1 does not answer.
+   */
   add(rows: readonly string[], owner: Owner): Promise<Committed> {
     const bytes = rows.reduce((sum, row) => sum + byteLength(row) + 1, 0);
     const waiting = this.#waiting.reduce((sum, group) => sum + group.bytes, bytes);
@@ -73,8 +76,8 @@ export class GroupCommit<Owner> {
   }
 
   /**
-   * Runs something else in the same line: after all that came before it, and before all that comes later. Rows never
-   * take the place of such tasks, which have a bound of their own.
+   * Runs a task in the same line, after everything that came before it and before everything that comes later. Tasks
+   * have their own bound, so that waiting rows never keep them out. Rejects like `add`.
    */
   async run(task: () => Promise<void>): Promise<void> {
     if (this.#waiting.filter((group) => group.task).length >= MAX_WAITING_TASKS)
@@ -86,7 +89,7 @@ export class GroupCommit<Owner> {
   }
 
   #enqueue(): Group<Owner> {
-    // Nothing joins the group before this one any more.
+    // Nothing can join the previous group any more, so it need not wait.
     this.#waiting.at(-1)?.filled.resolve();
     const group: Group<Owner> = {
       parts: [],
@@ -101,10 +104,10 @@ export class GroupCommit<Owner> {
 
   #join(group: Group<Owner>, part: Omit<Part<Owner>, "committed">): Promise<Committed> {
     const committed = Promise.withResolvers<Committed>();
-    // A caller that is gone by then hears nothing; its failure is no bug here.
+    // The caller may be gone by then. An unhandled rejection would be reported as a bug.
     committed.promise.catch(() => {});
     group.parts.push({ ...part, committed });
-    // Handed over: it works for every caller, and each learns its outcome through its own part.
+    // Nobody waits for this, because it works for all callers and each learns the outcome through its own promise.
     if (!this.#isRunning) void this.#drain();
     return committed.promise;
   }
@@ -119,7 +122,7 @@ export class GroupCommit<Owner> {
     this.#isRunning = false;
   }
 
-  /** Does not throw: the callers are told. */
+  /** Never rejects, because failures are reported to the callers. */
   async #commit({ parts, task }: Group<Owner>): Promise<void> {
     const owners = parts.flatMap(({ owner }) => (owner === undefined ? [] : [owner]));
     try {
@@ -145,16 +148,17 @@ export class GroupCommit<Owner> {
   }
 
   /**
-   * Inserts rows, and returns the indexes of those that D1 refuses. Rejects where D1 fails on another account.
+   * Inserts rows, and returns the indexes of those that D1 refuses. Rejects if D1 fails for another reason.
    *
-   * Large parts come before small ones, so that the good rows are in D1 early, however many bad ones there are.
+   * Large parts are tried before small ones, so that good rows are in D1 early even if there are many bad ones.
    */
   async #insertAll(rows: string[], owners: Owner[]): Promise<number[]> {
     const refused: number[] = [];
     const parts = [{ start: 0, end: rows.length }];
     let statements = 0;
     for (const { start, end } of parts) {
-      // Where most rows are refused, it is not the rows: the rest counts as refused and is sent again later.
+      // If most rows are refused, the rows are probably not the reason. The rest counts as refused and is sent again
+      // later.
       if (++statements > MAX_BISECTION_STATEMENTS) refused.push(...range(start, end));
       else if (await this.#isTaken(rows.slice(start, end), owners)) continue;
       else if (end - start === 1) refused.push(start);
@@ -166,7 +170,7 @@ export class GroupCommit<Owner> {
     return refused;
   }
 
-  /** Whether D1 has these rows now, or refuses at least one of them. */
+  /** Inserts rows. True if D1 has accepted all of them, false if it refuses at least one. */
   async #isTaken(rows: string[], owners: Owner[]): Promise<boolean> {
     try {
       await inTime(this.#insert(rows, owners));
@@ -178,7 +182,7 @@ export class GroupCommit<Owner> {
   }
 }
 
-/** Waits until the group has had its time to collect, or nothing more fits. */
+/** Waits until the group has collected for LINGER_MS, or nothing more fits. */
 async function linger(group: Group<unknown>): Promise<void> {
   const rest = Math.min(LINGER_MS, group.begunAt + LINGER_MS - Date.now());
   if (rest > 0) await Promise.race([group.filled.promise, scheduler.wait(rest)]);

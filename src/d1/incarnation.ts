@@ -1,10 +1,10 @@
 /**
- * Gives a database a new incarnation, so that cursors of its feed from before end: what they count no longer holds after
- * the database was rebuilt or restored. Rejects with what D1 throws.
+ * Gives a database a new incarnation, so that older cursors of its feed become invalid. After the database was rebuilt
+ * or restored, their positions mean something else. Rejects with what D1 throws.
  *
- * @param comesBack events from this time on (epoch milliseconds) come back that had left the database, so that their
- *   hours can be counted anew; nothing does unless it is given
- * @returns its name
+ * @param comesBack events from this time on (epoch milliseconds) that had left the database come back, so their hours
+ *   can be counted again; without it none come back
+ * @returns the incarnation's name
  */
 export async function newIncarnation(database: D1Database, comesBack = Number.MAX_SAFE_INTEGER): Promise<string> {
   const [named] = await database.batch<{ name: string }>([

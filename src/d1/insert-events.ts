@@ -2,24 +2,24 @@ import { EVENT_ROW_COLUMNS } from "./event-row.ts";
 import { DAY_MS, floorTo } from "./hour.ts";
 import { writtenAt } from "./written-at.ts";
 
-// D1 allows 100 bound parameters, so the rows come as one JSON array. `place` is a row's place in it.
+// D1 allows 100 bound parameters, so the rows are sent as one JSON array. `place` is a row's index in it.
 const SENT = `SELECT ${EVENT_ROW_COLUMNS.map((column, index) => `value ->> ${index} AS ${column}`).join(", ")}`;
 
-// The limits bound nothing. SQLite leaves a query that has one as it is, and would otherwise parse a row's JSON again for
-// every place that names one of its columns.
+// LIMIT -1 is no limit, but it keeps SQLite from merging the subquery into the outer one. Otherwise a row's JSON would
+// be parsed again for every mention of one of its columns.
 //
-// A statement that was made before the database's epoch rose fails on purpose, since this is no JSON: somebody was told
-// what the database has, and a late statement must not make that untrue.
+// A statement that was made before the database's epoch rose fails on purpose, because the text is not JSON. A log was
+// told which events the database has, and a late statement must not make that wrong.
 const FROM = `FROM (SELECT key, value FROM json_each(
   iif((SELECT epoch FROM incarnation) = ?4, ?1, 'the epoch has risen')) LIMIT -1) LIMIT -1`;
 
-/** Rows of an erased log stay out, and so do rows that retention would remove again. */
+/** Leaves out rows of erased logs, and rows that retention would remove again. */
 const IS_WANTED = `sent.timestamp >= ?2 AND NOT EXISTS
   (SELECT 1 FROM erased WHERE erased.generation = sent.generation AND erased.user_id = sent.user_id)`;
 
 /**
- * Runs before the insertion, while `events` still tells which of the rows are new. A row may be sent twice in one
- * statement, when its log has given up waiting and both calls stand in the writer's line.
+ * Runs before the insertion, while `events` still shows which of the rows are new. A row may be in one statement twice,
+ * if its log timed out and sent it again while the first call was still in the writer's line.
  */
 const APPEND_TO_FEED = `
 INSERT INTO feed (written_at, events, keys)
@@ -46,19 +46,19 @@ WHERE excluded.revision > events.revision`;
 const SHARE_DAYS = "INSERT OR IGNORE INTO shared_days (day) SELECT value FROM json_each(?1)";
 
 interface Insertion {
-  /** The database's epoch when the statement is made; see `epochOf`. */
+  /** The database's epoch when the statement was made; see `epochOf`. */
   epoch?: number;
-  /** Times of rows whose users may have events of the same day in another database, in epoch milliseconds. */
+  /** Times of rows, in epoch milliseconds, whose users may have events of the same day in another database. */
   shared?: readonly number[];
 }
 
 /**
- * Appends rows to D1, in one transaction. Idempotent: a row that is there in the same or a newer revision stays
- * untouched and is not told to the feed again, so a statement may be repeated after a failure that left its outcome
- * open. Rejects with what D1 throws; the caller keeps the rows and sends them again.
+ * Appends rows to D1, in one transaction. Idempotent: if D1 has a row in the same or a newer revision, neither the row
+ * nor the feed changes. So the rows can be sent again if it is unknown whether a statement succeeded. Rejects with what
+ * D1 throws; the caller keeps the rows and sends them again.
  *
  * @param rows encoded by `encodeEventRow`, together at most MAX_STATEMENT_EVENTS and MAX_STATEMENT_BYTES
- * @param oldest rows that happened before this time (epoch milliseconds) are left out
+ * @param oldest events that happened before this time (epoch milliseconds) are left out
  * @param now epoch milliseconds
  * @returns the database's size afterwards, in bytes
  */

@@ -5,7 +5,7 @@ import type { WriterStatus } from "./d1-writer.ts";
 import { writerLanes, writerOfLane } from "./writer-of.ts";
 
 /**
- * Asks the writers of a database how they are, all at once, for at most HEALTH_TIMEOUT_MS. Never rejects.
+ * Asks the writers of a database for their status, all at once, and waits at most HEALTH_TIMEOUT_MS. Never rejects.
  *
  * @returns in the order of the lanes; null for a writer that does not answer
  */

@@ -2,8 +2,8 @@ import { FEED_WINDOW_KEYS } from "../limits.ts";
 import type { EventRow } from "./event-row.ts";
 
 /**
- * A place in the feed of one database: a statement's position, and how many of its keys lie before the place. Read
- * forwards, what follows comes; read backwards, what lies before.
+ * A place in the feed of one database: a statement's position, and how many of its keys are before the place. Reading
+ * forwards returns what comes after the place, and reading backwards what comes before.
  */
 export type FeedPlace = [position: number, keys: number];
 
@@ -19,39 +19,42 @@ export interface FeedQuery {
   order: "asc" | "desc";
   /** How many lines a page may hold. */
   limit: number;
-  /** Bytes of properties and contexts at which a page ends early, though never without a line. */
+  /**
+   * A page ends early once its properties and contexts have this many bytes, but it has at least one line if there is
+   * any.
+   */
   bytes: number;
 }
 
 export interface FeedPage {
   lines: FeedLine[];
-  /** Where the next page begins. A page may be short, even empty, before the end. */
+  /** Where the next page begins. A page before the end may be short or even empty. */
   next: FeedPlace;
-  /** Whether the feed has more than was looked at. */
+  /** Whether the feed goes on after what was read. */
   more: boolean;
 }
 
 /**
- * A page, and the life of the database that it is from. "gone" where a reader cannot go on from its place: the database
- * was rebuilt or restored since, or what comes next has left D1.
+ * A page and the incarnation of the database that it is from. "gone" if a reader cannot continue from its place,
+ * because the database was rebuilt or restored, or because what comes next has left D1.
  */
 type FeedAnswer = { kind: "page"; page: FeedPage; incarnation: string } | { kind: "gone" };
 
-/** Where a reader begins who has read nothing. The first position is 1: before that a statement would seem missed. */
+/** Where a new reader begins. The first position is 1; from 0 it would look as if a statement had been missed. */
 export const FEED_START: Record<FeedQuery["order"], FeedPlace> = { asc: [1, 0], desc: [Number.MAX_SAFE_INTEGER, 0] };
 
-/** Queries that one call makes. */
+/** How many queries one call makes at most. */
 export const QUERIES_PER_FEED_PAGE = 3;
 
 /**
- * Reads a page of one database's feed, in the order of its statements. Positions rise with the commits, so a place read
- * forwards misses and repeats nothing: an update is told anew, and an event that was updated later is told there only.
- * The same holds for an event that is updated or erased between the two queries, which thus need no transaction.
+ * Reads a page of one database's feed, in the order of its statements. Positions rise with the commits, so reading
+ * forwards misses and repeats nothing. An update is a new line, and then the event is no longer in its earlier line.
+ * This also holds if an event is updated or erased between the two queries, so they need no transaction.
  *
- * What it reads is bounded, whatever the filter: FEED_WINDOW_KEYS at most, and no more than the limit without one.
- * Rejects with what D1 throws.
+ * The number of keys that are read is bounded: by FEED_WINDOW_KEYS with a filter, and by the limit without one. Rejects
+ * with what D1 throws.
  *
- * @param life the incarnation that the place is of; undefined for a reader who begins
+ * @param life the incarnation that the place belongs to; undefined for a new reader
  */
 export async function readFeed(
   database: D1Database,
@@ -75,18 +78,18 @@ export async function readFeed(
 
 interface FeedExtent {
   incarnation: string;
-  /** The oldest statement that the feed still has, and the newest; null where it has none. */
+  /** The oldest statement that the feed still has, and the newest; null if it has none. */
   first: number | null;
   last: number | null;
 }
 
-// A row without anything in it is the newest of those that were removed: what it told of has left D1 as well.
+// A row with no events and no erasure holds nothing any more: its events have left D1. So the feed begins after it.
 const EXTENT = `SELECT name AS incarnation,
   (SELECT position + (events = 0 AND erased IS NULL) FROM feed
    WHERE position = (SELECT min(position) FROM feed)) AS first,
   (SELECT max(position) FROM feed) AS last FROM incarnation`;
 
-/** Whether statements are missing between a place and what the feed has: they were removed, or a restore took them. */
+/** Whether statements after a place are missing because they were removed, or because a restore has lost them. */
 function isBeyond([position]: FeedPlace, { first, last }: FeedExtent): boolean {
   return position < (first ?? 0) || position > (last ?? 0) + 1;
 }
@@ -99,7 +102,8 @@ async function readPage(
   window: number,
 ): Promise<FeedPage> {
   const last = statements.at(-1);
-  // Backwards, an empty feed is at its beginning: from its end, a reader who turns round would miss all that comes.
+  // A reader who goes backwards through an empty feed is at its beginning. If the place were the end, the reader would
+  // miss everything that comes when it turns round.
   if (!last) return { lines: [], next: query.order === "asc" ? after : FEED_START.asc, more: false };
   const ahead = statements.flatMap((statement) => keysOf(statement, after, query.order));
   const looked = ahead.slice(0, window);
@@ -107,7 +111,7 @@ async function readPage(
   const isPast = query.order === "asc" && count === ahead.length;
   return {
     lines,
-    // Past the last statement even if there was nothing in it.
+    // This is after the last statement, even if that had no lines.
     next: isPast ? [last.position + 1, 0] : (looked[count - 1]?.place ?? after),
     more: count < ahead.length || last.position !== last.last_position,
   };
@@ -125,15 +129,18 @@ interface FeedStatement {
 
 type EventKey = [timestamp: number, generation: number, seq: number, revision: number];
 
-/** An erasure has no keys and counts as one; `key` is null for it. */
+/** A key that the reader has not read yet. An erasure has no keys but counts as one; its `key` is null. */
 interface Ahead {
   key: EventKey | null;
   statement: FeedStatement;
-  /** Where a reader stands who has read it. */
+  /** The reader's place after this key. */
   place: FeedPlace;
 }
 
-/** Takes statements until they have as many keys as the window. The first may have been read in part: it is free. */
+/**
+ * Selects statements until they have as many keys as the window. The keys of the first one are not counted, because it
+ * may have been read in part.
+ */
 function statementsSql(from: ">=" | "<=", direction: "ASC" | "DESC", end: "max" | "min"): string {
   return `
 WITH near AS (
@@ -149,7 +156,9 @@ WHERE counted.before < ?2 ORDER BY counted.position ${direction}`;
 
 const STATEMENTS = { asc: statementsSql(">=", "ASC", "max"), desc: statementsSql("<=", "DESC", "min") };
 
-/** The order is that of the keys, which json_each hands out by rowid: so the search ends at the limit. */
+/**
+ * json_each returns the keys in the order of its rowid, so this order needs no sort and the search ends at the limit.
+ */
 const EVENTS = `
 WITH found AS MATERIALIZED (
   SELECT wanted.key AS place, events.timestamp, events.generation, events.seq, events.user_id,
@@ -164,11 +173,11 @@ SELECT sized.place, sized.count, events.*
 FROM sized CROSS JOIN events USING (timestamp, generation, seq, user_id)
 WHERE sized.before < ?5 ORDER BY sized.place`;
 
-/** What a reader who stands at `after` has ahead of a statement. */
+/** The keys of a statement that a reader at `after` has not read yet. */
 function keysOf(statement: FeedStatement, after: FeedPlace, order: FeedQuery["order"]): Ahead[] {
   const { position } = statement;
   const keys = statement.erased === null ? (JSON.parse(statement.keys) as EventKey[]) : [null];
-  // Past its last key a statement counts as read, so that a reader does not depend on it any more.
+  // After its last key, the reader's place is the next statement, so that this one may be removed.
   const behind = (index: number): FeedPlace => (index + 1 < keys.length ? [position, index + 1] : [position + 1, 0]);
   const ahead = keys.map((key, index): Ahead => ({
     key,
@@ -180,7 +189,7 @@ function keysOf(statement: FeedStatement, after: FeedPlace, order: FeedQuery["or
   return (isBegun ? ahead.slice(0, after[1]) : ahead).toReversed();
 }
 
-/** Reads what the keys stand for, until the page is full; `count` is how many keys that took. */
+/** Reads the lines for the keys until the page is full. `count` is how many keys were used. */
 async function linesOf(database: D1Database, looked: Ahead[], query: FeedQuery) {
   if (looked.length === 0) return { lines: [], count: 0 };
   const { results: rows } = await database
@@ -204,7 +213,7 @@ async function linesOf(database: D1Database, looked: Ahead[], query: FeedQuery) 
     const row = found.get(index);
     if (row) lines.push({ kind: "event", row, at: row.received_at, place });
     const { erased, erased_user_id: user_id, written_at: at } = statement;
-    // A tombstone that was swept has taken the user's id with it.
+    // If the tombstone has been removed, the user's id is no longer known.
     if (erased === null || user_id === null || (query.user_id ?? user_id) !== user_id) continue;
     lines.push({ kind: "erasure", user_id, generation: erased, at, place });
   }

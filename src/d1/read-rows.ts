@@ -8,18 +8,18 @@ const FIRST: RowKey = [-1, 0, 0, ""];
 const LAST: RowKey = [Number.MAX_SAFE_INTEGER, 0, 0, ""];
 
 interface RowsQuery {
-  /** Rows past this key; null for the beginning. */
+  /** Only rows after this key; null for the beginning. */
   after: RowKey | null;
-  /** Rows up to this key; all where it is left out. */
+  /** Only rows up to and including this key, if it is given. */
   to?: RowKey;
-  /** Rows that were written before this time, in epoch milliseconds; all where it is left out. */
+  /** Only rows that were written before this time, in epoch milliseconds, if it is given. */
   writtenBefore?: number;
   limit: number;
-  /** Bytes of properties and contexts at which a page ends early, though never without a row. */
+  /** A page ends early once its properties and contexts have this many bytes, but it has at least one row. */
   bytes: number;
 }
 
-/** Reads a page of the table, in the order of its keys, which is that of time. None at the end. Rejects with what D1 throws. */
+/** Reads a page of the table in the order of its keys. The page is empty at the end. Rejects with what D1 throws. */
 export async function readRows(
   database: D1Database,
   { after, to = LAST, writtenBefore = Number.MAX_SAFE_INTEGER, limit, bytes }: RowsQuery,
@@ -37,12 +37,12 @@ export async function readRows(
   return results;
 }
 
-/** What identifies a row. */
+/** The primary key of a row. */
 export function keyOfRow(row: Pick<EventRow, "timestamp" | "generation" | "seq" | "user_id">): RowKey {
   return [row.timestamp, row.generation, row.seq, row.user_id];
 }
 
-/** Reads some of the logs that a database knows to be erased, past one of them. Rejects with what D1 throws. */
+/** Reads some of the erased logs that a database has tombstones of, after a given one. Rejects with what D1 throws. */
 export async function readErased(
   database: D1Database,
   [generation, userId]: readonly [generation: number, userId: string],

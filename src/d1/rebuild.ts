@@ -1,32 +1,32 @@
 import { EARLY_ARCHIVE_SHARE, MAX_DATABASE_BYTES } from "../limits.ts";
 import type { RowKey } from "./event-row.ts";
 
-/** How far the rebuilding of a database has come. Kept by the writer of its first lane, so that it can be resumed. */
+/** How far the rebuilding of a database is. The writer of the first lane stores it, so that it can be continued. */
 export interface Rebuild {
   /** Epoch milliseconds. */
   startedAt: number;
-  /** The incarnation that was given when it began: another one is another database, and all begins anew. */
+  /** The incarnation that the database got at the beginning. If it has another one now, the rebuilding starts again. */
   incarnation: string;
-  /** What is done next; "done" is the end. */
+  /** The next step. "done" is the end. */
   stage: "erasures" | "sweep" | "users" | "archive" | "done";
-  /** The lane whose directory is read. */
+  /** The lane whose directory is read now. */
   lane: number;
-  /** The erasure of this lane that was told last. */
+  /** The erasure of this lane that was sent last. */
   afterErasure: [userId: string, generation: number];
-  /** The row that was looked at last. */
+  /** The last row that was checked for a tombstone. */
   afterRow: RowKey | null;
-  /** The user of this lane whose log was delivered last. */
+  /** The last user of this lane whose log was sent. */
   afterUser: string;
-  /** The file of the archive whose rows were taken out of D1 last; null before the first one. */
+  /** The last file of the archive whose rows were removed from D1; null before the first one. */
   afterFile: string | null;
-  /** At this size the database has to let go of archived rows before it is sent more, in bytes. */
+  /** If the database is larger than this, archived rows are removed before more rows are sent, in bytes. */
   clearAtBytes: number;
   erasures: number;
   users: number;
   events: number;
 }
 
-/** A rebuilding that begins now, in epoch milliseconds. */
+/** @param startedAt epoch milliseconds */
 export function newRebuild(startedAt: number, incarnation: string): Rebuild {
   return {
     startedAt,

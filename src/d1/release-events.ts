@@ -1,12 +1,15 @@
 import { markStale } from "./stale-hours.ts";
 
-/** A row that a log would have in another database, and the revision that the log has. */
+/** A row that a log wants to move to another database, and the revision that the log has. */
 export type ReleasedKey = [timestamp: number, seq: number, revision: number];
 
-/** A row that a database has, all the same. */
+/** A row that stays in the database, and the revision that the database has. */
 export type KeptKey = [seq: number, revision: number];
 
-/** A number that only rises. An insertion that was made before it rose fails. Rejects with what D1 throws. */
+/**
+ * The database's epoch, a number that only rises. An insertion that was made under a lower one fails. Rejects with what
+ * D1 throws.
+ */
 export async function epochOf(database: D1Database): Promise<number> {
   return (await database.prepare("SELECT epoch FROM incarnation").first<number>("epoch")) ?? 0;
 }
@@ -15,16 +18,16 @@ const SENT = `FROM json_each(?3) AS sent JOIN events ON events.timestamp = sent.
   AND events.seq = sent.value ->> 1 AND events.user_id = ?2`;
 
 /**
- * An older revision gives way. A row that was written long ago may be in a file of the archive by now, or will be soon, and
- * one of a sealed hour stays in the counters: those stay.
+ * A row is released if its revision is older than the log's, with two exceptions. If it was written long ago, a file of
+ * the archive may have it by now or soon. If its hour is sealed, the counters could not be corrected.
  */
 const GIVES_WAY = `events.revision < sent.value ->> 2 AND events.written_at >= ?4
   AND events.timestamp >= (SELECT sealed_before FROM rollup)`;
 
 /**
- * Gives up rows for another database, in one transaction, and tells which ones stay. Whatever was sent to this database
- * before, and may still be on its way, can bring none of the others back: the epoch rises. So the answer stays true.
- * Raising it needs no room, and there is none in a full database. Idempotent. Rejects with what D1 throws.
+ * Deletes the rows that may move to another database, in one transaction, and returns those that stay. Raises the
+ * epoch, so that insertions that are still on their way fail and the answer stays true. Raising it needs no space,
+ * which a full database does not have. Idempotent. Rejects with what D1 throws.
  *
  * @param keys at most MAX_STATEMENT_EVENTS, of one log
  * @param writtenAfter rows that were written before this time stay, in epoch milliseconds

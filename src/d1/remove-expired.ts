@@ -14,19 +14,20 @@ function removeEvents(condition: string): string {
 
 const REMOVE_EXPIRED = removeEvents("timestamp < ?1");
 
-// What came late is kept as long as what came in time: else a reader of the feed who is a bit behind would miss it.
+// An event that arrived late is kept as long as one that arrived in time. Otherwise a reader of the feed who is
+// slightly behind would miss it.
 const REMOVE_COLD = removeEvents(`timestamp < ?1 AND written_at < ?1 AND ${IS_SEALED}`);
 
-/** What is to go, each that is from before a time in epoch milliseconds. */
+/** What is removed: everything from before these times, in epoch milliseconds. */
 interface Cutoffs {
-  /** Events that happened before this time; 0 keeps all. */
+  /** Events that happened before this time are removed; 0 keeps all. */
   expired: number;
-  /** Events that happened, and were written to D1, before this time; 0 keeps all. The logs keep them. */
+  /** Events that happened and were written before this time are only kept in the logs; 0 keeps all in D1. */
   cold: number;
   tombstones: number;
 }
 
-/** What a run may use up. The next one takes what is left. */
+/** How much one run may do. The next run removes what is left. */
 interface RetentionBudget {
   statements: number;
   /** Epoch milliseconds. */
@@ -34,10 +35,10 @@ interface RetentionBudget {
 }
 
 /**
- * Removes what D1 need not keep any longer from one database, oldest first and a chunk a statement, until it is gone or
- * the budget is used up. Rejects with what D1 throws, or when it does not answer.
+ * Removes from one database what it need not keep any longer, oldest first and one chunk per statement, until nothing
+ * is left or the budget is used up. Rejects with what D1 throws, or if D1 does not answer.
  *
- * @param clock epoch milliseconds, asked before each statement
+ * @param clock returns epoch milliseconds; called before each statement
  */
 export async function removeExpired(
   database: D1Database,
@@ -52,13 +53,14 @@ export async function removeExpired(
       if (meta.changes < RETENTION_CHUNK_ROWS) break;
     }
   };
-  // The events come last: they are the many, and the others would never have their turn.
+  // Events are removed last. There are so many that they could use up the budget in every run.
   await remove(REMOVE_TOMBSTONES, tombstones);
-  // What is only cold can wait until it is counted. What has expired cannot.
+  // Events that are only cold can wait until they are counted. Expired events cannot.
   const counted = cold > expired ? await countedBefore(database, cold) : 0;
   if (Math.max(expired, counted) === 0) return;
-  // An event may be dated ahead, so that of an older row of the feed all have expired. Where events are only cold, the
-  // log still has them: their row goes before any of them does, and a reader who has not read it is told.
+  // An event may be dated up to MAX_FUTURE_MS ahead, so all events of a feed row that is older by that much have
+  // expired. Events that are only cold are still in the logs. Their feed row is removed before they are, so that a
+  // reader who has not read it is told.
   const feed = Math.max(expired - MAX_FUTURE_MS, counted);
   await remove(DELETE_OLD_FEED, feed);
   await remove(EMPTY_OLD_FEED, feed);
@@ -72,7 +74,7 @@ export async function removeExpired(
   }
 }
 
-/** A time, in epoch milliseconds and at most `latest`: what happened and was written before it is counted. */
+/** A time, at most `latest`, before which all events are counted that happened and were written. Epoch milliseconds. */
 async function countedBefore(database: D1Database, latest: number): Promise<number> {
   const { hour, writtenAt } = await inTime(countedUntil(database));
   return Math.min(latest, hour, writtenAt);

@@ -5,8 +5,8 @@ const FOUND = `FROM json_each(?3) AS sent JOIN events ON events.timestamp = sent
   AND events.seq = sent.value ->> 1 AND events.user_id = ?2`;
 
 /**
- * Removes rows of a log that is not erased, and whose place is another database: a restore has brought them back. The
- * feed is told nothing, since the events are still there. Idempotent. Rejects with what D1 throws.
+ * Deletes rows that belong to another database and that a restore has brought back. The log is not erased and the
+ * events still exist, so the feed does not mention this. Idempotent. Rejects with what D1 throws.
  *
  * @param keys at most MAX_STATEMENT_EVENTS
  */

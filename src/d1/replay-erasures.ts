@@ -4,8 +4,8 @@ import { markStale } from "./stale-hours.ts";
 import { type ErasedLog, tombstones } from "./tombstones.ts";
 
 /**
- * Tells a database again of erasures that it may have lost, as after a restore to an earlier point. From then on no
- * row of these logs comes back. Rejects with what D1 throws.
+ * Stores tombstones again that a database may have lost, as after a restore to an earlier point. They keep out rows of
+ * the erased logs from then on. Rejects with what D1 throws.
  *
  * @param erasures at most MAX_ERASED_KEYS
  * @param now epoch milliseconds
@@ -19,10 +19,11 @@ export async function insertTombstones(
 }
 
 /**
- * Removes rows of erased logs from a part of the table, whose keys nobody knows any more. Rejects with what D1 throws.
+ * Deletes rows of erased logs from a part of the table. It has to read the table, because nobody knows the keys of
+ * these rows any more. Rejects with what D1 throws.
  *
- * @param after the part begins past this key; null for the beginning
- * @returns the key to go on from, or null at the table's end
+ * @param after the part begins after this key; null for the beginning
+ * @returns the key to continue after, or null at the table's end
  */
 export async function sweepErased(database: D1Database, after: RowKey | null): Promise<RowKey | null> {
   const part = `SELECT timestamp, generation, seq, user_id FROM events

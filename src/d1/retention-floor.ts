@@ -1,14 +1,14 @@
 import { FLOOR_SETTLE_MS } from "../limits.ts";
 
 /**
- * The floor of the retention: no event from before it is taken any more, whatever `RETENTION_DAYS` becomes. So nothing
- * that was deleted can be taken for new, also where a log was given back and nothing of it is left to remember that.
- * Times are epoch milliseconds.
+ * The retention floor: events from before it are refused for ever, even if `RETENTION_DAYS` becomes longer. So a
+ * deleted event that is sent again is not taken for a new one, even if its log is deleted as a whole. Times are in
+ * epoch milliseconds.
  */
 export interface RetentionFloor {
   /** Events from before this time are refused. It never falls. */
   refused: number;
-  /** Events from before this time were refused long enough ago that everybody knows: they may be deleted. */
+  /** Events from before this time have been refused for so long that every isolate knows, so they may be deleted. */
   deletable: number;
   raisedAt: number;
 }
@@ -21,9 +21,9 @@ export function readFloor(kv: SyncKvStorage): RetentionFloor {
 }
 
 /**
- * Raises the floor, once an hour at most.
+ * Raises the floor, at most once in FLOOR_SETTLE_MS.
  *
- * @param to events from before this time are refused under the setting of now
+ * @param to events from before this time, in epoch milliseconds, are refused under the current setting
  */
 export function raiseFloor(kv: SyncKvStorage, to: number, now: number): RetentionFloor {
   const known = readFloor(kv);

@@ -5,8 +5,8 @@ import { DAY_MS } from "./hour.ts";
 type Vars = Pick<Env, "RETENTION_DAYS">;
 
 /**
- * The time before which events are neither taken nor shown, in epoch milliseconds; 0 where `RETENTION_DAYS` is empty or
- * unreadable. They are deleted later: see below.
+ * The time before which events are neither accepted nor shown, in epoch milliseconds; 0 if `RETENTION_DAYS` is empty or
+ * invalid. They are deleted later; see below.
  *
  * @param now epoch milliseconds
  */
@@ -14,12 +14,12 @@ export function retentionCutoff(env: Vars, now: number): number {
   return cutoff(env, now, 0);
 }
 
-/** The time before which D1 and the archive keep no events, likewise. */
+/** The time before which D1 and the archive keep no events, in the same form. */
 export function copyCutoff(env: Vars, now: number): number {
   return cutoff(env, now, COPY_EXPIRY_DELAY_MS);
 }
 
-/** The time before which a log keeps no events, likewise. */
+/** The time before which a log keeps no events, in the same form. */
 export function logCutoff(env: Vars, now: number): number {
   return cutoff(env, now, LOG_EXPIRY_DELAY_MS);
 }

@@ -1,14 +1,14 @@
 import { DAY_MS, floorTo, HOUR_MS } from "./hour.ts";
 
-// What the counters of an hour have to be told by whoever removes events: in the same transaction, or before.
+// Whoever removes events has to mark or seal the hours of their counters, in the same transaction or before.
 
 const FIRST_STALE_HOUR = "(SELECT min(hour) FROM stale_hours)";
 
 /**
- * Statements that have hours and days counted anew.
+ * Makes SQL statements that mark hours and days to be counted again.
  *
- * @param time an SQL expression: a time in them, in epoch milliseconds
- * @param from SQL: where the times come from, from FROM on
+ * @param time an SQL expression for a time in the hour and day, in epoch milliseconds
+ * @param from the rest of the SQL query for these times, beginning with FROM
  */
 export function markStale(time: string, from: string): string[] {
   const mark = (table: string, length: number) =>
@@ -17,26 +17,26 @@ export function markStale(time: string, from: string): string[] {
 }
 
 /**
- * Has hours and days counted anew, since events of theirs are erased.
+ * Makes statements that mark hours and days to be counted again because events in them are erased.
  *
- * @param times JSON: an array of arrays that begin with a time in epoch milliseconds
+ * @param times JSON text: an array of arrays that each begin with a time in epoch milliseconds
  */
 export function recountHours(database: D1Database, times: string): D1PreparedStatement[] {
   return markStale("value ->> 0", "FROM json_each(?1)").map((sql) => database.prepare(sql).bind(times));
 }
 
 /**
- * Seals hours whose events leave D1, so that they are only added to from now on: they could not be counted again.
+ * Seals hours whose events leave D1. They can no longer be counted again, so from now on new events are only added.
  *
- * @param last the latest of the times that leave, in epoch milliseconds
+ * @param last the time of the latest event that leaves, in epoch milliseconds
  */
 export function sealHours(database: D1Database, last: number): D1PreparedStatement {
   return seal(database, last, "?1");
 }
 
 /**
- * The same for events that can wait until they are counted: only hours before the first one that is still to be counted.
- * So in the same transaction as the removal, or before: what is not sealed must not leave, see {@link IS_SEALED}.
+ * The same for events that can wait until they are counted: only seals hours before the first one that still has to be
+ * counted. Only events of sealed hours may leave; see {@link IS_SEALED}.
  */
 export function sealCountedHours(database: D1Database, last: number): D1PreparedStatement {
   return seal(database, last, `min(?1, coalesce(${FIRST_STALE_HOUR}, ?1))`);
@@ -48,12 +48,12 @@ function seal(database: D1Database, last: number, before: string): D1PreparedSta
     .bind(floorTo(HOUR_MS, last) + HOUR_MS);
 }
 
-/** SQL: whether the hour of the event at hand, a row of `events`, is sealed. */
+/** An SQL condition: whether the hour of a row of `events` is sealed. */
 export const IS_SEALED = "events.timestamp < (SELECT sealed_before FROM rollup)";
 
 /**
- * What the counters have: every event that happened before `hour` and was written before `writtenAt`, in epoch
- * milliseconds. Others must not leave yet, or nobody counts them any more. Rejects with what D1 throws.
+ * Which events have been counted: those that happened before `hour` and were written before `writtenAt`, both in epoch
+ * milliseconds. Other events must not leave D1 yet, or they would never be counted. Rejects with what D1 throws.
  */
 export async function countedUntil(database: D1Database): Promise<{ hour: number; writtenAt: number }> {
   const found = await database.prepare(COUNTED_UNTIL).first<{ hour: number | null; writtenAt: number | null }>();

@@ -1,14 +1,14 @@
 import { writtenAt } from "./written-at.ts";
 
-/** A log that is erased. */
+/** Identifies an erased log. */
 export interface ErasedLog {
   user_id: string;
   generation: number;
 }
 
 /**
- * Statements for one transaction that keep rows of erased logs out from now on, and tell the feed of each log that the
- * database did not know to be erased. Idempotent.
+ * Makes statements for one transaction. They store tombstones, which keep rows of erased logs out, and append to the
+ * feed each erasure that is new to the database. Idempotent.
  *
  * @param now epoch milliseconds
  */

@@ -3,9 +3,9 @@ import type { LogOwner } from "./directory.ts";
 import type { ErasedKey } from "./erase-events.ts";
 import type { ReleasedKey } from "./release-events.ts";
 
-// What a log asks of a writer, and what that answers.
+// The requests that a log sends to a writer, and the answers.
 
-/** Rows of one user's log, encoded by `encodeEventRow`, at most a statement's worth. */
+/** Rows of one user's log, encoded by `encodeEventRow`, at most as many as fit one statement. */
 export interface Insertion extends LogOwner {
   version: number;
   rows: string[];
@@ -21,13 +21,13 @@ export interface Erasure {
   isLast: boolean;
 }
 
-/** Events that a log would have in another database. */
+/** Events that a log wants to move to another database. */
 export interface Release extends Pick<LogOwner, "userId" | "generation" | "moves"> {
   version: number;
   keys: ReleasedKey[];
-  /** Rows that were written before this time stay, in epoch milliseconds. */
+  /** Rows that were written before this time, in epoch milliseconds, stay. */
   writtenAfter: number;
-  /** Whether these are all that the database lacks of the log. */
+  /** Whether these are all events of the log that the database lacks. */
   isAll: boolean;
 }
 
@@ -37,8 +37,8 @@ export interface Leftovers extends Pick<LogOwner, "userId" | "generation" | "mov
   keys: ErasedKey[];
 }
 
-/** What a call has brought, or D1's trouble. */
+/** The result of a call, or D1's failure. */
 export type Answered<T> = ({ ok: true } & T) | { ok: false; failure: D1Failure; error: string };
 
-/** D1 has everything but the rows with these indexes, which it will never take. */
+/** D1 has all rows except those with these indexes, which it refused. */
 export type WriteOutcome = Answered<{ refused: number[] }>;

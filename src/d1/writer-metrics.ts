@@ -1,20 +1,23 @@
 import { LAG_BUCKETS_S } from "../limits.ts";
 import type { D1Failure } from "./d1-failure.ts";
 
-/** What a writer has done since it woke up. A reader of counters knows that they may begin anew. */
+/** What a writer has done since it started. Readers of such counters expect that they may start again at zero. */
 export interface WriterCounts {
   statements: number;
   rows: number;
   failures: Partial<Record<D1Failure, number>>;
-  /** Why D1 did not take the latest statement for events; null where it did. */
+  /** Why D1 did not accept the latest statement; null if it did. */
   failing: D1Failure | null;
-  /** How long events took from the log to D1: for each bound of LAG_BUCKETS_S how many took no longer, the sum in s, all. */
+  /**
+   * How long events took from the log to D1, as a histogram: how many took at most each bound of LAG_BUCKETS_S, the sum
+   * in seconds, and how many there were.
+   */
   lag: { buckets: number[]; sum: number; count: number };
-  /** What D1 said of its size with the last statement, in bytes; null where it was not asked since. */
+  /** The database's size after the last statement, in bytes; null before the first. */
   sizeBytes: number | null;
 }
 
-/** Counts in memory: a row for each would cost as much as the events. */
+/** Counts in memory, because storing the counters would cost as many rows as the events do. */
 export class WriterMetrics {
   readonly counts: WriterCounts = {
     statements: 0,
@@ -26,7 +29,7 @@ export class WriterMetrics {
   };
 
   /**
-   * @param since when the rows' logs began to wait, in epoch milliseconds; null where they only repeat what D1 may have
+   * @param since when each log's oldest row was recorded, in epoch milliseconds; null if the rows are sent again
    */
   inserted(rows: number, since: readonly (number | null)[], now: number, sizeBytes: number): void {
     this.counts.statements++;
@@ -47,7 +50,7 @@ export class WriterMetrics {
 
   failed(failure: D1Failure): void {
     this.counts.failures[failure] = (this.counts.failures[failure] ?? 0) + 1;
-    // These two say nothing of D1, which was not asked.
+    // These two say nothing about D1, because it was not asked.
     if (failure !== "busy" && failure !== "unknown_version") this.counts.failing = failure;
   }
 }

@@ -1,4 +1,4 @@
-/** Stands between a database's binding and the number of a lane. No binding has it in its name. */
+/** Separates a database's binding from the number of a lane. No binding can contain it. */
 const LANE = "#";
 
 /** The name of the object that writes to a database for one lane. */

@@ -5,7 +5,7 @@ import { settingsOf } from "../settings.ts";
 import { placeOf } from "./databases.ts";
 import { writerName } from "./writer-name.ts";
 
-/** A writer, called over RPC. */
+/** The methods of a writer that are called over RPC. */
 export type RemoteWriter = RemoteObject<
   D1Writer,
   | "insert"
@@ -33,11 +33,11 @@ export function writerLanes(env: Env): number {
 }
 
 /**
- * The writer that a user's rows for a database go through. A database has as many as `D1_WRITER_LANES` says: one
- * object takes about a thousand calls a second. A user always has the same one, so that their rows stay in order.
+ * The writer for a user's rows in a database. A database has `D1_WRITER_LANES` writers, because one object handles
+ * about a thousand calls per second. A user always has the same writer, so that the user's rows stay in order.
  */
 export function writerOf(env: Env, database: string, userId: string): RemoteWriter {
-  // Not by the user's id alone: that has chosen the database already, and the lanes would fill unevenly.
+  // The prefix gives another hash than the one that has chosen the database. Otherwise the lanes would fill unevenly.
   return writerOfLane(env, database, placeOf(`lane ${userId}`, writerLanes(env)));
 }
 

@@ -1,7 +1,7 @@
 /**
- * SQL: when the next statement is written, in epoch milliseconds. By the writer's clock, and never before the statement
- * before it: what is older in the feed is older by this time, too. Whoever takes old statements and their events out of D1
- * goes by it, and would leave gaps in the feed where a clock was set back or writers' clocks differ.
+ * An SQL expression for the time at which the next statement is written, in epoch milliseconds: the writer's clock, but
+ * never before the previous statement. So times in the feed never go back. Old statements and their events are removed
+ * by this time, and the feed would get gaps if a clock was set back or the writers' clocks differ.
  *
  * @param now the parameter with the writer's clock, such as `?1`
  */

@@ -2,7 +2,7 @@ import { createMiddleware } from "hono/factory";
 import { countAnswers } from "../stats/tally.ts";
 import type { AppEnv } from "./app-env.ts";
 
-/** Counts the responses by their status. The path is left out: it may hold a user's id. */
+/** Counts the responses by their status, but not by path, because a path may contain a user's id. */
 export const countStatus = createMiddleware<AppEnv>(async (c, next) => {
   await next();
   const answers = { kind: "status", name: String(c.res.status), source: c.get("source") ?? null, count: 1 } as const;

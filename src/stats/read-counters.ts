@@ -9,13 +9,13 @@ import {
 import { type Dimension, spanOf, type StatsQuery, type StatsRow } from "./stats-query.ts";
 import { endOfLook, keysUpTo } from "./touched.ts";
 
-/** What one database knows, and whether that is all. */
+/** The counts of one database. `isWhole` is false if they do not cover all events of the range. */
 interface Counts {
   rows: StatsRow[];
   isWhole: boolean;
 }
 
-/** The spans of the range ?1 to ?2 that the roll-up has still to count, the newest first. */
+/** SQL for the hours or days between ?1 and ?2 that the roll-up still has to count, newest first. */
 function staleSpans(table: string, name: string, length: number): string {
   return `SELECT span FROM (
       SELECT ${name} AS span FROM ${table}
@@ -24,7 +24,7 @@ function staleSpans(table: string, name: string, length: number): string {
     WHERE span >= ?1 AND span < ?2 AND span >= rollup.sealed_before ORDER BY span DESC`;
 }
 
-/** What is grouped by, as columns of `counted`. */
+/** The columns of `counted` for each dimension. */
 const COLUMNS: Partial<Record<Dimension, (span: number) => string>> = {
   minute: () => "hour AS time",
   hour: () => "hour AS time",
@@ -35,7 +35,7 @@ const COLUMNS: Partial<Record<Dimension, (span: number) => string>> = {
 
 const OF_QUERY = "event = coalesce(?3, event) AND source = coalesce(?4, source)";
 
-/** Hours that were rolled up come from the counters, others from `events`. */
+/** Reads hours that are rolled up from the counters, and others from `events`. */
 function countedHours(): string {
   return `
 WITH all_stale AS MATERIALIZED (${staleSpans("stale_hours", "hour", HOUR_MS)}),
@@ -49,7 +49,7 @@ counted AS (
   GROUP BY 1, 2, 3)`;
 }
 
-/** Null on a day that several databases share, since the same users may be in the others. */
+/** Null on a day that several databases share, because the same users may be in the others. */
 const USERS = `iif(hour - hour % ${DAY_MS} IN (SELECT day FROM shared_days), NULL, sum(users))`;
 
 const COUNTED_MINUTES = `
@@ -60,15 +60,15 @@ WITH counted AS (
   GROUP BY 1, 2, 3)`;
 
 /**
- * Counts the events of one database. What was rolled up is read from the counters, the rest from `events`, so the
- * numbers are those of now. Rejects with what D1 throws.
+ * Counts the events of one database. Hours that are rolled up are read from the counters and the rest from `events`, so
+ * the numbers are current. Rejects with what D1 throws.
  */
 export async function readCounters(database: D1Database, query: StatsQuery): Promise<Counts> {
   const { from, to, by, event, key } = query;
   const isByMinute = by.has("minute");
   const dimensions = [...by].flatMap((dimension) => COLUMNS[dimension]?.(spanOf(by)) ?? []);
   const columns = dimensions.map((column) => `${column}, `).join("");
-  // Users of a name and a key in a span; any sum of them would count somebody twice.
+  // The counters have users for each hour, name and key. Adding them up would count some users twice.
   const hasUsers = (by.has("hour") || isByMinute) && by.has("event") && by.has("key");
   const groups = dimensions.map((_, index) => index + 1).join(", ");
   const sql = `${isByMinute ? COUNTED_MINUTES : countedHours()}
@@ -85,14 +85,14 @@ export async function readCounters(database: D1Database, query: StatsQuery): Pro
 const IS_WHOLE_BY_MINUTE = `SELECT count(*) <= ${MAX_SCANNED_ROWS} AS isWhole
   FROM (SELECT 1 FROM events WHERE timestamp >= ?1 AND timestamp < ?2 LIMIT ${MAX_SCANNED_ROWS} + 1)`;
 
-/** No more hours were stale than were counted from events, and nothing of the feed was too much to be looked at. */
+/** Whether all stale hours were counted from `events`, and the whole feed was examined for them. */
 const IS_WHOLE = `SELECT
   (SELECT count(*) FROM (${staleSpans("stale_hours", "hour", HOUR_MS)})) <= ${MAX_STALE_HOURS_READ}
   AND coalesce((SELECT max(position) FROM feed) <= ${endOfLook(MAX_UNCOUNTED_KEYS)}, true) AS isWhole`;
 
 /**
- * Distinct users of a day, whatever they did. `isExact` is false where it is the last roll-up's number, and on a day that
- * several databases share: it cannot be added to theirs.
+ * Distinct users of a day over all events. `isExact` is false if the number is from the last roll-up and the day has
+ * changed since, or if several databases share the day, so that their numbers cannot be added up.
  */
 interface DayUsers {
   day: number;
@@ -102,7 +102,7 @@ interface DayUsers {
 
 const DAYS = `
 WITH stale AS MATERIALIZED (${staleSpans("stale_days", "day", DAY_MS)}),
--- A day that has many events is not counted for every reader.
+-- A day with many events is not counted for each reader.
 small AS MATERIALIZED (
   SELECT span FROM stale WHERE (SELECT count(*) FROM (
     SELECT 1 FROM events WHERE timestamp >= span AND timestamp < span + ${DAY_MS} LIMIT ${MAX_DAY_EVENTS_READ} + 1
@@ -115,7 +115,7 @@ SELECT small.span, count(DISTINCT user_id), small.span NOT IN (SELECT day FROM s
   ON events.timestamp >= small.span AND events.timestamp < small.span + ${DAY_MS}
 GROUP BY small.span`;
 
-/** Counts the users of each day in a range, one database's. Rejects with what D1 throws. */
+/** Counts the users of one database on each day in a range. Rejects with what D1 throws. */
 export async function readDayUsers(database: D1Database, from: number, to: number): Promise<DayUsers[]> {
   const { results } = await database.prepare(DAYS).bind(from, to).all<DayUsers>();
   return results;

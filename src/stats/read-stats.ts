@@ -6,21 +6,21 @@ import type { StatsQuery, StatsRow } from "./stats-query.ts";
 
 interface Stats {
   rows: StatsRow[];
-  /** Whether the numbers are of all that D1 has. */
+  /** Whether the numbers cover all events that D1 has. */
   isWhole: boolean;
 }
 
 /**
- * Answers a question to the counters of all databases. They have different users, but for the days on which a log moved.
- * Rejects with what D1 throws.
+ * Reads the counters of all databases and adds them up. The databases have different users, except on days on which
+ * logs moved. Rejects with what D1 throws.
  *
- * @returns null where there are more than MAX_STATS_ROWS
+ * @returns null if there are more than MAX_STATS_ROWS rows
  */
 export async function readStats(env: Env, query: StatsQuery): Promise<Stats | null> {
   const names = databaseNames(env);
   const databases = names.map((name) => databaseNamed(env, name));
   if (query.by.has("verdict")) {
-    // The Workers hand their numbers to the first database.
+    // The Workers store their numbers in the first database.
     const rows = await readTallies(databases[0]!, "verdict", query);
     return rows.length > MAX_STATS_ROWS ? null : { rows: inOrder(rows), isWhole: true };
   }
@@ -36,7 +36,7 @@ function isByDayAlone({ by, event, key }: StatsQuery): boolean {
   return by.size === 1 && by.has("day") && event === undefined && key === undefined;
 }
 
-/** A day's users are null where any database has not counted them, such as a long day that is not over. */
+/** Adds each day's users, or null if a database has no exact number, such as for a busy day that is not over. */
 async function withUsers(databases: D1Database[], { from, to }: StatsQuery, rows: StatsRow[]): Promise<StatsRow[]> {
   const users = new Map<number, number | null>();
   for (const days of await Promise.all(databases.map((database) => readDayUsers(database, from, to))))
@@ -56,7 +56,7 @@ function addedUp(rows: StatsRow[]): StatsRow[] {
     if (!known) groups.set(group, row);
     else {
       known.events += row.events;
-      // Null where a database cannot tell whom others have, too.
+      // Null if the databases may have the same users.
       if (typeof row.users === "number" && typeof known.users === "number") known.users += row.users;
       else if ("users" in row) known.users = null;
     }
@@ -64,7 +64,7 @@ function addedUp(rows: StatsRow[]): StatsRow[] {
   return [...groups.values()];
 }
 
-/** By time, and within it the most frequent first. */
+/** Sorts by time, and then the most frequent first. */
 function inOrder(rows: StatsRow[]): StatsRow[] {
   return rows.sort((a, b) => (a.time ?? 0) - (b.time ?? 0) || b.events - a.events || (nameOf(a) < nameOf(b) ? -1 : 1));
 }

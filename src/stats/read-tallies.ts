@@ -3,7 +3,7 @@ import { MAX_STATS_ROWS } from "../limits.ts";
 import type { StatsQuery, StatsRow } from "./stats-query.ts";
 import type { TallyKind } from "./tally.ts";
 
-/** Reads what was answered in a range, approximately. Rejects with what D1 throws. */
+/** Reads the counts of what was answered in a range, which are approximate. Rejects with what D1 throws. */
 export async function readTallies(database: D1Database, kind: TallyKind, query: StatsQuery): Promise<StatsRow[]> {
   const { from, to, by, key } = query;
   const columns = [

@@ -6,7 +6,7 @@ import { recountDay, recountHour } from "./recount.ts";
 import { markTouched } from "./touched.ts";
 import { inTime } from "../d1/in-time.ts";
 
-/** What a run may use up. The next one takes what is left. */
+/** How much one run may do. The next run does what is left. */
 interface Budget {
   statements: number;
   /** Epoch milliseconds. */
@@ -14,10 +14,10 @@ interface Budget {
 }
 
 /**
- * Brings the counters of every database up to date. Never throws: the next run goes on, and no database waits for one
- * that fails.
+ * Brings the counters of all databases up to date, at the same time, so that none waits for one that fails. Never
+ * rejects; the next run continues.
  *
- * @param clock epoch milliseconds
+ * @param clock returns epoch milliseconds
  */
 export async function rollUp(env: Env, clock: () => number): Promise<void> {
   const names = databaseNames(env);
@@ -37,13 +37,13 @@ export async function rollUp(env: Env, clock: () => number): Promise<void> {
 }
 
 /**
- * Counts anew what was touched in one database: hours that are over, and days, each in a transaction of its own. An
- * hour that is not over yet would only have to be counted again. The users of a day take a look at the whole day, so
- * that happens once an hour. Rejects with what D1 throws, or when it does not answer.
+ * Counts again the hours and days of one database that have changed, each in its own transaction. Hours that are not
+ * over yet are left out, because they would have to be counted once more. Counting the users of a day reads the whole
+ * day, so this happens only once an hour. Rejects with what D1 throws, or if D1 does not answer.
  */
 export async function rollUpDatabase(database: D1Database, budget: Budget, clock: () => number): Promise<void> {
   let statements = 0;
-  /** Returns how many rows the last statement has changed; null where the budget is used up. */
+  /** Returns how many rows the last statement has changed; null if the budget is used up. */
   const run = async (batch: D1PreparedStatement[]): Promise<number | null> => {
     statements += batch.length;
     if (statements > budget.statements || clock() >= budget.until) return null;
@@ -55,14 +55,14 @@ export async function rollUpDatabase(database: D1Database, budget: Budget, clock
     while (await run(markTouched(database)));
   };
   const recountSome = async (table: string, name: string, before: number, recount: typeof recountHour) => {
-    // Half of the run's statements at most, so that neither hours nor days wait for the others.
+    // Hours and days each get at most half of the statements, so that neither keeps the other waiting.
     const most = Math.ceil(budget.statements / 2 / STATEMENTS_PER_RECOUNT);
-    // The oldest first: they are the next to leave D1.
+    // The oldest come first, because they are the next to leave D1.
     const sql = `SELECT ${name} AS span FROM ${table} WHERE ${name} < ?1 ORDER BY 1 LIMIT ${most}`;
     const { results } = await database.prepare(sql).bind(before).all<{ span: number }>();
     for (const { span } of results) {
       if ((await run(recount(database, span))) !== 0) continue;
-      // Something came in between.
+      // New events arrived meanwhile, so the span could not be counted. Mark what they touch and try again.
       await mark();
       await run(recount(database, span));
     }
@@ -77,7 +77,7 @@ export async function rollUpDatabase(database: D1Database, budget: Budget, clock
 
 const STATEMENTS_PER_RECOUNT = 3;
 
-/** As the cron in wrangler.toml has it. */
+/** The interval of the cron in wrangler.toml. */
 const MINUTES_BETWEEN_RUNS = 10;
 
 function forgetOldCounters(database: D1Database, now: number): D1PreparedStatement[] {

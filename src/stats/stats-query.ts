@@ -1,7 +1,7 @@
 import { ceilTo, DAY_MS, floorTo, HOUR_MS } from "../d1/hour.ts";
 import { MAX_HOURS_RANGE_DAYS, COUNTER_DAYS, MAX_MINUTES_RANGE_MS } from "../limits.ts";
 
-/** What numbers can be grouped by. */
+/** The dimensions that numbers can be grouped by. */
 export const DIMENSIONS = ["minute", "hour", "day", "event", "key", "verdict"] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 

@@ -25,12 +25,12 @@ type Answers = Pick<Tally, "kind" | "name" | "count"> & { source: string | null 
 /** What this isolate has answered and not stored yet. */
 let tallies = new Map<string, Tally>();
 
-/** When the request began that will store it, in epoch milliseconds; 0 if there is none. */
+/** When the request began that will store the counts, in epoch milliseconds; 0 if there is none. */
 let handingOnSince = 0;
 
 /**
- * Counts answers. Costs a look-up in a map; one request stores the numbers for all, some seconds later and after its
- * answer. If the isolate ends before that they are lost, so the numbers are approximate.
+ * Counts answers in memory. One request stores the counts of all requests, some seconds later and after its own answer.
+ * If the isolate is evicted before that, they are lost, so the counts are approximate.
  *
  * @param now epoch milliseconds
  */
@@ -42,7 +42,7 @@ export function countAnswers(env: Env, { kind, name, source, count }: Answers, n
   waitUntil(handOnLater(env));
 }
 
-/** Stores what has been counted so far. Never throws: what D1 does not take is stored the next time. */
+/** Stores what has been counted so far. Never rejects; counts that D1 does not accept are stored the next time. */
 export async function handOnTallies(env: Env): Promise<void> {
   const handed = tallies;
   tallies = new Map();
@@ -52,7 +52,8 @@ export async function handOnTallies(env: Env): Promise<void> {
     const answer = databaseNamed(env, databaseNames(env)[0]!).prepare(ADD_UP).bind(JSON.stringify(rows)).run();
     await inTime(answer);
   } catch (error) {
-    // If D1 has stored it and only the answer was lost, it is counted twice, which approximate numbers may be.
+    // If D1 has stored the counts and only its answer was lost, they are stored twice. The counts are approximate
+    // anyway.
     for (const tally of handed.values()) add(tally);
     logFailure("tallies_not_handed_on", error);
   }

@@ -3,8 +3,8 @@ import { HOUR_MS } from "../d1/hour.ts";
 import { markStale } from "../d1/stale-hours.ts";
 
 /**
- * SQL for the position where one look at the feed ends: the entry by which the given number of keys is reached. Null at
- * the feed's end.
+ * SQL for the position up to which the feed is examined at once: the entry with which the given number of keys is
+ * reached. Null at the feed's end.
  *
  * @param keys a number, as SQL
  */

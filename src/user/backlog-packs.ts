@@ -2,17 +2,17 @@ import { type Entry, textOf, unread } from "./backlog-entry.ts";
 import type { LogState, ValueStore } from "./stored-values.ts";
 
 /**
- * The keys of a backlog that are too many for the log's state: packs on disk, in the order in which they were spilled.
- * Memory has the first of them once it was loaded, and of a busy log also others with all their rows.
+ * Packs on disk for the keys of a backlog that are too many for the log's state, oldest first. Memory has the first
+ * pack once it is loaded. If the log is busy, memory also keeps other packs with all their rows.
  */
 export class BacklogPacks {
   readonly #values: ValueStore;
   readonly #database: string;
   #counts: LogState["packs"];
-  /** What the database lacks of the first pack, by key as text, and how many keys the pack has on disk. */
+  /** The entries of the first pack that the database lacks, by key as text, and how many keys the pack has on disk. */
   #first: Map<string, Entry> | null = null;
   #firstSize = 0;
-  /** Packs whose rows need not be read again, by number. */
+  /** Packs whose rows are still in memory, by number. */
   readonly #kept = new Map<number, Map<string, Entry>>();
   #rowBytes = 0;
 
@@ -22,32 +22,35 @@ export class BacklogPacks {
     this.#counts = counts;
   }
 
-  /** As the log's state has them. */
+  /** What the log's state says about the packs. */
   get counts(): LogState["packs"] {
     return this.#counts;
   }
 
-  /** How many events they have that the database lacks. */
+  /** How many of their events the database lacks. */
   get size(): number {
     return this.#counts.keys - (this.#first ? this.#firstSize - this.#first.size : 0);
   }
 
-  /** How many bytes of rows they keep in memory. */
+  /** How large the rows in memory are, in UTF-16 units. */
   get rowBytes(): number {
     return this.#rowBytes;
   }
 
-  /** Whether any are behind the first. */
+  /** Whether there are packs after the first. */
   get hasMore(): boolean {
     return this.#counts.next - this.#counts.first > 1;
   }
 
-  /** The events of the first pack, where it was loaded. */
+  /** The entries of the first pack, or none if it is not loaded. */
   entries(): Entry[] {
     return [...(this.#first?.values() ?? [])];
   }
 
-  /** Writes a pack. Keeps its rows where memory has all of them: else the keys of a long backlog would all be there. */
+  /**
+   * Writes a pack. Keeps its entries in memory only if all their rows are there; otherwise memory would fill with the
+   * keys of a long backlog.
+   */
   add(entries: Map<string, Entry>): void {
     const { first, next, keys } = this.#counts;
     this.#values.put(
@@ -60,7 +63,7 @@ export class BacklogPacks {
     for (const { row } of entries.values()) this.#rowBytes += row!.length;
   }
 
-  /** Loads the first pack, without those of its events that are needed no more. */
+  /** Loads the first pack, without the entries that are no longer needed. */
   load(isNeeded: (entry: Entry, text: string) => boolean): void {
     const { first, next } = this.#counts;
     if (this.#first || first === next) return;
@@ -74,25 +77,28 @@ export class BacklogPacks {
     return this.#first?.get(text) === entry;
   }
 
-  /** Takes an event out of the first pack. Returns whether it was there. */
+  /** Removes an event from the first pack. Returns whether it was there. */
   remove(text: string): boolean {
     this.#rowBytes -= this.#first?.get(text)?.row?.length ?? 0;
     return this.#first?.delete(text) ?? false;
   }
 
-  /** Lets go of the rows in memory. */
+  /** Frees the rows in memory. */
   releaseRows(): void {
     for (const entry of this.entries()) entry.row = null;
     this.#kept.clear();
     this.#rowBytes = 0;
   }
 
-  /** Whether the first pack holds nothing that could be sent. */
+  /** Whether the first pack is loaded and has nothing left to send. */
   isFirstDone(): boolean {
     return this.#first?.values().every(({ isRefused }) => isRefused) ?? false;
   }
 
-  /** Deletes the first pack once the database has all of it. Returns what it refused of it; null where more is to come. */
+  /**
+   * Deletes the first pack if nothing of it is left to send. Returns the entries that D1 refused; null if some are
+   * left.
+   */
   end(): Entry[] | null {
     if (!this.isFirstDone()) return null;
     const { first, next, keys } = this.#counts;

@@ -13,12 +13,15 @@ import { BacklogPacks } from "./backlog-packs.ts";
 import type { EventKey } from "./event-table.ts";
 import type { Owed, ValueStore } from "./stored-values.ts";
 
-/** The next rows for D1, at most a statement's worth; none where a pack has come to nothing and only has to be settled. */
+/**
+ * The next rows for D1, at most as many as fit one statement. There are none if nothing is left to send of a pack,
+ * which then only has to be settled.
+ */
 export interface Shipment {
   entries: Entry[];
   /** Encoded by `encodeEventRow`. */
   rows: string[];
-  /** When the first of them was recorded, in epoch milliseconds; null where nothing says so. */
+  /** When the first of them was recorded, in epoch milliseconds; null if that is not known. */
   since: number | null;
 }
 
@@ -28,41 +31,42 @@ interface ReadEvent {
   since: number | null;
 }
 
-/** What is read of an event that another database has taken over. A pack on disk may still name it. */
+/** The result of reading an event that was moved to another database. A pack on disk may still name it. */
 export const ELSEWHERE = Symbol("elsewhere");
 
-/** Reads an event of the log from storage. Null where it is not there. */
+/** Reads an event of the log from storage. Null if it is not there. */
 type ReadRow = (key: EventKey) => ReadEvent | typeof ELSEWHERE | null;
 
 /**
- * What one database lacks of a log: events that were created or updated, by their keys.
+ * The events of a log that one database lacks because they were created or updated, by their keys.
  *
- * The keys are on disk in the log's state, which every request that records something writes anyway, and beyond
- * MAX_BACKLOG_STATE_BYTES in packs of their own. The rows themselves are kept in memory from the moment they are
- * recorded, and only read from storage after a wake-up. What is on disk may be behind: D1 then gets a row twice and
- * ignores it. It is never ahead, or D1 would lack an event for ever.
+ * The keys are on disk in the log's state, which every request that records something writes anyway. Beyond
+ * MAX_BACKLOG_STATE_BYTES they are written to packs of their own. The rows themselves stay in memory once they are
+ * recorded, and are only read from storage after a wake-up. The keys on disk may include events that D1 has received;
+ * D1 gets those twice and ignores the second. They never leave out an event that D1 lacks, because D1 would never get
+ * it.
  */
 export class Backlog {
-  /** By key as text, oldest first. */
+  /** The entries by their keys as text, oldest first. */
   #entries = new Map<string, Entry>();
   readonly #packs: BacklogPacks;
   #keyBytes = 0;
   #rowBytes = 0;
-  /** What happened before this time, in epoch milliseconds, is in the log no more, and D1 need not get it. */
+  /** Events from before this time, in epoch milliseconds, have been deleted from the log, so D1 does not get them. */
   #oldest: number;
-  /** While D1 is away, rows stay in storage: the objects of a class share an isolate's memory. */
+  /** False while D1 is away. Then rows are left in storage, because many objects share one isolate's memory. */
   #keepsRows = true;
-  /** While it is found out what can move to another database, memory has all that may. */
+  /** True between `beginMove` and `endMove`. Everything that may move stays in memory meanwhile. */
   #isMoving = false;
 
-  /** @param oldest what happened before this time, in epoch milliseconds, the log has let go of */
+  /** @param oldest events from before this time, in epoch milliseconds, have been deleted from the log */
   constructor(values: ValueStore, database: string, oldest: number, owed?: Owed) {
     this.#packs = new BacklogPacks(values, database, owed?.packs ?? { first: 0, next: 0, keys: 0 });
     this.#oldest = oldest;
     for (const key of owed?.backlog ?? []) this.#add(unread(key));
   }
 
-  /** How many events D1 lacks, or has in an older revision only. */
+  /** How many events D1 lacks or only has in an older revision. */
   get size(): number {
     return this.#entries.size + this.#packs.size;
   }
@@ -75,25 +79,25 @@ export class Backlog {
   note(key: EventKey, row: string, now: number): void {
     const keep = this.#keepsRows && this.#rowBytes + this.#packs.rowBytes + row.length <= MAX_BACKLOG_ROW_BYTES;
     this.#remove(textOf(key));
-    // Its newest revision is in the log, so an older entry has nothing to add.
+    // The log has the newest revision, which includes whatever an older entry stood for.
     if (this.#packs.remove(textOf(key))) this.#endPack();
     this.#add({ key, row: keep ? row : null, since: now, isRefused: false });
   }
 
-  /** Lets go of what happened before a time, in epoch milliseconds: the log has deleted it. */
+  /** Drops the entries from before a time, in epoch milliseconds, because the log has deleted those events. */
   forget(before: number): void {
     this.#oldest = before;
     for (const { key } of [...this.#packs.entries(), ...this.#entries.values()]) if (key[0] < before) this.giveUp(key);
     this.#endPack();
   }
 
-  /** The part of the log's state that says what the database lacks; spills what would be too much for it. */
+  /** The part of the log's state that says what the database lacks. Writes a pack if there are too many keys for it. */
   stored(): Owed {
     if (this.#keyBytes > MAX_BACKLOG_STATE_BYTES && !this.#isMoving) this.#spill();
     return { backlog: [...this.#entries.values()].map(({ key }) => key), packs: this.#packs.counts };
   }
 
-  /** Lets go of the rows in memory, and keeps no more of them until D1 takes some again. */
+  /** Frees the rows in memory, and keeps no more of them until D1 accepts rows again. */
   releaseRows(): void {
     for (const entry of this.#entries.values()) entry.row = null;
     this.#packs.releaseRows();
@@ -107,9 +111,9 @@ export class Backlog {
   }
 
   /**
-   * What to send next, oldest first; null where nothing is due.
+   * What to send next, oldest first; null if nothing is due.
    *
-   * @param isCautious small shipments only, as after failures, when everybody comes at once
+   * @param isCautious makes the shipment small; used after failures, when all users send at once
    */
   next(read: ReadRow, isCautious: boolean): Shipment | null {
     this.#loadPack();
@@ -125,7 +129,7 @@ export class Backlog {
         continue;
       }
       if (found === null) {
-        // It cannot be, and must not hold up the others if it is.
+        // This should be impossible. If it happens, it must not hold up the other events.
         logFailure("backlog_without_event", "The backlog names an event that the log does not have");
         entry.isRefused = true;
         continue;
@@ -142,9 +146,10 @@ export class Backlog {
   }
 
   /**
-   * Strikes off exactly what D1 has got. An event that was updated while D1 was awaited has another entry by now.
+   * Removes exactly the entries whose rows D1 has received. An event that was updated while we waited for D1 has a new
+   * entry, which stays.
    *
-   * @param refused the indexes of the rows that D1 will never take
+   * @param refused the indexes of the rows that D1 refused
    * @returns whether a pack is done, so that the log's state has to be written
    */
   settle({ entries }: Shipment, refused: readonly number[]): boolean {
@@ -153,7 +158,7 @@ export class Backlog {
     return this.strike(entries.filter(({ isRefused }) => !isRefused));
   }
 
-  /** Strikes entries off that are still those of their events. Returns whether a pack is done. */
+  /** Removes these entries, except those that a newer one has replaced. Returns whether a pack is done. */
   strike(entries: readonly Entry[]): boolean {
     for (const entry of entries) {
       const text = textOf(entry.key);
@@ -163,7 +168,7 @@ export class Backlog {
     return this.#endPack();
   }
 
-  /** Some of what another database could take, oldest first. Nothing spills until `endMove`. */
+  /** Some entries that could move to another database, oldest first. Writes no pack until `endMove`. */
   beginMove(): Entry[] {
     this.#loadPack();
     this.releaseRows();
@@ -173,25 +178,25 @@ export class Backlog {
       .slice(0, MAX_STATEMENT_EVENTS);
   }
 
-  /** To be followed by `stored`. */
+  /** Call `stored` afterwards. */
   endMove(): void {
     this.#isMoving = false;
     this.#endPack();
   }
 
-  /** Strikes an event off that another database has to get now, whatever became of it meanwhile. */
+  /** Removes the entry of an event, also a newer one, because this database no longer has to get the event. */
   giveUp(key: EventKey): void {
     this.#packs.remove(textOf(key));
     this.#remove(textOf(key));
   }
 
-  /** Notes an event that another database has given up. */
+  /** Adds an event that has moved here from another database. */
   takeOver(key: EventKey): void {
     this.#remove(textOf(key));
     this.#add(unread(key));
   }
 
-  /** The oldest ones that are in memory. What has come since they spilled waits for the packs before it. */
+  /** The oldest entries that are in memory. Entries newer than the packs wait until only one pack is left. */
   #inOrder(): Entry[] {
     return [...this.#packs.entries(), ...(this.#packs.hasMore ? [] : this.#entries.values())];
   }
@@ -210,7 +215,10 @@ export class Backlog {
     this.#rowBytes -= entry.row?.length ?? 0;
   }
 
-  /** Lets a pack have what is too much. What D1 has refused stays: from a pack it would be sent again at once. */
+  /**
+   * Writes the entries to a pack. What D1 has refused stays here, because from a pack it would be sent again at once,
+   * unless it is too much as well.
+   */
   #spill(): void {
     const refused = [...this.#entries].filter(([, { isRefused }]) => isRefused);
     const stays = refused.reduce((sum, [, entry]) => sum + keyBytes(entry), 0) > MAX_REFUSED_STATE_BYTES ? [] : refused;
@@ -222,11 +230,11 @@ export class Backlog {
   }
 
   #loadPack(): void {
-    // An event that was updated since is among the entries, and D1 must not get it twice in a statement.
+    // An event that was updated since then is among the entries, and D1 must not get it twice in one statement.
     this.#packs.load(({ key: [timestamp] }, text) => timestamp >= this.#oldest && !this.#entries.has(text));
   }
 
-  /** Ends the first pack, if it is done. What D1 refused of it goes on in the state. */
+  /** Deletes the first pack if it is done. Rows of it that D1 refused are kept in the log's state. */
   #endPack(): boolean {
     const refused = this.#packs.end();
     for (const entry of refused ?? []) this.#add(entry);

@@ -1,11 +1,11 @@
 import { Backlog } from "./backlog.ts";
 import type { LogState, Owed, ValueStore } from "./stored-values.ts";
 
-/** What each database lacks of a log: one of them, for a log that has not moved. */
+/** The backlog of each database that may have events of a log. A log that has not moved has one. */
 export class Backlogs {
   readonly #values: ValueStore;
   readonly #byDatabase = new Map<string, Backlog>();
-  /** What happened before this time, in epoch milliseconds, the log has let go of. */
+  /** Events from before this time, in epoch milliseconds, have been deleted from the log. */
   #oldest: number;
 
   constructor(values: ValueStore, state?: LogState) {
@@ -17,12 +17,12 @@ export class Backlogs {
       this.#byDatabase.set(database, new Backlog(values, database, this.#oldest, lacking));
   }
 
-  /** How many events their databases lack, or have in an older revision only. */
+  /** How many events their databases lack or only have in an older revision. */
   get size(): number {
     return this.#byDatabase.values().reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** The databases that lack something. */
+  /** The databases that lack events. */
   get databases(): string[] {
     return [...this.#byDatabase].flatMap(([database, { size }]) => (size > 0 ? [database] : []));
   }
@@ -31,7 +31,7 @@ export class Backlogs {
     return this.#byDatabase.get(database);
   }
 
-  /** The backlog of a database, a new one where the log never had anything there. */
+  /** The backlog of a database. Adds an empty one if the log had nothing there before. */
   of(database: string): Backlog {
     const known = this.#byDatabase.get(database);
     const backlog = known ?? new Backlog(this.#values, database, this.#oldest);
@@ -39,18 +39,18 @@ export class Backlogs {
     return backlog;
   }
 
-  /** Lets go of what happened before a time, in epoch milliseconds: the log has deleted it. */
+  /** Drops the entries from before a time, in epoch milliseconds, because the log has deleted those events. */
   forget(before: number): void {
     this.#oldest = before;
     for (const backlog of this.#byDatabase.values()) backlog.forget(before);
   }
 
-  /** Whether a backlog is still one of these. After an erasure or a rollback there are others. */
+  /** Whether a backlog is still in use. After an erasure or a rollback it has been replaced. */
   includes(backlog: Backlog): boolean {
     return this.#byDatabase.values().some((one) => one === backlog);
   }
 
-  /** A log's state with what each database lacks. */
+  /** The log's state with every backlog in it, as it is to be stored. */
   storedIn(state: LogState): LogState {
     const own = this.of(state.database).stored();
     if (!state.moved) return { ...state, ...own };

@@ -5,8 +5,8 @@ import { logFailure } from "../log-failure.ts";
 import { callUserLog } from "./call-user-log.ts";
 
 /**
- * Calls upon the logs that have waited for D1 longer than any back-off: their alarms must be lost, which the platform
- * does to an alarm that failed six times. Never throws: the next run goes on.
+ * Wakes the logs that have waited for D1 longer than the longest back-off. Their alarms must be lost, because the
+ * platform drops an alarm that has failed six times. Never rejects; the next run tries what failed again.
  *
  * @param now epoch milliseconds
  */

@@ -3,7 +3,7 @@ import { objectOf } from "../object-of.ts";
 import type { RemoteObject } from "../remote-object.ts";
 import type { UserLog } from "./user-log.ts";
 
-/** A user's object, called over RPC. */
+/** The methods of a user's object that are called over RPC. */
 export type RemoteUserLog = RemoteObject<
   UserLog,
   | "record"
@@ -21,9 +21,11 @@ export type RemoteUserLog = RemoteObject<
 export type CallOutcome<T> = { ok: true; value: T } | { ok: false; error: unknown };
 
 /**
- * Calls a user's object, for something that may be repeated: recording and reading may. A fault that the platform calls
- * retryable is tried again on a fresh stub (a stub may stay broken after an exception), after a wait with full jitter.
- * An overloaded object is left alone. (developers.cloudflare.com/durable-objects/best-practices/error-handling)
+ * Calls a user's object for something that can be repeated, such as recording and reading. Never rejects.
+ *
+ * If the platform marks an error as retryable, the call is repeated after a wait with full jitter. Each attempt gets a
+ * new stub, because a stub may stay broken after an exception. A call to an overloaded object is not repeated.
+ * (developers.cloudflare.com/durable-objects/best-practices/error-handling)
  */
 export async function callUserLog<T>(
   env: Env,
@@ -40,8 +42,8 @@ export async function callUserLog<T>(
 }
 
 /**
- * Calls a user's object without ever repeating the call: an erasure whose answer was lost would be answered as one of
- * nothing.
+ * Calls a user's object without ever repeating the call. If the answer to an erasure were lost and the call repeated,
+ * the answer would be that nothing was erased. Never rejects.
  */
 export async function callUserLogOnce<T>(
   env: Env,
@@ -55,11 +57,11 @@ export async function callUserLogOnce<T>(
   }
 }
 
-// The account's limit on new stubs. It may be marked as overloaded, and yet be tried again after a wait:
+// This is the account's limit on new stubs. The error may be marked as overloaded, but may be retried after a wait:
 // developers.cloudflare.com/durable-objects/observability/troubleshooting.
 const CROWDED = /generating too much load on Durable Objects/i;
 
-/** What to wait at first, in milliseconds; null where trying again would do no good, or harm. */
+/** How long to wait before the first retry, in milliseconds; null if a retry would be useless or harmful. */
 function retryDelayAfter(error: unknown): number | null {
   if (CROWDED.test(String(error))) return CROWDED_RETRY_DELAY_MS;
   const { retryable, overloaded } = (error ?? {}) as { retryable?: boolean; overloaded?: boolean };

@@ -4,8 +4,8 @@ import { WRITER_CALL_TIMEOUT_MS } from "../limits.ts";
 import { orTimeout } from "../or-timeout.ts";
 
 /**
- * Calls the writer of a user's rows for a database. Never rejects. A call that does not settle in time may still do
- * its work, and that is why every call can be repeated.
+ * Calls the object that writes a user's rows to a database. Never rejects. A call that times out may still do its work,
+ * which is why every call can be repeated.
  */
 export async function callWriter<T>(
   env: Env,

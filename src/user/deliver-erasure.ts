@@ -10,10 +10,10 @@ import type { ErasedCopy, ValueStore } from "./stored-values.ts";
 type Delivered = { kind: "done" } | { kind: "more" } | { kind: "failed"; failure: D1Failure; error: string };
 
 /**
- * Tells a database and then its archive to forget an erased log, and notes each step, so that a crash repeats one at most.
- * Every step can be repeated. Rejects with what the object's own storage throws.
+ * Erases a log from a database and then from its archive. Notes each step, so that a crash repeats at most one; every
+ * step can be repeated. Rejects with what the object's own storage throws.
  *
- * @param until begins nothing new after this, in epoch milliseconds
+ * @param until no step starts after this time, in epoch milliseconds
  */
 export async function deliverErasure(
   env: Env,
@@ -24,13 +24,13 @@ export async function deliverErasure(
 ): Promise<Delivered> {
   const hasArchive = archiveBucket(env) !== undefined;
   for (;;) {
-    // Read anew at each step: other databases forget at the same time.
+    // This is read again at each step, because the erasures from other databases write it at the same time.
     const erasure = values.get(`erasure:${generation}`);
     const copy = erasure?.copies.find((one) => one.database === database);
     if (!erasure || !copy || copy.stage === "done") return { kind: "done" };
     if (Date.now() >= until) return { kind: "more" };
     const { userId } = erasure;
-    // The writer's directory lets a user go with the last call, when nothing else is left.
+    // The last call removes the user from the writer's directory, if no other log of the user is there.
     const erase = (keys: [timestamp: number, seq: number][], isLast: boolean) =>
       callWriter(env, database, userId, (writer) =>
         writer.erase({ version: EVENT_ROW_VERSION, userId, generation, keys, isLast }),
@@ -55,7 +55,7 @@ export async function deliverErasure(
   }
 }
 
-/** Notes how far one database is, and lets go of what none needs any more. */
+/** Notes how far one database is, and deletes the packs that no database needs any more. */
 function save(values: ValueStore, generation: number, changed: ErasedCopy): void {
   const erasure = values.get(`erasure:${generation}`);
   if (!erasure) return;
@@ -66,7 +66,7 @@ function save(values: ValueStore, generation: number, changed: ErasedCopy): void
   values.put(`erasure:${generation}`, { ...erasure, copies, ...(isDone && { doneAt: Date.now() }) });
 }
 
-/** The first pack that a database has still to be told. */
+/** The first pack that some database has not been told yet. */
 function packOf(copies: readonly ErasedCopy[]): number {
   return Math.min(...copies.map(({ pack }) => pack));
 }

@@ -9,7 +9,7 @@ import { moveEvents } from "./move-events.ts";
 import type { ValueStore } from "./stored-values.ts";
 import { sharedTimes } from "./stretches.ts";
 
-/** What a run came to: all done, time up with more to do, or the database's trouble. */
+/** The result of a run: "more" if its time was up before everything was delivered. */
 type Progress = { kind: "done" } | { kind: "more" } | Failed;
 
 interface Failed {
@@ -20,9 +20,9 @@ interface Failed {
 
 interface Delivered {
   progress: Progress;
-  /** Whether the database has refused rows, which are to be tried again some time. */
+  /** Whether the database has refused rows, which have to be tried again later. */
   hasRefused: boolean;
-  /** The database that was given events which this one has no room for. */
+  /** The database that events were moved to because this one is full. */
   movedTo?: string;
 }
 
@@ -33,11 +33,11 @@ interface Source {
 }
 
 /**
- * Delivers to one database what it lacks of a log, and what it has to forget. Where it is full, what it lacks moves to an
- * open one. Rejects with what the object's own storage throws.
+ * Delivers to one database the events of a log that it lacks, and the erasures. If it is full, the events that it lacks
+ * move to an open one. Rejects with what the object's own storage throws.
  *
- * @param isCautious small shipments only, as after failures
- * @param until begins nothing new after this, in epoch milliseconds
+ * @param isCautious makes the shipments small; used after failures
+ * @param until no call starts after this time, in epoch milliseconds
  */
 export async function deliverTo(
   source: Source,
@@ -45,7 +45,7 @@ export async function deliverTo(
   isCautious: boolean,
   until: number,
 ): Promise<Delivered> {
-  // Both are tried: a log that is gone must not keep the next one waiting.
+  // Events are tried even if an erasure fails, so that an erased log does not keep the user's new one waiting.
   const erased = await deliverErasures(source, database, until);
   const sent = await deliverEvents(source, database, isCautious, until);
   if ([erased, sent.progress].some(isFull)) noteFull(database, Date.now());
@@ -111,7 +111,7 @@ async function deliverEvents(
   }
 }
 
-/** Moves what a full database lacks, as far as that goes. What has to stay waits for it to have room. */
+/** Moves what a full database lacks, if it can move. The rest waits until the database has room. */
 async function moveAll({ env, log }: Source, database: string, sent: Delivered, until: number): Promise<Delivered> {
   let delivered = sent;
   for (;;) {

@@ -16,9 +16,9 @@ import { nextExpiry } from "./next-expiry.ts";
 import type { ValueStore } from "./stored-values.ts";
 
 /**
- * Delivers one user's log to D1, and erasures with it. While the object is awake it delivers right after an event; the
- * alarm guards against a crash in between, and carries the retries while D1 is away. Each database has runs and a back-off
- * of its own, so that none waits for another.
+ * Delivers one user's log, and its erasures, to D1. While the object is awake it delivers right after an event. The
+ * alarm covers a crash in between, and starts the retries while D1 is away. Each database has its own runs and its own
+ * back-off, so that none waits for another.
  */
 export class Delivery {
   readonly #ctx: DurableObjectState;
@@ -26,16 +26,22 @@ export class Delivery {
   readonly #log: EventLog;
   readonly #values: ValueStore;
   readonly #failures: FailureStore;
-  /** By database, one run after the other: what one has sent must have settled before the next begins. */
+  /**
+   * The last run for each database. Runs follow each other, because a run starts from what the one before has
+   * delivered.
+   */
   readonly #running = new Map<string, Promise<void>>();
   readonly #dueSoon = new Set<string>();
-  /** When the alarm is set to, in epoch milliseconds; null for none, undefined where that was not asked yet. */
+  /**
+   * The time that the alarm is set to, in epoch milliseconds; null for no alarm, undefined if storage was not asked
+   * yet.
+   */
   #alarmAt: number | null | undefined;
-  /** By database, when rows that it has refused are tried again, in epoch milliseconds. */
+  /** When the rows that a database has refused are tried again, in epoch milliseconds, by database. */
   readonly #refusedUntil = new Map<string, number>();
   readonly #afterRun: () => Promise<void>;
 
-  /** @param afterRun called after each run, when D1 may have forgotten all that it had to forget */
+  /** @param afterRun called after each run, when the last erasure may be complete */
   constructor(
     ctx: DurableObjectState,
     env: Env,
@@ -50,13 +56,14 @@ export class Delivery {
     this.#values = values;
     this.#failures = failures;
     this.#afterRun = afterRun;
-    // A new log has no alarm. To ask would be an await, and end the transaction with its event before the alarm is set.
+    // A new log has no alarm. Asking storage would be an `await`, and would commit the event before the alarm is set.
     if (!log.state) this.#alarmAt = null;
   }
 
   /**
-   * Makes sure that what was just recorded is delivered. To be awaited before it is answered: an alarm is on disk then.
-   * One alarm serves all events until it goes off; it is never pushed away, or a busy user would do so for ever.
+   * Makes sure that what was just recorded is delivered. Await it before the request is answered, because then an alarm
+   * is on disk. One alarm covers all events until it goes off. It is never set to a later time; otherwise a busy user
+   * would postpone it for ever.
    *
    * @param now epoch milliseconds
    */
@@ -64,20 +71,21 @@ export class Delivery {
     const latest = now + SAFEGUARD_DELAY_MS;
     const alarmAt = await this.#alarm();
     const isOverdue = alarmAt !== null && alarmAt < now - ALARM_OVERDUE_MS;
-    // While a database is away, its back-off holds for new events, too. Otherwise a far alarm is for something else.
+    // While a database is away, new events wait for its back-off as well. If none is away, a distant alarm is set for
+    // something else, such as an expiry.
     const ready = this.#log.backlogs.databases.filter((database) => !this.#failures.get(database));
     const isFarOff = alarmAt !== null && alarmAt > latest && ready.length > 0;
     if (alarmAt === null || isOverdue || isFarOff) await this.#setAlarm(latest);
     for (const database of ready) this.#runSoon(database);
   }
 
-  /** Delivers now, after an erasure. The alarm is on disk first. */
+  /** Delivers at once, for example after an erasure. An alarm is on disk when this resolves. */
   async begin(now: number): Promise<void> {
     await this.#setAlarm(now + SAFEGUARD_DELAY_MS);
     for (const database of this.#owed()) this.#runSoon(database);
   }
 
-  /** Makes sure that an alarm goes off when something of the log has expired; at once if it has already. */
+  /** Makes sure that an alarm goes off when the log's first event expires, or at once if it has expired. */
   async expectExpiry(now: number): Promise<void> {
     const expiry = nextExpiry(this.#env, this.#log);
     if (expiry === null) return;
@@ -85,16 +93,16 @@ export class Delivery {
   }
 
   /**
-   * Carries on where a crash or D1's absence left off. Throws only where storage can set no alarm: the platform then
-   * repeats it.
+   * Continues after a crash, or when D1 may be back. Throws only if storage cannot set an alarm; the platform then
+   * repeats this one.
    *
-   * @param isRetry whether an alarm before this one broke off
-   * @param scheduledAt what it was set to, in epoch milliseconds; undefined where that is not known
+   * @param isRetry whether the platform repeats an alarm that failed
+   * @param scheduledAt the time that the alarm was set to, in epoch milliseconds; undefined if it is not known
    */
   async alarm(isRetry: boolean, scheduledAt: number | undefined): Promise<void> {
     const setTo = scheduledAt ?? this.#alarmAt ?? Infinity;
     this.#alarmAt = null;
-    // The platform drops an alarm that broke off six times. Another one is set before that can happen again.
+    // The platform drops an alarm that has failed six times. So set a new one first.
     if (isRetry) await this.#setAlarm(Date.now() + SAFEGUARD_DELAY_MS);
     const reached = Math.max(Date.now(), setTo);
     const due = this.#owed().filter((database) => (this.#failures.get(database)?.retryAt ?? 0) <= reached);
@@ -103,12 +111,12 @@ export class Delivery {
     await this.#finish();
   }
 
-  /** To be called when all storage was given back, and the alarm with it. */
+  /** Call it when all storage is deleted, and with it the alarm. */
   forgetAlarm(): void {
     this.#alarmAt = null;
   }
 
-  /** The databases that lack something of the log, have something to forget, or are said to fail. */
+  /** The databases that lack events of the log, have something of it to erase, or are noted as failing. */
   #owed(): string[] {
     const owing = [...this.#log.backlogs.databases, ...forgettingDatabases(this.#values), ...this.#failures.databases];
     return [...new Set(owing)];
@@ -117,11 +125,11 @@ export class Delivery {
   #runSoon(database: string): void {
     if (this.#dueSoon.has(database)) return;
     this.#dueSoon.add(database);
-    // Handed over: whatever this run does not do, the alarm does.
+    // Nobody waits for this run, because the alarm does whatever it leaves undone.
     this.#ctx.waitUntil(this.#run(database).catch((error: unknown) => logFailure("delivery_broke_off", error)));
   }
 
-  /** Runs after those that are under way. Each is bounded in time, so that nothing stops for good. */
+  /** Runs after the runs that are under way. Each is bounded in time, so that none can block the others for ever. */
   #run(database: string): Promise<void> {
     const before = this.#running.get(database) ?? Promise.resolve();
     const run = before.catch(() => {}).then(() => this.#deliver(database));
@@ -135,12 +143,12 @@ export class Delivery {
       const failed = await this.#deliverAll(database);
       if (failed) await this.#retryLater(database, failed.failure, `d1_${failed.failure}`, failed.error);
     } catch (error) {
-      // The object's own storage. D1 had its answers in time, or nothing was sent.
+      // Only the object's own storage throws here. What was sent to D1 has been answered or has timed out.
       await this.#retryLater(database, "away", "log_storage_failed", error);
     }
   }
 
-  /** Returns the database's trouble, if any. Rejects with what the object's own storage throws. */
+  /** Returns the database's failure, if there was one. Rejects with what the object's own storage throws. */
   async #deliverAll(database: string): Promise<{ failure: D1Failure; error: string } | undefined> {
     const now = Date.now();
     if (now >= (this.#refusedUntil.get(database) ?? 0)) this.#log.backlogs.get(database)?.retryRefused();
@@ -156,7 +164,7 @@ export class Delivery {
     return undefined;
   }
 
-  /** Lets go of what has expired. Nobody waits for that: what fails is tried again an hour later. */
+  /** Deletes expired events. Nobody waits for that, so a failure is tried again after MAX_LASTING_DELAY_MS. */
   async #expire(): Promise<void> {
     const now = Date.now();
     try {
@@ -170,7 +178,7 @@ export class Delivery {
     await this.#wakeBy(now + MAX_LASTING_DELAY_MS);
   }
 
-  /** Sets an alarm for what is left to do later, unless one is set that is soon enough. */
+  /** Sets an alarm for what is left to do later, unless an alarm is already set. */
   async #finish(): Promise<void> {
     const now = Date.now();
     const expiry = nextExpiry(this.#env, this.#log) ?? Infinity;
@@ -180,7 +188,7 @@ export class Delivery {
     await this.#afterRun();
   }
 
-  /** When something has to be tried again that is owed, in epoch milliseconds; Infinity where nothing is. */
+  /** When the next database has to be tried again, in epoch milliseconds; Infinity if nothing is left to deliver. */
   #nextTry(): number {
     const soon = Date.now() + SAFEGUARD_DELAY_MS;
     const times = this.#owed().map((database) => {
@@ -190,7 +198,7 @@ export class Delivery {
     return Math.min(...times);
   }
 
-  /** The alarm comes first: what is only bookkeeping may fail. */
+  /** Sets the alarm first, because the bookkeeping after it may fail. */
   async #retryLater(database: string, failure: D1Failure, name: string, error: unknown): Promise<void> {
     const { count } = this.#failures.note(database, failure, Date.now());
     await this.#setAlarm(this.#nextTry());
@@ -203,11 +211,11 @@ export class Delivery {
     }
   }
 
-  /** When the alarm goes off, in epoch milliseconds; null where none is set. Asks storage once. */
+  /** When the alarm goes off, in epoch milliseconds; null if none is set. Asks storage once. */
   async #alarm(): Promise<number | null> {
     if (this.#alarmAt === undefined) {
       const found = await this.#ctx.storage.getAlarm();
-      // Unless another request has set it, or it has gone off, in the meantime.
+      // Another request may have set the alarm meanwhile, or it may have gone off.
       if (this.#alarmAt === undefined) this.#alarmAt = found;
     }
     return this.#alarmAt ?? null;
@@ -220,7 +228,7 @@ export class Delivery {
   }
 
   async #setAlarm(at: number): Promise<void> {
-    // Before it is awaited, so that no other request sets one as well.
+    // This is assigned before the `await`, so that no other request sets the alarm as well.
     this.#alarmAt = at;
     try {
       await this.#ctx.storage.setAlarm(at);

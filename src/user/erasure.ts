@@ -5,9 +5,9 @@ import type { ErasedCopy, Erasure, LogState, ValueStore } from "./stored-values.
 import { databaseOf, databasesOf } from "./stretches.ts";
 
 /**
- * Notes what D1 and the archive have to forget: the keys of all events of a log, in packs, and their days. D1 has no
- * index by user, so without the keys its rows could only be found by reading all of it. What the user did is gone at once.
- * Every database is told all keys, so that none keeps what should have been in another.
+ * Notes what has to be erased from D1 and the archive: the keys of all events of a log, in packs, and their days. D1
+ * has no index by user, so without the keys the whole table would have to be read. Only the keys are kept, not the
+ * content. Every database is told all keys, so that none keeps an event that should have been in another.
  *
  * @param now epoch milliseconds
  */
@@ -53,22 +53,22 @@ function keysOf(sql: SqlStorage): Iterable<{ timestamp: number; seq: number }> {
   return sql.exec<{ timestamp: number; seq: number }>("SELECT timestamp, seq FROM events");
 }
 
-/** The databases that have to forget something. */
+/** The databases that something has not been erased from yet. */
 export function forgettingDatabases(values: ValueStore): string[] {
   const copies = pendingErasures(values).flatMap(([, erasure]) => erasure.copies);
   return copies.filter(({ stage }) => stage !== "done").map(({ database }) => database);
 }
 
-/** The erasures that something has still to forget. */
+/** The erasures that are not complete in every copy yet. */
 export function pendingErasures(values: ValueStore): [generation: number, Erasure][] {
   return values.erasures().filter(([, { doneAt }]) => doneAt === null);
 }
 
 /**
- * Lets go of receipts that were kept long enough.
+ * Deletes the receipts that are older than ERASURE_RECEIPT_MS.
  *
  * @param now epoch milliseconds
- * @returns when the next one can go, in epoch milliseconds; null where there is none
+ * @returns when the next one can be deleted, in epoch milliseconds; null if there is none
  */
 export function forgetReceipts(values: ValueStore, now: number): number | null {
   let next: number | null = null;

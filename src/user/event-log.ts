@@ -25,8 +25,8 @@ import { verdictDetail } from "./verdict-detail.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
 /**
- * The events of one user on disk, and what D1 lacks of them. Memory holds the log's state as it is on disk, and falls
- * back to that whenever a transaction is rolled back.
+ * The events of one user on disk, and which of them D1 lacks. Memory holds a copy of the log's state on disk. It is
+ * read from disk again whenever a transaction is rolled back.
  */
 export class EventLog {
   readonly #storage: DurableObjectStorage;
@@ -53,7 +53,7 @@ export class EventLog {
     this.#backlogs = new Backlogs(values, this.#state);
   }
 
-  /** Undefined where nothing of the user is stored. */
+  /** Undefined if no event of the user is stored. */
   get state(): Readonly<LogState> | undefined {
     return this.#state;
   }
@@ -63,9 +63,9 @@ export class EventLog {
   }
 
   /**
-   * Records a request's events in their order, in one transaction. Synchronous, so that two requests cannot interleave.
+   * Records a request's events in their order, in one synchronous transaction, so that two requests cannot interleave.
    *
-   * @param bucket the user's rate after this request; written where the request records something
+   * @param bucket the user's rate after this request; it is only written if the request records something
    * @param now when the request was received, in epoch milliseconds
    * @param oldest events that happened before this time, in epoch milliseconds, are refused
    * @param isDetailed whether the verdicts say what changed
@@ -99,7 +99,7 @@ export class EventLog {
     });
   }
 
-  /** The next rows for a database; null where it has all that it will take. */
+  /** The next rows for a database; null if nothing is due. */
   nextShipment(database: string, isCautious: boolean): Shipment | null {
     const state = this.#state;
     const backlog = this.#backlogs.get(database);
@@ -113,10 +113,10 @@ export class EventLog {
     }, isCautious);
   }
 
-  /** Notes what a database has got. Free unless a pack of the backlog is done. */
+  /** Notes what a database has received. Writes to storage only when a pack of the backlog is done. */
   settle(backlog: Backlog, shipment: Shipment, refused: readonly number[]): void {
-    // Where the user was erased while D1 was awaited, this is the old log's backlog: its packs are gone, and what has
-    // their names now is the new log's.
+    // If the user was erased while we waited for D1, this backlog belongs to the old log. Its packs are deleted, and
+    // the new log may have packs of the same names.
     if (!this.#backlogs.includes(backlog)) return;
     this.#transaction(() => {
       const isPackDone = backlog.settle(shipment, refused);
@@ -125,8 +125,8 @@ export class EventLog {
   }
 
   /**
-   * Prepares that an open database gets what a full one lacks, a part of it, and counts that on disk. Null where no
-   * other is open, or nothing can move. Ends with `endMove`.
+   * Begins to move a part of what a full database lacks to an open one, and counts the move on disk. Null if no other
+   * database is open, or nothing can move. Call `endMove` afterwards.
    */
   beginMove(from: string, now: number): Move | null {
     const state = this.#state;
@@ -146,10 +146,10 @@ export class EventLog {
   }
 
   /**
-   * Moves what the full database does not have.
+   * Moves the events that the full database does not have.
    *
-   * @param kept the revision of each event that it has, by the event's number; null where it did not say, and nothing moves
-   * @returns how many events it lacks no longer
+   * @param kept the revision of each event that it has, by number; null if it did not answer, so that nothing moves
+   * @returns by how many events its backlog has become shorter
    */
   endMove(move: Move, kept: ReadonlyMap<number, number> | null): number {
     const { backlog } = move;
@@ -165,7 +165,7 @@ export class EventLog {
   }
 
   /**
-   * Erases the log, and notes in the same transaction what has to forget it. Returns how many events were erased.
+   * Erases the log, and notes in the same transaction which copies have to be erased. Returns how many events it had.
    *
    * @param now epoch milliseconds
    */
@@ -179,7 +179,7 @@ export class EventLog {
     return keptEvents(state);
   }
 
-  /** When the first event happened, in epoch milliseconds; null where there is none. */
+  /** When the first event happened, in epoch milliseconds; null if there is none. */
   oldest(): number | null {
     if (!this.#state) return null;
     return this.#state.only?.timestamp ?? oldestTimestamp(this.#storage.sql);
@@ -191,7 +191,7 @@ export class EventLog {
   }
 
   /**
-   * Lets go of events that happened before a time, in epoch milliseconds: of all at once, or else of EXPIRY_CHUNK_ROWS.
+   * Deletes events from before a time, in epoch milliseconds: a whole log at once, or else at most EXPIRY_CHUNK_ROWS.
    *
    * @returns whether there are more
    */

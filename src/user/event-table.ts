@@ -1,13 +1,15 @@
 import { STORED_EVENT_COLUMNS, type StoredEvent } from "../event/stored-event.ts";
 
-/** What makes an event the same event in its log; the message id is empty where there is none. */
+/** The identity of an event in its log. The message id is empty if there is none. */
 export type EventKey = [timestamp: number, event: string, messageId: string];
 
-/** A row of a log's table: the event, and what only the log has to know of it. */
+/** A row of a log's table: the event and the columns that only the log needs. */
 export interface LogRow extends StoredEvent {
-  /** Empty where the client gave none: it is part of the key either way. */
+  /** Empty if there is none, because it is part of the key either way. */
   message_id: string;
-  /** What the edge added to the context, as JSON text of an object. Apart from it, since nobody sent it. */
+  /**
+   * What the edge added to the context, as JSON text of an object. It is a separate column, because no client sent it.
+   */
   enrichment: string | null;
   /** The digests of all versions that were merged into the event; null for one that was never updated. */
   versions: string | null;
@@ -18,7 +20,10 @@ const COLUMNS = [...STORED_EVENT_COLUMNS, "enrichment", "versions"] as const sat
 /** The columns of `COLUMNS` that an update may change. */
 const CHANGING = ["revision", "properties", "context", "versions"] as const satisfies readonly (keyof LogRow)[];
 
-/** The identity of an event is the table's order: no other index, one written row an event, a timeline is one scan. */
+/**
+ * The primary key is the identity of an event and the order of the timeline. So there is no other index, an event costs
+ * one written row, and a timeline is one scan.
+ */
 export function createEventTable(sql: SqlStorage): void {
   sql.exec(`CREATE TABLE events (
     timestamp   INTEGER NOT NULL,
@@ -36,7 +41,7 @@ export function createEventTable(sql: SqlStorage): void {
   ) WITHOUT ROWID`);
 }
 
-/** Removes all events. Dropping a table writes no row for each of them, deleting them would. */
+/** Deletes all events. Deleting them one by one would write, and bill, a row for each; dropping the table does not. */
 export function dropEventTable(sql: SqlStorage): void {
   sql.exec("DROP TABLE IF EXISTS events");
 }
@@ -46,7 +51,7 @@ export function oldestTimestamp(sql: SqlStorage): number {
   return sql.exec<{ timestamp: number }>("SELECT min(timestamp) AS timestamp FROM events").one().timestamp;
 }
 
-/** Deletes some of the events that happened before a time, the oldest first. Returns how many. */
+/** Deletes at most `limit` of the events that happened before a time, the oldest first. Returns how many. */
 export function deleteRowsBefore(sql: SqlStorage, before: number, limit: number): number {
   return sql.exec(DELETE_BEFORE, before, limit).toArray().length;
 }
@@ -54,7 +59,7 @@ export function deleteRowsBefore(sql: SqlStorage, before: number, limit: number)
 const DELETE_BEFORE = `DELETE FROM events WHERE (timestamp, event, message_id) IN
   (SELECT timestamp, event, message_id FROM events WHERE timestamp < ? ORDER BY timestamp LIMIT ?) RETURNING seq`;
 
-/** Inserts a row, unless its event is there. Returns whether it was inserted. */
+/** Inserts a row unless its event is already there. Returns whether it was inserted. */
 export function insertRow(sql: SqlStorage, row: LogRow): boolean {
   const inserted = sql.exec(INSERT, ...COLUMNS.map((column) => row[column]));
   return !inserted.next().done;
@@ -76,7 +81,7 @@ export function readRow(sql: SqlStorage, key: EventKey): LogRow | undefined {
 
 const SELECT = `SELECT ${COLUMNS.join(", ")} FROM events WHERE timestamp = ? AND event = ? AND message_id = ?`;
 
-/** Rows in the order of their keys, past one of them. The cursor is to be read before anything is awaited. */
+/** Rows after a key, in the order of their keys. Read all of them before the next `await`. */
 export function rowsAfter(sql: SqlStorage, key: EventKey, limit: number): Iterable<LogRow> {
   return sql.exec<LogRow & Record<string, SqlStorageValue>>(SELECT_AFTER, ...key, limit);
 }
@@ -88,7 +93,7 @@ export function keyOf(row: LogRow): EventKey {
   return [row.timestamp, row.event, row.message_id];
 }
 
-/** The event as everybody but the log sees it. The client's own context wins over what the edge added. */
+/** The event as it is shown outside the log. The client's context wins over what the edge added. */
 export function storedEventOf(stored: LogRow): StoredEvent {
   const { versions: _, enrichment, ...row } = stored;
   const context = enrichment === null ? row.context : withDefaults(row.context, enrichment);

@@ -7,14 +7,14 @@ import { databasesOf } from "./stretches.ts";
 type Expired = { kind: "done" } | { kind: "more" } | { kind: "failed"; error: string };
 
 /**
- * Lets go of what a log need not keep any longer, if there is any. Where that is all of it, the directories let the user
- * go first: should a crash come in between, the alarm finds the log again, and an event brings the user back.
+ * Deletes the expired events of a log. If all have expired, the directories remove the user first. After a crash in
+ * between, the alarm continues, and a new event adds the user again. Rejects with what the object's own storage throws.
  *
- * @param until begins nothing new after this, in epoch milliseconds
+ * @param until deletes no further chunk after this time, in epoch milliseconds
  */
 export async function expireLog(env: Env, log: EventLog, until: number): Promise<Expired> {
   const cutoff = logCutoff(env, Date.now());
-  // Without a setting nothing is read.
+  // Without RETENTION_DAYS nothing is read.
   if (cutoff === 0 || (log.oldest() ?? Infinity) >= cutoff) return { kind: "done" };
   const deletable = await floorInTime(env);
   if (!deletable.ok) return { kind: "failed", error: deletable.error };
@@ -27,10 +27,10 @@ export async function expireLog(env: Env, log: EventLog, until: number): Promise
       if (!left.ok) return { kind: "failed", error: left.error };
     }
   }
-  // Events may have come meanwhile: the log looks again what it has.
+  // Events may have arrived meanwhile, so the log checks again what it has.
   while (log.expire(before)) {
     if (Date.now() >= until) return { kind: "more" };
-    // Lets others have their turn, and the clock go on.
+    // Other requests get their turn here, and the clock only advances across I/O.
     await scheduler.wait(0);
   }
   return { kind: "done" };

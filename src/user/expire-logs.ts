@@ -10,8 +10,8 @@ import { inTurns } from "./in-turns.ts";
 import { raiseFloor } from "./retention-floor.ts";
 
 /**
- * Has the logs let go of what has expired: raises the floor below which they may, and calls upon some of those that do
- * not know by themselves, since they are asleep. Forgets old erasures as well. Never throws: the next run goes on.
+ * Makes the logs delete their expired events. Raises the floor below which they may delete, and wakes some logs that
+ * may have no alarm for it. Deletes old tombstones as well. Never rejects; the next run tries what failed again.
  *
  * @param now epoch milliseconds
  */
@@ -33,7 +33,7 @@ export async function expireLogs(env: Env, now: number): Promise<void> {
   }
 }
 
-/** Whether the floor has been where the setting puts it for long enough: before that a log would be woken up in vain. */
+/** Whether the floor has reached what the setting says. Until then, a log would be woken in vain. */
 async function raised(env: Env, now: number): Promise<boolean> {
   if (settingsOf(env).retentionDays === null) return true;
   try {
@@ -44,7 +44,7 @@ async function raised(env: Env, now: number): Promise<boolean> {
   }
 }
 
-/** A log that cannot be reached does not hold up the others: it has its alarm, or the next walk. */
+/** Wakes the next logs. One that cannot be reached does not hold up the others; its alarm or the next walk will do. */
 async function walkOn(env: Env, writer: RemoteWriter, days: number | null, limit: number): Promise<void> {
   const found = await writer.expiryWalk(days, limit);
   if (!found) return;
@@ -52,7 +52,7 @@ async function walkOn(env: Env, writer: RemoteWriter, days: number | null, limit
   await inTurns(users, async ({ user_id, generation }) => {
     const called = await callUserLog(env, user_id, (log) => log.expire());
     if (!called.ok) logFailure("user_log_unreachable", called.error);
-    // A crash between the log's end and the directory's.
+    // The log is empty but still in the directory, as after a crash between the two.
     else if (!called.value) await writer.leave(user_id, generation);
   });
   await writer.saveExpiryWalk({ ...walk, after: users.length < limit ? null : users.at(-1)!.user_id });

@@ -2,7 +2,7 @@ import type { D1Failure } from "../d1/d1-failure.ts";
 import { retryDelay } from "./retry-delay.ts";
 import type { Failures, ValueStore } from "./stored-values.ts";
 
-/** Which databases fail, on disk as well, since the object may sleep while it waits for them. */
+/** Which databases fail. This is also on disk, because the object may be evicted while it waits for them. */
 export class FailureStore {
   readonly #values: ValueStore;
   readonly #failures: Map<string, Failures>;
@@ -20,7 +20,7 @@ export class FailureStore {
     return this.#failures.get(database);
   }
 
-  /** Counts a failure, in memory alone until `save`. */
+  /** Counts a failure. It is only in memory until `save`. */
   note(database: string, failure: D1Failure, now: number): Failures {
     const count = (this.#failures.get(database)?.count ?? 0) + 1;
     const noted = { count, failure, retryAt: now + retryDelay(failure, count, Math.random()) };
@@ -28,7 +28,7 @@ export class FailureStore {
     return noted;
   }
 
-  /** Notes that a database fails no more. Memory goes by what is on disk, so this throws before it is believed. */
+  /** Notes that a database works again. Storage is written first, so that memory stays the same if storage throws. */
   clear(database: string): void {
     if (!this.#failures.has(database)) return;
     const rest = [...this.#failures].filter(([name]) => name !== database);
@@ -41,7 +41,7 @@ export class FailureStore {
     this.#values.put("failures", Object.fromEntries(this.#failures));
   }
 
-  /** To be called when all storage was given back. */
+  /** Call it when all storage is deleted. */
   forget(): void {
     this.#failures.clear();
   }

@@ -2,11 +2,11 @@ import { MAX_CONCURRENT_CALLS } from "../limits.ts";
 
 /**
  * Calls something for each item, at most MAX_CONCURRENT_CALLS at a time, and returns the results in the items' order.
- * Rejects with the first rejection; the other items are called all the same.
+ * Rejects with the first rejection. The other items are still called.
  */
 export async function inTurns<T, R>(items: readonly T[], call: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
-  // One iterator for all of them: each takes the next item that nobody has taken.
+  // All workers share one iterator, so each takes the next item that is left.
   const rest = items.entries();
   const work = async () => {
     for (const [index, item] of rest) results[index] = await call(item);

@@ -2,10 +2,11 @@ import type { TrackedEvent } from "../event/contract.ts";
 import type { ValueStore } from "./stored-values.ts";
 
 /**
- * A message with an id of its own and no time got that of its receipt or of its batch, which is another one with every
- * retry. So the log keeps its first time, by event and id. Only such messages pay the row.
+ * Gives a retry the time of its first copy. A message that has its own id and no time gets the time of its receipt or
+ * of its batch, which differs with every retry. So the log keeps the first time, by event and id. Only such messages
+ * cost this row.
  *
- * @param oldest what happened before this time, in epoch milliseconds, is refused, and nothing is kept of it
+ * @param oldest events from before this time, in epoch milliseconds, are refused, so their times are not kept
  */
 export function withKnownTime(values: ValueStore, event: TrackedEvent, oldest: number): TrackedEvent {
   if (event.hasOwnTime || !event.hasOwnId) return event;

@@ -10,16 +10,16 @@ import type { EventLog } from "./event-log.ts";
 import type { Move } from "./move.ts";
 
 type Moved =
-  /** How many events the full database lacks no longer. */
+  /** By how many events the backlog of the full database has become shorter. */
   | { kind: "moved"; events: number; to: string }
-  /** No other database is open, or nothing can leave. */
+  /** No other database is open, or nothing can move. */
   | { kind: "stays" }
   | { kind: "failed"; failure: D1Failure; error: string };
 
 /**
- * Lets an open database get a part of what a full one lacks. The full one is asked first what it has, and from then on
- * can get nothing any more that was sent to it before: an insertion whose answer was lost may have arrived, and another
- * one may still be on its way. Rejects with what the object's own storage throws.
+ * Moves a part of what a full database lacks to an open one. The full one is asked first which of these events it has,
+ * because an insertion whose answer was lost may have succeeded. From then on it refuses everything that was sent to it
+ * before, because another insertion may still be on its way. Rejects with what the object's own storage throws.
  */
 export async function moveEvents(env: Env, log: EventLog, from: string): Promise<Moved> {
   const move = log.beginMove(from, Date.now());
@@ -36,7 +36,8 @@ async function askWhatItHas(
   { from, leaving, moves, isAll }: Move,
 ) {
   const bucket = archiveBucket(env);
-  // What was written after this time cannot be in the archive yet; the half is for clocks that differ.
+  // Rows that were written after this time cannot be in the archive yet. MIN_HOT_DAYS is halved
+  // because clocks may differ.
   const hotSince = bucket ? Date.now() - (MIN_HOT_DAYS * DAY_MS) / 2 : 0;
   const keys = leaving.map(({ row }) => [row.timestamp, row.seq, row.revision] as [number, number, number]);
   const released = await callWriter(env, from, userId, (writer) =>

@@ -8,13 +8,13 @@ import type { FailureStore } from "./failure-store.ts";
 import type { LogState, Moved } from "./stored-values.ts";
 import { continuedIn, databaseOf, stretchesOf, withEventIn } from "./stretches.ts";
 
-/** Events that a full database lacks, and that another one is to get. */
+/** Events that a full database lacks and that should go to another one. */
 export interface Move {
   from: string;
   to: string;
   backlog: Backlog;
   leaving: Leaving[];
-  /** Which move of the log it is; see `Moved`. */
+  /** The number of this move of the log; see `Moved`. */
   moves: number;
   /** Whether these are all that the full database lacks. */
   isAll: boolean;
@@ -25,7 +25,7 @@ interface Leaving {
   row: LogRow;
 }
 
-/** Where new events of a log should go: its own database, as long as that is open. Null where none is. */
+/** Where new events of a log should go: its own database, as long as that is open. Null if none is open. */
 export function openDatabaseFor(
   env: Env,
   { database, userId }: LogState,
@@ -37,7 +37,7 @@ export function openDatabaseFor(
   return chooseOpenDatabase(env, userId, now, database);
 }
 
-/** Lets a log go on in another database from one of its events on. What it has in others stays there. */
+/** Continues a log in another database from event number `first` on. Earlier events stay where they are. */
 export function goOn(state: LogState, first: number, database: string, until: number): void {
   state.moved = {
     ...movedOf(state),
@@ -47,13 +47,15 @@ export function goOn(state: LogState, first: number, database: string, until: nu
   state.database = database;
 }
 
-/** Counts a move, so that whatever was sent before can be told from what is sent from now on. */
+/** Counts a move, so that writers can refuse calls that were sent before it. */
 export function countMove(state: LogState): LogState {
   const moved = movedOf(state);
   return { ...state, moved: { ...moved, moves: moved.moves + 1 } };
 }
 
-/** What may leave a full database now, a part of it. To be given to `finishMove`. Strikes off what has left already. */
+/**
+ * A part of the events that may leave a full database, for `finishMove`. Removes those that have left from the backlog.
+ */
 export function leavingOf(
   state: LogState,
   database: string,
@@ -70,14 +72,14 @@ export function leavingOf(
     });
     if (leaving.length > 0) return leaving;
     backlog.endMove();
-    // A whole pack may have left, and there may be others behind it.
+    // All events of this pack may have left, and there may be other packs after it.
     if (backlog.size === before || backlog.size === 0) return [];
   }
 }
 
 /**
- * Lets the other database get what the full one does not have. An event of which the full one has an older revision that
- * cannot leave stays, and so does one that would make too many stretches.
+ * Moves the events that the full database does not have to the other one. An event stays if the full one has an older
+ * revision of it that cannot leave, or if it would make too many stretches.
  *
  * @param kept the revision of each event that the full one has, by the event's number
  */
@@ -91,7 +93,7 @@ export function finishMove(
   if (state.database === from) goOn(state, state.headSeq + 1, to, state.headTimestamp);
   else state.moved = { ...moved, until: Math.max(moved.until, state.headTimestamp) };
   for (const { entry, row } of leaving) {
-    // The log has let go of it while the full one was asked.
+    // The event has expired while the full database was asked.
     if (row.timestamp < (state.expired?.before ?? 0)) continue;
     const revision = kept.get(row.seq);
     if (revision !== undefined) {

@@ -3,7 +3,7 @@ import type { LogState } from "./stored-values.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
 /**
- * The state of a log that begins now, in a database that is open.
+ * The state of a new, empty log, in a database that is open.
  *
  * @param now epoch milliseconds
  */
@@ -21,7 +21,7 @@ export function newLog(env: Env, userId: string, bucket: TokenBucket, now: numbe
   };
 }
 
-/** 53 bits, which JSON and JavaScript carry exactly. */
+/** A random number of 53 bits, which JSON and JavaScript represent exactly. */
 function randomGeneration(): number {
   const [high, low] = crypto.getRandomValues(new Uint32Array(2));
   return (high! >>> 11) * 2 ** 32 + low!;

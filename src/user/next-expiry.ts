@@ -3,7 +3,7 @@ import { LOG_EXPIRY_DELAY_MS } from "../limits.ts";
 import { settingsOf } from "../settings.ts";
 import type { EventLog } from "./event-log.ts";
 
-/** When a log has something to let go of next, in epoch milliseconds; null for never. */
+/** When the first event of a log expires, in epoch milliseconds; null if it never does. */
 export function nextExpiry(env: Env, log: EventLog): number | null {
   const { retentionDays } = settingsOf(env);
   const oldest = retentionDays === null ? null : log.oldest();

@@ -2,7 +2,7 @@ import type { TrackedEvent } from "../event/contract.ts";
 
 type UserProperty = keyof TrackedEvent["profile"];
 
-/** The latest value of a property by event time, and the event that it is from. */
+/** The latest value of a property, and the time and number of the event that it comes from. */
 interface ProfileEntry {
   value: string;
   /** Epoch milliseconds. */
@@ -10,18 +10,19 @@ interface ProfileEntry {
   seq: number;
 }
 
-/** What is known of the user: for each documented property the latest value by (timestamp, seq). */
+/** The latest value of each documented user property, in the order of (timestamp, seq). */
 export type Profile = Partial<Record<UserProperty, ProfileEntry>>;
 
-/** The known values alone. */
+/** The values without their times. */
 export function profileValues(profile: Profile): Partial<Record<UserProperty, string>> {
   return Object.fromEntries(Object.entries(profile).map(([key, { value }]) => [key, value]));
 }
 
 /**
- * The profile after an event was created or updated. Costs the same for any history, since each entry knows its time.
+ * The profile after an event was created or updated. The cost does not grow with the history, because each entry has
+ * its time.
  *
- * @param seq the event's number; the event's own earlier value gives way to a newer one
+ * @param seq the event's number; an update replaces the value that the event set before
  */
 export function withProfileOf(profile: Profile, { profile: sent, timestamp }: TrackedEvent, seq: number): Profile {
   const entries = Object.entries(sent) as [UserProperty, string][];

@@ -1,7 +1,7 @@
 import { settingsOf } from "../settings.ts";
 import type { RateLimit } from "./token-bucket.ts";
 
-/** The configured limit of a user; the default for a variable that is missing or cannot be read. */
+/** The configured rate limit of each user, with the default for a setting that is missing or invalid. */
 export function userRateLimit(env: Pick<Env, "RATE_LIMIT_BURST_EVENTS" | "RATE_LIMIT_EVENTS_PER_SECOND">): RateLimit {
   return settingsOf(env).userRateLimit;
 }

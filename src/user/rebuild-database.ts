@@ -26,17 +26,18 @@ interface RebuildAnswer {
   rebuild: Rebuild;
   /** How many users the database has in all. */
   totalUsers: number;
-  /** What kept it from going on; what was done until then stays done. */
+  /** Why it stopped, if something failed. Everything before that is kept. */
   error?: string;
 }
 
 /**
- * Rebuilds a database from the logs of its users, or goes on with that. Everything is sent again; D1 ignores what it
- * has. First it is told of erasures, and rows of erased logs are removed: a restore may have brought them back.
+ * Rebuilds a database from the logs of its users, or continues to. All events are sent again, and D1 ignores those that
+ * it has. Before that, erasures are sent again and rows of erased logs are deleted, because a restore may have brought
+ * them back. Rejects only if the writers do not say how many users there are or how far the rebuilding is.
  *
- * @param restart begins anew, even where a rebuilding is under way
- * @param clock epoch milliseconds
- * @param until when to stop for now
+ * @param restart whether to begin again although a rebuilding is under way
+ * @param clock returns epoch milliseconds
+ * @param until when to stop for now, in epoch milliseconds
  */
 export async function rebuildDatabase(
   env: Env,
@@ -51,7 +52,7 @@ export async function rebuildDatabase(
   let rebuild = known && known.stage !== "done" ? known : newRebuild(clock(), "");
   try {
     const d1 = databaseNamed(env, database);
-    // A database that was lost or restored once more, half-way, lacks what it was told before.
+    // If the database was lost or restored again meanwhile, it lacks what it was sent before.
     if (rebuild !== known || known.incarnation !== (await incarnationOf(d1))) {
       rebuild = newRebuild(clock(), await newIncarnation(d1, comesBack(env, clock())));
       await keeper!.saveRebuild(rebuild);
@@ -66,7 +67,10 @@ export async function rebuildDatabase(
   }
 }
 
-/** From when on events come back that had left D1: with an archive all that has not expired, else none. */
+/**
+ * The hour from which on events come back that had already left D1, in epoch milliseconds: all that have not expired if
+ * there is an archive, and none otherwise.
+ */
 function comesBack(env: Env, now: number): number {
   return archiveBucket(env) ? ceilTo(HOUR_MS, copyCutoff(env, now)) : Number.MAX_SAFE_INTEGER;
 }
@@ -95,7 +99,7 @@ async function nextStep(
   const users = await lane.usersAfter(afterUser, REBUILD_PAGE_USERS);
   if (users.length === 0) return { ...rebuild, lane: rebuild.lane + 1, afterUser: "" };
   const events = await Promise.all(users.map(({ user_id }) => redeliverAll(env, user_id, database)));
-  // The logs have more than a database holds, if the archive does.
+  // With an archive, the logs may hold more events than fit into a database.
   const isFilling = (await databaseBytes(databaseNamed(env, database))) > rebuild.clearAtBytes;
   return {
     ...rebuild,
@@ -107,8 +111,9 @@ async function nextStep(
 }
 
 /**
- * What the logs have sent of archived days leaves D1 again, in exactly the revisions that the archive has. Before that,
- * it is counted: what was not counted when it leaves is not counted any more. Then the users go on who are left.
+ * Removes the events of archived days from D1 again, if the archive has them in the same revision. They are counted for
+ * the statistics first, because rows that leave D1 uncounted would never be counted. Then continues with the users that
+ * are left.
  */
 async function leaveArchived(
   env: Env,
@@ -125,12 +130,12 @@ async function leaveArchived(
   if (await hasStaleHours(d1, now)) return rebuild;
   const afterFile = await archiverOf(env, database).removeArchivedFromD1(rebuild.afterFile);
   if (afterFile !== null) return { ...rebuild, afterFile };
-  // Not again before a good deal has come: what is left are rows that D1 is to have.
+  // The rows that are left belong in D1, so this is only worth repeating after many more have arrived.
   const clearAtBytes = (await databaseBytes(d1)) + REBUILD_CLEARING_SHARE * MAX_DATABASE_BYTES;
   return { ...rebuild, stage: rest, afterFile: null, clearAtBytes };
 }
 
-/** Sends all of a log that belongs to a database. Throws where that fails: the page of users is then done again. */
+/** Sends all events of a log that belong to a database. Rejects if that fails; the page of users is then repeated. */
 async function redeliverAll(env: Env, userId: string, database: string): Promise<number> {
   let events = 0;
   for (let after: EventKey | null = null; ;) {

@@ -7,17 +7,19 @@ import type { LogState } from "./stored-values.ts";
 import type { VerdictDetail } from "./verdict-detail.ts";
 import { addVersion, includesVersion } from "./versions.ts";
 
-/** What became of one event. `detail` is there only if it was asked for. */
+/** What became of one event. `detail` is only present if it was asked for. */
 export type Verdict =
   | { status: "created"; seq: number; revision: number; late: boolean; detail?: VerdictDetail }
   | { status: "duplicate" | "updated"; seq: number; revision: number; detail?: VerdictDetail }
   | { status: "suppressed" }
-  /** It happened before a time, in epoch milliseconds, from which on events are kept. Nothing was stored. */
+  /**
+   * It happened before `oldest`, in epoch milliseconds, and events from before that are not kept. Nothing was stored.
+   */
   | { status: "expired"; oldest: number }
   /** An update whose merge with the stored event would pass MAX_EVENT_BYTES. Nothing was changed. */
   | { status: "too_large"; bytes: number };
 
-/** The verdict, and the row as it is now where D1 has to get it. */
+/** The verdict, and the row as it is now if D1 has to get it. */
 export interface Recorded {
   verdict: Verdict;
   changed: LogRow | null;
@@ -26,8 +28,8 @@ export interface Recorded {
 }
 
 /**
- * Records one event: identity, order and update in one place. Synchronous, so that nothing comes between the check
- * and the write. Moves the state's head and profile on.
+ * Records one event: decides whether it is new, a duplicate or an update, and gives it its number. It is synchronous,
+ * so that nothing happens between the check and the write. Changes the head and the profile in `state`.
  *
  * @param source the name of the write key
  * @param now when the event was received, in epoch milliseconds
@@ -46,7 +48,7 @@ export function recordEvent(
   return recorded;
 }
 
-/** The same for a log without a table, which keeps its only event in its state; all of these are that one event. */
+/** The same for a log without a table, which keeps its only event in its state. All of `events` are that one event. */
 export function recordOnly(
   state: LogState,
   events: readonly TrackedEvent[],
@@ -61,7 +63,7 @@ export function recordOnly(
   });
 }
 
-/** The row of an event that is recorded now, should it be a new one. */
+/** The row of an event that is recorded now, if it is a new one. */
 function newRow(state: LogState, event: TrackedEvent, source: string | null, now: number): LogRow {
   return {
     timestamp: event.timestamp,
@@ -78,7 +80,7 @@ function newRow(state: LogState, event: TrackedEvent, source: string | null, now
   };
 }
 
-/** Moves the head on to a new event. */
+/** Makes a new event the head of the log. */
 function created(state: LogState, event: TrackedEvent): Verdict {
   const late = event.timestamp < state.headTimestamp;
   state.headSeq++;
@@ -87,7 +89,7 @@ function created(state: LogState, event: TrackedEvent): Verdict {
   return { status: "created", seq: state.headSeq, revision: 1, late };
 }
 
-/** What an event that is stored already becomes. Moves the state's profile on. */
+/** Merges an event that was sent again into the stored one. Changes the profile in `state`. */
 function update(state: LogState, stored: LogRow, event: TrackedEvent): Recorded {
   const { seq, revision } = stored;
   const properties = mergeJson(stored.properties, event.properties);

@@ -11,7 +11,8 @@ interface Storage {
 }
 
 /**
- * Records a request's events in their order, and changes the state accordingly. What comes of each is in the same place.
+ * Records a request's events in their order, and changes `state` accordingly. The results are in the order of the
+ * events.
  *
  * @param now when the request was received, in epoch milliseconds
  * @param oldest events that happened before this time, in epoch milliseconds, are refused
@@ -33,7 +34,10 @@ export function recordRequest(
   return timed.map(({ timestamp }) => (timestamp < oldest ? expired(oldest) : rest.next().value!));
 }
 
-/** Whether a log needs no table, also after these events: they are all one event, sent again or updated. */
+/**
+ * Whether the log needs no table even after these events, because they are all one event that was sent again or
+ * updated.
+ */
 function isOfOneEvent({ headSeq, only }: LogState, events: readonly TrackedEvent[]): boolean {
   if (headSeq > 0 && !only) return false;
   const [first] = events;
@@ -47,7 +51,7 @@ function isOfOneEvent({ headSeq, only }: LogState, events: readonly TrackedEvent
   );
 }
 
-/** Makes the table for what needs one: an event besides the first. So something is recorded whenever it is made. */
+/** Creates the table if it is missing. Only called for events besides the first, so an empty table is never created. */
 function recordInTable(
   sql: SqlStorage,
   state: LogState,

@@ -10,15 +10,16 @@ import type { LogState } from "./stored-values.ts";
 import { databaseOf, sharedTimes } from "./stretches.ts";
 
 export type Redelivered =
-  /** How many events were sent, and where to go on; null at the log's end. */
+  /** How many events were sent, and where to continue; null at the log's end. */
   { ok: true; events: number; next: EventKey | null } | { ok: false; error: string };
 
 /**
- * Sends a part of a log to a database again, whatever that has of it: it ignores what it knows. For one that was lost or
- * restored. What D1 would not keep is left out. What belongs to other databases is removed from it, should a restore have
- * brought that back. Does not touch the backlog. Never rejects on D1's account.
+ * Sends a part of a log again to a database that was lost or restored. The database ignores the events that it has.
+ * Events that D1 would not keep are left out. Events that belong to other databases are removed from this one, because
+ * a restore may have brought them back. Does not change the backlog. Does not reject if D1 fails, but returns the
+ * error.
  *
- * @param after the part begins past this event; null for the beginning
+ * @param after the part begins after this event; null for the beginning
  */
 export async function redeliver(
   env: Env,
@@ -35,7 +36,8 @@ export async function redeliver(
   let last: LogRow | undefined;
   const now = Date.now();
   const oldest = Math.max(copyCutoff(env, now), coldCutoff(env, now));
-  // A restore may have brought back more of what belongs elsewhere than D1 would be sent.
+  // Begin at the first event if the log has moved, because a restore may also have brought back older events that
+  // belong elsewhere.
   const beginning: EventKey = [moved ? -1 : oldest, "", ""];
   for (const row of only ? [only] : rowsAfter(sql, after ?? beginning, MAX_STATEMENT_EVENTS)) {
     if (databaseOf(state, row.seq) !== database) leftovers.push([row.timestamp, row.seq]);

@@ -6,13 +6,14 @@ import { writerOfLane } from "../d1/writer-of.ts";
 import { FLOOR_MEMORY_MS, FLOOR_TIMEOUT_MS, MAX_FLOOR_AGE_MS, MIN_RETENTION_DAYS } from "../limits.ts";
 import { orTimeout } from "../or-timeout.ts";
 
-/** The floor as this isolate was last told it, and when, in epoch milliseconds. */
+/** The floor as this isolate last read it, and when, in epoch milliseconds. */
 let known: { floor: RetentionFloor; at: number } | undefined;
 
 /**
- * The time before which events are refused, in epoch milliseconds: as `RETENTION_DAYS` says, or where it was shorter
- * before, what it has let go of since. Nobody is asked unless an event is old enough that its like may have been deleted.
- * Rejects where nobody answers who knows.
+ * The time before which events are refused, in epoch milliseconds. This is what `RETENTION_DAYS` says or, if the
+ * setting was shorter once, the time before which logs have deleted events. The keeper is only asked if an event is so
+ * old that logs may have deleted events of its time. Rejects if the keeper does not answer and no recent answer is in
+ * memory.
  *
  * @param earliest when the earliest of the events happened, in epoch milliseconds
  * @param now epoch milliseconds
@@ -24,14 +25,14 @@ export async function oldestTaken(env: Env, earliest: number, now: number): Prom
 }
 
 /**
- * The time before which everybody refuses events for certain, in epoch milliseconds. An older answer is only lower, and
- * does as well. Rejects likewise.
+ * The time before which all logs certainly refuse events by now, in epoch milliseconds. An answer from memory is at
+ * most too low, which is safe. Rejects like `oldestTaken`.
  */
 export async function deletableBefore(env: Env, now: number): Promise<number> {
   return (await floorOf(env, now)).deletable;
 }
 
-/** Raises the floor to what is refused now, and returns it. Rejects where the keeper does not answer. */
+/** Raises the floor to what is refused now, and returns it. Rejects if the keeper does not answer. */
 export function raiseFloor(env: Env, now: number): Promise<RetentionFloor> {
   return inTime(keeperOf(env).raiseRetentionFloor(retentionCutoff(env, now)));
 }
@@ -46,16 +47,16 @@ async function floorOf(env: Env, now: number): Promise<RetentionFloor> {
   return known.floor;
 }
 
-/** One object for the whole deployment: a log that was given back can remember nothing by itself. */
+/** One object keeps the floor for the whole deployment, because a log that has been deleted cannot remember it. */
 function keeperOf(env: Env) {
   return writerOfLane(env, databaseNames(env)[0]!, 0);
 }
 
-/** A clock that was set back makes it old as well. */
+/** The age of an answer, in milliseconds. If the clock was set back, the answer is old as well. */
 function ageOf({ at }: { at: number }, now: number): number {
   return Math.abs(now - at);
 }
 
 function inTime<T>(answer: Promise<T>): Promise<T> {
-  return orTimeout(answer, FLOOR_TIMEOUT_MS, () => new Error("The keeper of the retention's floor did not answer"));
+  return orTimeout(answer, FLOOR_TIMEOUT_MS, () => new Error("The keeper of the retention floor did not answer"));
 }

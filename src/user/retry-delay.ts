@@ -11,18 +11,18 @@ import {
 const BOUNDS: Record<D1Failure, [first: number, longest: number]> = {
   away: [MIN_RETRY_DELAY_MS, MAX_AWAY_DELAY_MS],
   busy: [MIN_RETRY_DELAY_MS, MAX_AWAY_DELAY_MS],
-  // Somebody is at work: it will be over in a moment.
+  // A deployment is under way and will be over soon.
   unmigrated: [MIN_RETRY_DELAY_MS, MAX_DEPLOY_DELAY_MS],
   unknown_version: [MIN_RETRY_DELAY_MS, MAX_DEPLOY_DELAY_MS],
-  // Nothing will change by itself soon, and every try of every user costs.
+  // This will not change by itself soon, and each user's attempts cost.
   full: [MIN_LASTING_DELAY_MS, MAX_LASTING_DELAY_MS],
   exhausted: [MIN_LASTING_DELAY_MS, MAX_LASTING_DELAY_MS],
 };
 
 /**
- * How long to wait after so many failures in a row: exponential with jitter, in milliseconds.
+ * How long to wait after a number of failures in a row, in milliseconds. The wait is exponential, with jitter.
  *
- * @param random from 0 to 1; spreads the users' objects over half of the wait, for when D1 comes back
+ * @param random from 0 to 1; spreads the users' retries over half of the wait, so that they do not all come at once
  */
 export function retryDelay(failure: D1Failure, failures: number, random: number): number {
   const [first, longest] = BOUNDS[failure];

@@ -4,11 +4,13 @@ import type { EventKey, LogRow } from "./event-table.ts";
 import type { Profile } from "./profile.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
-/** What a user's log knows of itself: one value, written with every request that records something. */
+/** The state of a user's log: one value, written with every request that records something. */
 export interface LogState {
   /** Whose log this is. An object cannot always tell its own name. */
   userId: string;
-  /** Random, so that it tells this log's rows in D1 from those of an erased predecessor, whatever the clock says. */
+  /**
+   * Random, so that this log's rows in D1 can be told from those of an erased log of the user, whatever the clock says.
+   */
   generation: number;
   /** The binding of the D1 database that new events are copied to. */
   database: string;
@@ -18,40 +20,46 @@ export interface LogState {
   /** The user's rate as of this write. */
   bucket: TokenBucket;
   profile: Profile;
-  /** What the log has let go of, as `RETENTION_DAYS` wants: how many events, all from before a time. */
+  /** How many events have been deleted because of `RETENTION_DAYS`, all from before a time in epoch milliseconds. */
   expired?: { events: number; before: number };
-  /** What `database` lacked when this was written. It may have some of it by now: it ignores what it is sent again. */
+  /**
+   * What `database` lacked when this was written. It may have received some of it since; it ignores what it gets twice.
+   */
   backlog: EventKey[];
-  /** The packs of keys that the backlog has spilled into: from the one named `first` up to but not including `next`. */
+  /** The numbers of the packs that hold further keys of the backlog, without `next`, and how many keys they hold. */
   packs: { first: number; next: number; keys: number };
-  /** Only in a log that has gone on in another database. */
+  /** Only present if the log has continued in another database. */
   moved?: Moved;
-  /** The only event, as long as there is no table: most visitors of a public page send one and never come back. */
+  /**
+   * The log's only event, as long as there is no table. Most visitors of a public page send one and never come back.
+   */
   only?: LogRow;
 }
 
 /** What one database lacks of a log. */
 export type Owed = Pick<LogState, "backlog" | "packs">;
 
-/** A stretch of a log: its events from number `first` on, up to the next stretch, are copied to `database`. */
+/** A part of a log. Its events from number `first` on, up to the next stretch, are copied to `database`. */
 export interface Stretch {
   first: number;
   database: string;
 }
 
-/** Where the events of a log are copied that has not stayed in one database. */
+/** Where the events of a log are copied to if the log has not stayed in one database. */
 export interface Moved {
-  /** In the order of the log. The last one is of the database that new events go to. */
+  /** In the order of the log. The last one names the database that new events go to. */
   stretches: Stretch[];
-  /** What each other database lacks that may have anything of the log. */
+  /** What each other database lacks, for all databases that may have anything of the log. */
   others: Record<string, Owed>;
-  /** How often events were moved that a full database lacked. A call to a writer that says less was overtaken. */
+  /** How often events were moved out of a full database. A writer refuses a call with a lower number as outdated. */
   moves: number;
-  /** The latest event time when the log last moved: until then a day may be in several databases. Epoch milliseconds. */
+  /**
+   * The latest event time when the log last moved, in epoch milliseconds. Days until then may be in several databases.
+   */
   until: number;
 }
 
-/** An erased log: what has still to forget it, and for a while after that the receipt. */
+/** An erased log: where it still has to be erased from and, for a while after that, the receipt. */
 export interface Erasure {
   userId: string;
   /** How many events the log had. */
@@ -60,24 +68,24 @@ export interface Erasure {
   erasedAt: number;
   /** Every database that may have anything of the log, with its archive. */
   copies: ErasedCopy[];
-  /** There are as many packs of keys to delete: `erased:<generation>:0` and so on. Each goes when no copy needs it more. */
+  /** How many packs of keys there are, `erased:<generation>:0` and so on. Each is deleted when no copy needs it. */
   packs: number;
-  /** When everything had forgotten, in epoch milliseconds; null until then. */
+  /** When the log had been erased from every copy, in epoch milliseconds; null until then. */
   doneAt: number | null;
 }
 
-/** How far a database has forgotten an erased log. */
+/** How far an erased log has been erased from a database and its archive. */
 export interface ErasedCopy {
   database: string;
   /** How many events of the log belong there. */
   events: number;
-  /** What has to forget next. D1 comes first, and with it the tombstone that keeps late rows out. */
+  /** Where the log has to be erased from next. D1 comes first, which stores the tombstone that keeps late rows out. */
   stage: "d1" | "archive" | "done";
-  /** The pack that D1 is told next. */
+  /** The number of the next pack for D1. */
   pack: number;
-  /** The days that the archive has still to look through, as YYYY-MM-DD: its files are by day. */
+  /** The days that still have to be searched in the archive, which has its files by day, as YYYY-MM-DD. */
   days: string[];
-  /** How many of the archive's files were written anew. */
+  /** How many of the archive's files were rewritten. */
   files: number;
 }
 
@@ -89,38 +97,40 @@ export interface Failures {
 }
 
 /**
- * Every value that a user's object keeps in its key-value storage, besides the table `events`. Each is a billed row
- * when it is written and when it is deleted.
+ * Every value that a user's object keeps in its key-value storage, besides the table `events`. Each is billed as a row
+ * when it is written and again when it is deleted.
  */
 interface StoredValues {
-  /** Written by event-log.ts, from the first event until the erasure. */
+  /** Written by event-log.ts, from the first event until the log is erased or has expired. */
   log: LogState;
   /**
-   * Written by backlog.ts when a database lacks more than the log's state should hold, by the database and the number of
-   * the pack; deleted when the database has it.
+   * Keys of events that a database lacks, if they are too many for the log's state, by the database and the number of
+   * the pack. Written by backlog-packs.ts, and deleted when the database has received the events.
    */
   [pack: `backlog:${string}:${number}`]: EventKey[];
   /**
-   * The time of a message that has an id and no time of its own, by event and id: what it is found by when it is sent
-   * again. Written by known-time.ts, for as long as the event is kept.
+   * The time of a message that has an id and no time of its own, by event and id, so that a retry is recognised.
+   * Written by known-time.ts, and kept as long as the event.
    */
   [time: `time:${string}`]: number;
-  /** Written by erasure.ts, by generation, until ERASURE_RECEIPT_MS after everything has forgotten. */
+  /** By generation. Written by erasure.ts, and deleted ERASURE_RECEIPT_MS after the erasure is complete. */
   [erasure: `erasure:${number}`]: Erasure;
-  /** The keys of an erased log's events, by generation and number of the pack, until D1 has deleted these. */
+  /**
+   * The keys of an erased log's events, by generation and number of the pack. Deleted when D1 has deleted the events.
+   */
   [keys: `erased:${number}:${number}`]: ErasedKey[];
-  /** By database. Written by delivery.ts, until none fails. */
+  /** By database. Written by failure-store.ts, and deleted when no database fails any more. */
   failures: Record<string, Failures>;
-  /** Written by user-log.ts while nothing of the user is recorded. Outlasts an erasure. */
+  /** Present while nothing of the user may be recorded. Written by user-log.ts. An erasure does not delete it. */
   suppressed: true;
 }
 
 type Name = keyof StoredValues;
 
-/** The key-value storage of a user's object, typed. Synchronous, and part of the transaction that is under way. */
+/** The key-value storage of a user's object, with types. Synchronous, and part of the transaction that is under way. */
 export class ValueStore {
   readonly #kv: SyncKvStorage;
-  /** Known once storage was asked. Every delivery wants to know it several times, and to list is a query. */
+  /** True once a listing found none. Every delivery asks several times, and each listing is a query. */
   #hasNoErasures = false;
 
   constructor(storage: DurableObjectStorage) {
@@ -140,7 +150,7 @@ export class ValueStore {
     this.#kv.delete(name);
   }
 
-  /** The erased logs by their generations, in no order. */
+  /** The erased logs with their generations, in no particular order. */
   erasures(): [generation: number, Erasure][] {
     if (this.#hasNoErasures) return [];
     const found = [...this.#kv.list<Erasure>({ prefix: "erasure:" })];
@@ -148,7 +158,7 @@ export class ValueStore {
     return found.map(([name, erasure]) => [Number(name.slice("erasure:".length)), erasure]);
   }
 
-  /** Forgets some of the times of messages from before a time, in epoch milliseconds. Returns how many. */
+  /** Deletes at most `limit` of the times of messages from before a time, in epoch milliseconds. Returns how many. */
   deleteTimesBefore(before: number, limit: number): number {
     const names: string[] = [];
     for (const [name, time] of this.#kv.list<number>({ prefix: "time:" })) {
@@ -159,7 +169,7 @@ export class ValueStore {
     return names.length;
   }
 
-  /** Deletes every value of a family. */
+  /** Deletes every value whose name begins with the family's. */
   deleteAll(family: "backlog" | "time"): void {
     for (const name of Array.from(this.#kv.list({ prefix: `${family}:` }), ([found]) => found)) this.#kv.delete(name);
   }

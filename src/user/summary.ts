@@ -3,21 +3,21 @@ import { keptEvents } from "./erasure.ts";
 import { profileValues } from "./profile.ts";
 import type { LogState } from "./stored-values.ts";
 
-/** A user at a glance. Times are those of the events, in epoch milliseconds. */
+/** A summary of a user. The times are those of events, in epoch milliseconds. */
 export interface UserSummary {
   properties: Record<string, string>;
   events: number;
   firstSeen: number;
   lastSeen: number;
-  /** How many events D1 has not got yet, as far as the object knows. */
+  /** How many events D1 has not received yet, as far as the object knows. */
   pending: number;
 }
 
 /**
- * Costs the same for any length of the log. The count may be too high for a while after `RETENTION_DAYS` was shortened,
- * where more than MAX_SCANNED_EVENTS are still to be deleted.
+ * Reads the summary. The cost does not grow with the length of the log. After `RETENTION_DAYS` was shortened, the count
+ * may be too high for a while if more than MAX_SCANNED_EVENTS events are still to be deleted.
  *
- * @param oldest events from before this time, in epoch milliseconds, are not shown; the log has later ones
+ * @param oldest events from before this time, in epoch milliseconds, are not shown; the log must have later ones
  */
 export function readSummary(sql: SqlStorage, state: LogState, pending: number, oldest: number): UserSummary {
   const { profile, headTimestamp, only } = state;

@@ -4,7 +4,7 @@ import { MAX_PAGE_BYTES, MAX_SCANNED_EVENTS } from "../limits.ts";
 import { type LogRow, readRow, storedEventOf } from "./event-table.ts";
 import type { LogState } from "./stored-values.ts";
 
-/** A place in a user's timeline, which is ordered by (timestamp, seq). */
+/** A position in a user's timeline, which is ordered by (timestamp, seq). */
 interface TimelinePosition {
   timestamp: number;
   seq: number;
@@ -20,26 +20,26 @@ export interface TimelineQuery {
   order: "asc" | "desc";
   /** How many events the page may hold. */
   limit: number;
-  /** Only what comes after this position, in the given order. */
+  /** Only events after this position, in the given order. */
   after?: TimelinePosition;
 }
 
 export interface TimelinePage {
   events: StoredEvent[];
-  /** Where the next page begins, or null at the end. A page may be short, even empty, before that. */
+  /** The position to continue after, or null at the end. A page before the end may be short or even empty. */
   next: TimelinePosition | null;
 }
 
-/** A found event: its place, and what else makes its key. */
+/** The position of an event that was found, and the rest of its key. */
 interface Found extends TimelinePosition {
   event: string;
   message_id: string;
 }
 
 /**
- * Reads one page. Its cost grows with the page and not with the history: a filter by name looks at no more than
- * MAX_SCANNED_EVENTS events and then hands back the position it got to. Only the events of the very same millisecond
- * are all looked at, to put them in order.
+ * Reads one page. The cost grows with the page and not with the history: a filter by name reads at most
+ * MAX_SCANNED_EVENTS events and then returns the position that it has reached. Only events of the same millisecond are
+ * all read, because they have to be sorted by number.
  */
 export function readTimeline(sql: SqlStorage, { only }: LogState, query: TimelineQuery): TimelinePage {
   if (only) return { events: isWithin(only, query) ? [storedEventOf(only)] : [], next: null };
@@ -55,7 +55,7 @@ export function readTimeline(sql: SqlStorage, { only }: LogState, query: Timelin
   return { events, next: events.length < found.length ? positionOf(events) : end };
 }
 
-/** Whether a page would show an event that has no table yet: the only one there is. */
+/** Whether a page shows the only event of a log without a table. */
 function isWithin(row: LogRow, { from = 0, to = Infinity, event = row.event, order, after }: TimelineQuery): boolean {
   const { timestamp, seq } = row;
   const distance = after ? timestamp - after.timestamp || seq - after.seq : 0;
@@ -64,8 +64,8 @@ function isWithin(row: LogRow, { from = 0, to = Infinity, event = row.event, ord
 }
 
 /**
- * Finds one event more than the page may hold, if there is one, by keys alone. Where a filter had to stop
- * before that, `end` is how far it got.
+ * Finds one event more than the page may hold, if there is one, and reads only the keys. If a filter had to stop before
+ * that, `end` is the position that it has reached.
  */
 function findEvents(sql: SqlStorage, query: TimelineQuery): { found: Found[]; end: TimelinePosition | null } {
   const { where, bindings, orderBy } = rangeOf(query);
@@ -95,7 +95,7 @@ interface Range {
   orderBy: string;
 }
 
-/** The timestamps' bounds take the cursor in, so that the scan begins where the page begins. */
+/** The bounds on the timestamp include the cursor's time, so that the scan begins where the page begins. */
 function rangeOf({ order, after, from = 0, to = Number.MAX_SAFE_INTEGER }: TimelineQuery): Range {
   const ascending = order === "asc";
   const low = ascending && after ? Math.max(from, after.timestamp) : from;

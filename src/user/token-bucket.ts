@@ -1,6 +1,6 @@
 // Pure: the time is passed in.
 
-/** How many events a user may still send, as of a time. */
+/** How many events a user could still send at a certain time. */
 export interface TokenBucket {
   /** Below zero after a request that was larger than the bucket. */
   tokens: number;
@@ -16,12 +16,12 @@ export interface RateLimit {
 
 type Taken = { ok: true; bucket: TokenBucket } | { ok: false; retryAfterMs: number };
 
-/** What floating point may lose: who waits as long as was asked must not be refused again for a hair. */
+/** The tolerance for rounding errors. A client that waits as long as it was told must not be refused again. */
 const ROUNDING_TOKENS = 1e-6;
 
 /**
- * Takes `count` tokens, all or none. A request larger than the bucket needs a full one and leaves a debt behind:
- * it would otherwise be refused for ever.
+ * Takes `count` tokens, all or none. A request that is larger than the bucket needs a full bucket and takes it below
+ * zero; otherwise it would be refused for ever.
  *
  * @param bucket undefined for a full one
  * @param now epoch milliseconds

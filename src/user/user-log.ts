@@ -20,7 +20,7 @@ type RecordAnswer =
   /** None of the events was recorded. */
   | { status: "rate_limited"; limit: RateLimit; retryAfterMs: number };
 
-/** The log of record of one user, addressed by the user's id. Everything a user did, once, in order. */
+/** The authoritative log of one user, addressed by the user's id. It has everything the user did, once and in order. */
 export class UserLog extends DurableObject<Env> {
   readonly #values = new ValueStore(this.ctx.storage);
   readonly #failures = new FailureStore(this.#values);
@@ -32,13 +32,14 @@ export class UserLog extends DurableObject<Env> {
   #isSuppressed = this.#values.get("suppressed") === true;
 
   /**
-   * Records a request's events of this user, in their order. The answer leaves when they are on disk.
-   * Throws where an event is another user's: it would be found by nobody.
+   * Records this user's events of a request, in their order. The answer is sent when they are on disk. Throws if an
+   * event is another user's, because nobody would find it here.
    *
-   * @param isDetailed whether the verdicts say what changed, for those who watch
+   * @param isDetailed whether the verdicts say what changed, for the live view
    */
   async record(events: TrackedEvent[], source: string | null, isDetailed = false): Promise<RecordAnswer> {
-    if (events.some(({ userId }) => userId !== this.#name)) throw new Error("An event is not this log's user's");
+    if (events.some(({ userId }) => userId !== this.#name))
+      throw new Error("An event belongs to another user than this log");
     const earliest = Math.min(...events.map(({ timestamp }) => timestamp));
     const oldest = await oldestTaken(this.env, earliest, Date.now());
     if (this.#isSuppressed) return { status: "recorded", verdicts: events.map(() => ({ status: "suppressed" })) };
@@ -50,12 +51,12 @@ export class UserLog extends DurableObject<Env> {
 
     const verdicts = this.#log.record(events, source, taken.bucket, now, oldest, isDetailed);
     this.#bucket = taken.bucket;
-    // Where all were duplicates, too, if D1 lacks some: when their first answer was lost, so may have been their alarm.
+    // This also matters if all were duplicates: if the first answer was lost in a crash, the alarm may be lost as well.
     if (this.#log.backlogs.size > 0) await this.#delivery.expect(now);
     return { status: "recorded", verdicts };
   }
 
-  /** Reads a page of the timeline, or null where nothing of the user is stored. Stores nothing itself. */
+  /** Reads a page of the timeline, or null if no event of the user is stored. Writes nothing. */
   timeline(query: TimelineQuery): TimelinePage | null {
     const { state } = this.#log;
     const oldest = this.#oldestShown();
@@ -63,7 +64,7 @@ export class UserLog extends DurableObject<Env> {
     return readTimeline(this.ctx.storage.sql, state, { ...query, from: Math.max(query.from ?? 0, oldest) });
   }
 
-  /** Null where nothing of the user is stored. Stores nothing itself. */
+  /** Null if no event of the user is stored. Writes nothing. */
   summary(): UserSummary | null {
     const { state, backlogs } = this.#log;
     const oldest = this.#oldestShown();
@@ -73,7 +74,7 @@ export class UserLog extends DurableObject<Env> {
   }
 
   /**
-   * Erases the log at once, and what D1 and the archive have of it right after, however long they are away.
+   * Erases the log at once, and its copies in D1 and the archive right after, or as soon as these can be reached.
    *
    * @returns how many events were erased now, and the receipt
    */
@@ -81,17 +82,17 @@ export class UserLog extends DurableObject<Env> {
     const now = Date.now();
     const erased = this.#log.erase(now);
     this.#bucket = undefined;
-    // Also for an erasure that is under way already, should its alarm have been lost.
+    // This also continues an erasure that was already under way, because its alarm may have been lost.
     if (pendingErasures(this.#values).length > 0) await this.#delivery.begin(now);
     return { erased, receipt: this.erasure() };
   }
 
-  /** What was erased of the user, and how far that has come; empty where nothing was, or all was forgotten long ago. */
+  /** The user's erasures and how far each is; empty if there was none within ERASURE_RECEIPT_MS after its end. */
   erasure(): ErasureReceipt {
     return receiptOf(this.#values);
   }
 
-  /** While a user is suppressed, nothing is recorded. Outlasts an erasure. */
+  /** While a user is suppressed, nothing is recorded. An erasure does not end this. */
   async setSuppressed(suppressed: boolean): Promise<void> {
     if (suppressed === this.#isSuppressed) return;
     if (suppressed) this.#values.put("suppressed", true);
@@ -104,20 +105,22 @@ export class UserLog extends DurableObject<Env> {
     return this.#isSuppressed;
   }
 
-  /** Sends a part of the log to a database again; see redelivery.ts. Of a user of whom nothing is stored there is nothing. */
+  /**
+   * Sends a part of the log to a database again; see redelivery.ts. Sends nothing if no event of the user is stored.
+   */
   async redeliver(database: string, after: EventKey | null): Promise<Redelivered> {
     const { state } = this.#log;
     if (!state) return { ok: true, events: 0, next: null };
     return redeliver(this.env, this.ctx.storage.sql, state, database, after);
   }
 
-  /** Delivers what D1 lacks, should the alarm for it have been lost. */
+  /** Delivers what D1 lacks, in case the alarm for it has been lost. */
   async deliver(): Promise<void> {
     const isLacking = this.#log.backlogs.size > 0 || pendingErasures(this.#values).length > 0;
     if (isLacking) await this.#delivery.begin(Date.now());
   }
 
-  /** Lets go of what has expired, or sets an alarm for it. Returns whether anything of the user is kept at all. */
+  /** Sets an alarm to delete events when they expire. Returns whether the log has events or an unfinished erasure. */
   async expire(): Promise<boolean> {
     await this.#delivery.expectExpiry(Date.now());
     return this.#log.state !== undefined || pendingErasures(this.#values).length > 0;
@@ -127,7 +130,7 @@ export class UserLog extends DurableObject<Env> {
     await this.#delivery.alarm(info?.isRetry === true, info?.scheduledTime);
   }
 
-  /** Gives all storage back when nothing is left to remember: emptied tables would still be billed. */
+  /** Deletes all storage when nothing is left to keep, because even empty tables are billed. */
   async #releaseIfEmpty(): Promise<void> {
     const isEmpty = !this.#log.state && !this.#isSuppressed && this.#values.erasures().length === 0;
     if (!isEmpty) return;
@@ -136,12 +139,16 @@ export class UserLog extends DurableObject<Env> {
     await this.ctx.storage.deleteAll();
   }
 
-  /** What has expired is not shown, however long it takes until it is deleted. Epoch milliseconds. */
+  /**
+   * Events from before this time, in epoch milliseconds, are not shown. They have expired but may not be deleted yet.
+   */
   #oldestShown(): number {
     return retentionCutoff(this.env, Date.now());
   }
 
-  /** The user's id. The log keeps it, too: the platform does not tell an object that is addressed by its id alone. */
+  /**
+   * The user's id. The log stores it as well, because the platform tells no name to an object that is called by its id.
+   */
   get #name(): string {
     const name = this.ctx.id.name ?? this.#log.state?.userId;
     if (name === undefined) throw new Error("UserLog must be addressed by name: the name is the user's id");

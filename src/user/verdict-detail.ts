@@ -1,13 +1,13 @@
 import { isJsonObject, isSameJson, type JsonObject } from "../event/json.ts";
 import type { LogRow } from "./event-table.ts";
 
-/** What a verdict says besides, for those who watch events arrive. */
+/** What a verdict says in addition, for the live view. */
 export interface VerdictDetail {
   /** Which log of the user the event is in. */
   generation: number;
   /**
-   * Of an update: JSON text, `{properties: {key: {before, after}}, context: {…}}` with the keys that changed. A key that
-   * is new has no `before`.
+   * What an update changed, as JSON text: `{properties: {key: {before, after}}, context: {…}}` with the changed keys. A
+   * new key has no `before`.
    */
   change?: string;
 }
@@ -29,7 +29,7 @@ function changeOf(before: string, after: string): Record<string, unknown> {
     if (!Object.hasOwn(old, key)) return [[key, { after: now[key] }]];
     return isSameJson(old[key], now[key]) ? [] : [[key, { before: old[key], after: now[key] }]];
   });
-  // fromEntries makes a key named __proto__ a key.
+  // fromEntries treats `__proto__` as an ordinary key; an assignment would set the prototype.
   return Object.fromEntries(changes) as Record<string, unknown>;
 }
 

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { MAX_REMEMBERED_VERSIONS } from "../limits.ts";
 
-// An event that was updated remembers a digest of each version that was merged into it, so that the late retry of an
-// older one is known as a duplicate and does not turn the event back. Stored as one text of digests of equal length.
+// An updated event stores a digest of each version that was merged into it. So the late retry of an older version is
+// recognised as a duplicate and does not undo the newer one. The digests have equal lengths and are stored as one text.
 
 const DIGEST_CHARACTERS = 11;
 
@@ -22,16 +22,16 @@ export function includesVersion(versions: string | null, sent: Version): boolean
 }
 
 /**
- * Adds a version. Past MAX_REMEMBERED_VERSIONS the oldest is forgotten.
+ * Adds a version. If there are more than MAX_REMEMBERED_VERSIONS, the oldest is dropped.
  *
- * @param first the event as it was created, which is the first version where none is remembered yet
+ * @param first the event as it was created, which is the first version if none is stored yet
  */
 export function addVersion(versions: string | null, first: Version, sent: Version): string {
   const all = (versions ?? digestOf(first)) + digestOf(sent);
   return all.slice(-MAX_REMEMBERED_VERSIONS * DIGEST_CHARACTERS);
 }
 
-/** 66 bits of SHA-256: the versions of one event are few, and only its own user could make two of them alike. */
+/** 66 bits of SHA-256. An event has few versions, and only its own user could make two with the same digest. */
 function digestOf({ properties, context }: Version): string {
   return createHash("sha256").update(`${properties}\n${context}`).digest("base64url").slice(0, DIGEST_CHARACTERS);
 }

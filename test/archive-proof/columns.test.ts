@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 import { parquetOf, readParquet } from "../../src/archive/parquet-file.ts";
 import { EVENT_ROW_COLUMNS, type EventRow } from "../../src/d1/event-row.ts";
 
-/** Rows at the bounds of what there can be; in the order in which a file has them. */
+/** Rows with extreme values, in the order in which a file has them. */
 const ROWS: EventRow[] = [
   {
     user_id: "",
@@ -70,7 +70,7 @@ async function duckDb(rows: readonly EventRow[], sql: (file: string) => string) 
 }
 
 describe("a file of the archive, as DuckDB reads it", () => {
-  it("has the columns of D1, in these types", async ({ expect }) => {
+  it("has the columns of D1, with these types", async ({ expect }) => {
     const described = await duckDb(ROWS, (file) => `DESCRIBE SELECT * FROM ${file}`);
     const types = described.map((column) => [column["column_name"], column["column_type"]]);
     expect(types).toEqual([
@@ -89,7 +89,7 @@ describe("a file of the archive, as DuckDB reads it", () => {
     expect(types.map(([name]) => name)).toEqual(EVENT_ROW_COLUMNS);
   });
 
-  it("has every value as it was: bounds, nulls and empty texts, Unicode, large and odd JSON", async ({ expect }) => {
+  it("keeps every value, including bounds, nulls, empty texts, Unicode, and large and odd JSON", async ({ expect }) => {
     const rows = await duckDb(ROWS, (file) => `SELECT * FROM ${file}`);
     const read = rows.map((row) =>
       Object.fromEntries(
@@ -99,7 +99,9 @@ describe("a file of the archive, as DuckDB reads it", () => {
     expect(read).toEqual(ROWS);
   });
 
-  it("has times that can be read as such, and columns with few values, over several row groups", async ({ expect }) => {
+  it("has times that can be read as times, and columns with few values, over several row groups", async ({
+    expect,
+  }) => {
     const rows = Array.from({ length: 12_000 }, (_, n): EventRow => ({
       ...ROWS[2]!,
       user_id: `user-${String(n).padStart(6, "0")}`,
@@ -119,7 +121,7 @@ describe("a file of the archive, as DuckDB reads it", () => {
     expect(groups).toEqual([{ n: 1_000n }]);
   });
 
-  it("is read by the Worker in the same way", async ({ expect }) => {
+  it("is read in the same way by the Worker", async ({ expect }) => {
     const bytes = parquetOf(ROWS);
     const slice = (start: number, end?: number) => bytes.slice(start, end);
     const read = await readParquet({ byteLength: bytes.byteLength, slice }, { columns: EVENT_ROW_COLUMNS });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startWorkerServer, type WorkerServer } from "../../bench/worker-server.ts";
 import type { Fault } from "./fault.ts";
 
-/** An event as it is sent. */
+/** An event as a client sends it. */
 export interface SentEvent {
   event: string;
   user_id: string;
@@ -10,18 +10,18 @@ export interface SentEvent {
   properties: Record<string, unknown>;
 }
 
-/** Any answer of the API, as loosely as a client reads it. */
-// oxlint-disable-next-line typescript/no-explicit-any -- what a test expects of an answer is its own statement
+/** Any answer of the API, loosely typed. */
+// oxlint-disable-next-line typescript/no-explicit-any -- each test states what it expects of an answer
 export type Answer = Record<string, any>;
 
 const MAX_WAIT_MS = 30_000;
 
-/** Tracklog with an archive, in a workerd of its own, and with an archiver that has faults when it is told to. */
+/** Tracklog with an archive, in its own workerd. Its archiver fails when it is told to. */
 export class Deployment {
   readonly server: WorkerServer;
   readonly url: string;
   readonly databases: readonly string[];
-  /** Everybody to whom anything was ever sent. */
+  /** All users that events were ever sent for. */
   readonly users = new Set<string>();
 
   private constructor(server: WorkerServer, databases: readonly string[]) {
@@ -30,7 +30,7 @@ export class Deployment {
     this.url = server.url.origin;
   }
 
-  /** @param moreDatabases besides DB, by their bindings */
+  /** @param moreDatabases the bindings of further databases besides DB */
   static async start(moreDatabases: readonly string[] = []): Promise<Deployment> {
     const server = await startWorkerServer({
       entry: "test/archive-proof/worker/index.ts",
@@ -58,17 +58,17 @@ export class Deployment {
     await this.ask("DELETE", `/users/${user}`);
   }
 
-  /** Sets a fault, and counts steps from now on; without one there is none. */
+  /** Sets a fault, or none if it is left out, and counts steps from now on. */
   async fault(fault: Fault = { at: 0, mode: "fail before" }): Promise<void> {
     await this.ask("PUT", "/test/fault", fault);
   }
 
-  /** The archiver's calls of R2 and D1 since the fault was set. */
+  /** The archiver's calls to R2 and D1 since the fault was set. */
   async steps(): Promise<string[]> {
     return (await this.ask("GET", "/test/fault")).body["steps"] as string[];
   }
 
-  /** Lets D1 have had everything for a long time. */
+  /** Makes all rows of D1 old. */
   async age(): Promise<void> {
     for (const name of this.databases) {
       const database = await this.server.database(name);
@@ -76,13 +76,13 @@ export class Deployment {
     }
   }
 
-  /** Empties a database, as where it was lost. */
+  /** Empties a database, as if it had been lost. */
   async loseDatabase(name = "DB"): Promise<void> {
     const database = await this.server.database(name);
     await database.batch(["events", "feed", "erased"].map((table) => database.prepare(`DELETE FROM ${table}`)));
   }
 
-  /** Nobody and nothing, as at the beginning. */
+  /** Deletes all users and data, as at the beginning. */
   async beginAnew(): Promise<void> {
     await this.fault();
     for (const known of this.users) await this.erase(known);
@@ -95,13 +95,13 @@ export class Deployment {
     for (const database of this.databases) await this.archiveAll(database);
   }
 
-  /** What the run did; null where it failed. */
+  /** What the run did; null if it failed. */
   async archive(database = "DB"): Promise<{ files: number; removed: number; more: boolean } | null> {
     const { status, body } = await this.ask("POST", `/archive/run?database=${database}`);
     return status === 200 ? (body as Awaited<ReturnType<Deployment["archive"]>>) : null;
   }
 
-  /** Lets another archiver of the same database run, which has a disk of its own. Whether it found nothing to do. */
+  /** Runs another archiver of the same database, which has its own storage. Returns whether it found nothing to do. */
   async runTwin(): Promise<boolean> {
     const { body } = await this.ask("POST", "/test/twin");
     return body["ok"] === true && body["report"].files + body["report"].removed === 0;
@@ -115,7 +115,7 @@ export class Deployment {
     });
   }
 
-  /** Waits until D1 has every event, and everything has forgotten what was erased. */
+  /** Waits until D1 has every event and all erasures are complete. */
   async settled(): Promise<void> {
     for (const user of this.users) {
       await until(`D1 has everything of ${user}`, async () => {
@@ -139,7 +139,7 @@ export class Deployment {
   }
 }
 
-/** Asks again and again. Throws where it does not come true in time. */
+/** Asks repeatedly. Rejects if the condition does not become true in time. */
 export async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
   for (const begun = performance.now(); !(await isTrue()); await sleep(10))
     if (performance.now() - begun > MAX_WAIT_MS) throw new Error(`Not in time: ${what}`);

@@ -7,7 +7,7 @@ import type { Fault, FaultMode } from "./fault.ts";
 
 const IS_WHOLE = process.env["ARCHIVE_PROOF"] === "whole";
 const MODES: FaultMode[] = ["crash after", "fail after", "crash before", "late", "fail before", "hang after"];
-/** How many of a job's steps are tried in `npm test`. */
+/** How many of a job's steps `npm test` tries. */
 const FEW = 4;
 
 let deployment: Deployment;
@@ -22,14 +22,14 @@ afterAll(() => deployment.stop());
 interface Work {
   given: () => Promise<void>;
   work: () => Promise<void>;
-  /** Users of whom nothing may be left. */
+  /** The users of whom nothing may be left. */
   gone?: () => string[];
   settings?: Pick<Fault, "retentionDays">;
-  /** What happened before this is not kept. */
+  /** Events from before this time are not kept. */
   since?: string;
 }
 
-/** Each kind of the archiver's work: what there is before it, and what begins it and goes on with it until it is done. */
+/** Each kind of the archiver's work: what exists before it, and what starts it and continues it until it is done. */
 const WORKS: Record<string, Work> = {
   "moving rows into files": {
     given: async () => {
@@ -64,7 +64,7 @@ const WORKS: Record<string, Work> = {
       await deployment.archiveAll();
     },
     work: async () => {
-      // Asked again, as a client does that got no answer.
+      // This is repeated, as by a client that got no answer.
       await until("the erasure is taken", async () => {
         await deployment.erase(user("a"));
         return true;
@@ -74,7 +74,7 @@ const WORKS: Record<string, Work> = {
     },
     gone: () => [user("a")],
   },
-  "removing days that are not kept any longer": {
+  "deleting days that have expired": {
     given: async () => {
       await haveEvents();
       await deployment.archiveAll();
@@ -83,7 +83,7 @@ const WORKS: Record<string, Work> = {
     settings: { retentionDays: String((Date.now() - COPY_EXPIRY_DELAY_MS - Date.UTC(2024, 0, 2, 1)) / 86_400_000) },
     since: "2024-01-02",
   },
-  "making a lost manifest anew": {
+  "making a lost manifest again": {
     given: async () => {
       await haveEvents();
       await deployment.archiveAll();
@@ -121,14 +121,14 @@ async function haveEvents(): Promise<void> {
   await deployment.age();
 }
 
-/** Nobody and nothing, as at the beginning. */
+/** Deletes all users and data, as at the beginning. */
 async function beginAnew(): Promise<void> {
   await deployment.beginAnew();
   runs++;
 }
 
 describe.for(Object.entries(WORKS))("%s", ([name, { given, work, gone = () => [], settings, since }]) => {
-  it("loses and doubles nothing, and keeps nothing that is erased, whichever step fails or is the last", async ({
+  it("loses and doubles no event, and keeps nothing that was erased, whichever step fails or is the last", async ({
     expect,
   }) => {
     await beginAnew();
@@ -140,7 +140,7 @@ describe.for(Object.entries(WORKS))("%s", ([name, { given, work, gone = () => []
 
     const stride = IS_WHOLE ? 1 : Math.ceil(steps.length / FEW);
     for (let at = 1; at <= steps.length; at += stride) {
-      // Neighbours share the modes, of which each is a kind of end or of silence.
+      // Neighbouring steps get different modes, each of which is a kind of crash or of silence.
       const modes = IS_WHOLE ? MODES.filter((_, index) => (index + at) % 2 === 0) : [MODES[(at + name.length) % 6]!];
       for (const mode of modes) {
         await beginAnew();

@@ -21,14 +21,14 @@ beforeAll(async () => {
 
 afterAll(() => deployment.stop());
 
-/** Whatever may happen beside the archive, and to it, drawn from a seed. */
+/** Everything that may happen to the archive and beside it, drawn from a seed. */
 class Chaos {
   readonly #random: () => number;
   readonly #seed: number;
-  /** What has happened, for whom it may concern. */
+  /** What has happened, to print if the test fails. */
   readonly story: string[] = [];
   readonly erased = new Set<string>();
-  /** Databases that have to be rebuilt. */
+  /** The databases that have to be rebuilt. */
   readonly #lost = new Set<string>();
   readonly #sent: SentEvent[] = [];
 
@@ -133,7 +133,7 @@ class Chaos {
 
 describe("the archive and D1 together", () => {
   it.for(SEEDS)(
-    "have each event once and nothing that is erased, whatever happens: seed %i",
+    "have each event once and nothing that was erased, whatever happens: seed %i",
     async (seed, { expect }) => {
       await deployment.beginAnew();
       const chaos = new Chaos(seed);

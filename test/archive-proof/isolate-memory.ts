@@ -9,8 +9,8 @@ interface HeapUsage {
 }
 
 /**
- * Follows what an isolate has in memory, as V8 tells through its inspector: objects, garbage among them, and the buffers
- * that they hold. It is asked whenever the isolate waits for something, so that what is held over a call of R2 or D1 is
+ * Measures what an isolate has in memory, as V8's inspector reports it: objects including garbage, and the buffers that
+ * they hold. Asks whenever the isolate waits for something, so that memory that is held during a call to R2 or D1 is
  * seen.
  */
 export class IsolateMemory {
@@ -29,7 +29,7 @@ export class IsolateMemory {
     });
   }
 
-  /** @param url of the inspector */
+  /** @param url the inspector's address */
   static async follow(url: URL): Promise<IsolateMemory> {
     const targets = (await (await fetch(`http://${url.host}/json`)).json()) as { webSocketDebuggerUrl: string }[];
     const socket = new WebSocket(targets[0]!.webSocketDebuggerUrl);
@@ -40,7 +40,7 @@ export class IsolateMemory {
     return new IsolateMemory(socket);
   }
 
-  /** Asks again and again, until `end`. */
+  /** Asks repeatedly until `end`. */
   async run(): Promise<void> {
     while (!this.#isOver) {
       const { usedSize, embedderHeapUsedSize = 0, backingStorageSize = 0 } = await this.#ask();

@@ -7,7 +7,7 @@ import { createViews } from "../../scripts/query/create-views.ts";
 import { downloadEvents } from "../../scripts/query/download-events.ts";
 import type { Deployment } from "./deployment.ts";
 
-/** What is compared of an event. */
+/** The fields of an event that are compared. */
 interface Found {
   seq: number;
   revision: number;
@@ -17,10 +17,10 @@ interface Found {
 }
 
 /**
- * Says what is wrong: DuckDB over the archive and D1, read as `npm run query` reads them, must have each event of each
- * log exactly once, in its latest revision, and nothing else.
+ * Returns what is wrong. DuckDB over the archive and D1, read as `npm run query` reads them, must have each event of
+ * each log exactly once, in its latest revision, and nothing else.
  *
- * @param since what happened before this time (ISO-8601) is not kept
+ * @param since events from before this time (ISO-8601) are not kept
  */
 export async function compareWithLogs(deployment: Deployment, since = ""): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), "tracklog-oracle-"));
@@ -67,8 +67,8 @@ async function logOf({ url }: Deployment, user: string): Promise<Found[]> {
 }
 
 /**
- * Says where something of a user is left, in whatever objects the bucket has, listed or not: in their bytes, or in what
- * they hold once it is unpacked.
+ * Returns where something of a user is left in the objects of the bucket, listed or not. Searches their bytes, and what
+ * they contain when it is unpacked.
  */
 export async function tracesOf(deployment: Deployment, users: readonly string[]): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), "tracklog-traces-"));
@@ -80,7 +80,7 @@ export async function tracesOf(deployment: Deployment, users: readonly string[])
       const bytes = Buffer.from(await (await bucket.get(name))!.arrayBuffer());
       let text = bytes.toString("latin1");
       if (name.endsWith(".parquet")) {
-        // Each under a name of its own: DuckDB remembers what it has read of a file.
+        // Each file gets its own name, because DuckDB caches what it has read of a file.
         const file = join(folder, `${index}.parquet`);
         await writeFile(file, bytes);
         const reader = await connection.runAndReadAll(`SELECT * FROM read_parquet('${file}')`);
@@ -95,7 +95,7 @@ export async function tracesOf(deployment: Deployment, users: readonly string[])
   }
 }
 
-/** Says what is wrong with the bucket: the manifests list every file there is, and each event is in one of them. */
+/** Returns what is wrong with the bucket. The manifests must list every file, and each event must be in one file. */
 export async function compareWithManifest(deployment: Deployment): Promise<string[]> {
   const { body } = await deployment.ask("GET", "/archive/manifest");
   const manifests = body["manifests"] as { objects: { name: string }[] }[];

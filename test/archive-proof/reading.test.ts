@@ -12,7 +12,10 @@ import { compareWithLogs } from "./oracle.ts";
 const DAY_MS = 86_400_000;
 const USERS = 60;
 const NAMES = ["signed_up", "project_created", "paid", "page_viewed"];
-/** On which days after the first one somebody did something: these pay in time, those too late, others never begin. */
+/**
+ * The days after a user's first day on which something happens. Some pay in time, some too late, and others never
+ * begin.
+ */
 const COURSES = [
   [0, 2, 5, 5, 33, 70],
   [0, 2, 9, 33],
@@ -22,7 +25,7 @@ const COURSES = [
 let deployment: Deployment;
 let folder: string;
 let querying: string;
-/** What everybody did: half a year in the archive, but for its last days and what came late. */
+/** What all users did. Half a year is in the archive, except its last days and late events. */
 const sent: SentEvent[] = [];
 
 beforeAll(async () => {
@@ -43,7 +46,7 @@ beforeAll(async () => {
   await deployment.settled();
   await deployment.age();
   for (const database of deployment.databases) await deployment.archiveAll(database);
-  // These stay in D1: an update and an event of archived days, and one of today.
+  // These stay in D1: an update and an event of archived days, and an event of today.
   const [first] = sent;
   const late = { ...first!, event: "late", timestamp: "2024-01-01T11:00:00.000Z", properties: {} };
   const today = { ...first!, event: "today", timestamp: new Date().toISOString(), properties: {} };
@@ -58,7 +61,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The blocks of a language below a heading. */
+/** The code blocks of a language below a heading. */
 function blocksOf(heading: string, language = "sql"): string[] {
   const section = querying.slice(querying.indexOf(heading) + heading.length).split(/\n##? /)[0]!;
   return [...section.matchAll(new RegExp(`\`\`\`${language}\\n([^]+?)\`\`\``, "g"))].map(([, text]) => text!);
@@ -95,7 +98,7 @@ function usersOf(events: readonly SentEvent[]): number {
   return new Set(events.map(({ user_id }) => user_id)).size;
 }
 
-describe("two databases and their archives, read as one", () => {
+describe("two databases and their archives, read together", () => {
   it("have users in both, and events in D1 and in files", async ({ expect }) => {
     const { body } = await deployment.ask("GET", "/archive/manifest");
     const rows = (body["manifests"] as { objects: { rows: number }[] }[]).map(({ objects }) =>
@@ -109,7 +112,7 @@ describe("two databases and their archives, read as one", () => {
     expect(await compareWithLogs(deployment)).toEqual([]);
   });
 
-  it("are what npm run query asks", async ({ expect }) => {
+  it("are read by npm run query", async ({ expect }) => {
     const query = `SELECT count(*) AS events, count(DISTINCT user_id) AS users, max(revision) AS revision,
       count(*) FILTER (properties->>'plan' = 'pro') AS pro FROM events`;
     const { code, output, errors } = await runScript("scripts/query.ts", ["--url", deployment.url, "--json", query]);
@@ -117,7 +120,7 @@ describe("two databases and their archives, read as one", () => {
     expect(JSON.parse(output)).toEqual({ events: sent.length, users: USERS, revision: 2, pro: 1 });
   });
 
-  it("are in a person's export, archived or not", async ({ expect }) => {
+  it("are both in a user's export, archived or not", async ({ expect }) => {
     const response = await fetch(`${deployment.url}/users/user-0/export`);
     const lines = (await response.text())
       .trimEnd()
@@ -191,7 +194,7 @@ describe("the recipes of docs/querying.md, over the archive and D1", () => {
     ).toEqual(expected);
   });
 
-  it("are the same straight from the bucket, as in a notebook", async ({ expect }) => {
+  it("give the same results directly from the bucket, as in a notebook", async ({ expect }) => {
     const bucket = await deployment.server.archive();
     const { objects } = await bucket.list();
     for (const { key } of objects) {

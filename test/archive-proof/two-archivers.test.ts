@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 import { Deployment, type SentEvent, until } from "./deployment.ts";
 import { compareWithLogs } from "./oracle.ts";
 
-// The platform runs one object of a name at a time, and what an older one still writes is refused. This is worse: two of
-// them that know nothing of each other, as where a second deployment was given the same bucket and database.
+// The platform runs one object of a name at a time, and refuses late writes of an older one. This test is harsher. It
+// has two that know nothing of each other, as if a second deployment had been given the same bucket and database.
 
 const ROUNDS = 4;
 
@@ -16,13 +16,13 @@ beforeAll(async () => {
 afterAll(() => deployment.stop());
 
 function event(round: number, n: number): SentEvent {
-  // Each event comes once, and is updated in the round after.
+  // Each event is sent once, and updated in the next round.
   const timestamp = new Date(Date.UTC(2024, 0, 1 + (n % 4), 12, round, n)).toISOString();
   return { event: "did", user_id: `user-${n % 3}`, timestamp, properties: { n } };
 }
 
 describe("two archivers of the same database at once", () => {
-  it("lose and double nothing", async ({ expect }) => {
+  it("neither lose nor double an event", async ({ expect }) => {
     const numbers = Array.from({ length: 24 }, (_, n) => n);
     for (let round = 0; round < ROUNDS; round++) {
       await deployment.track(numbers.map((n) => event(round, n)));

@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-// `npm run test:archive`: all there is, the quick tests of `npm test` in full and the long ones. Some minutes.
+// `npm run test:archive`: runs everything, which is the quick tests of `npm test` in full and the long ones. It takes
+// some minutes.
 process.env["ARCHIVE_PROOF"] = "whole";
 
 export default defineConfig({
@@ -8,7 +9,7 @@ export default defineConfig({
     include: ["test/archive-proof/**/*.test.ts", "test/archive/**/*.test.ts"],
     testTimeout: 20 * 60_000,
     hookTimeout: 60_000,
-    // The machine is one test's at a time: some measure memory.
+    // Tests run one at a time, because some measure memory.
     fileParallelism: false,
   },
 });

@@ -5,10 +5,8 @@ import { MIN_HOT_DAYS } from "../../src/limits.ts";
 
 const NOON = Date.UTC(2026, 5, 15, 12);
 
-describe("what may leave D1", () => {
-  it("is what was written D1_DAYS before the beginning of the day, whatever was dated ahead of that included", async ({
-    expect,
-  }) => {
+describe("the archive's horizon", () => {
+  it("is D1_DAYS before the beginning of the day, and allows for events that were dated ahead", async ({ expect }) => {
     const horizon = await horizonOf({ ...env, D1_DAYS: "30" }, env.DB, NOON);
     expect(horizon).toEqual({
       cutoff: Date.UTC(2026, 4, 16),
@@ -17,7 +15,7 @@ describe("what may leave D1", () => {
     expect(await horizonOf({ ...env, D1_DAYS: "" }, env.DB, NOON)).toBeNull();
   });
 
-  it("is kept in the archive by whole days, a day longer than RETENTION_DAYS", ({ expect }) => {
+  it("keeps whole days in the archive, for a day longer than RETENTION_DAYS", ({ expect }) => {
     expect(expiredBefore({ ...env, RETENTION_DAYS: "100" }, NOON)).toBe("2026-03-06");
     expect(expiredBefore({ ...env, RETENTION_DAYS: "" }, NOON)).toBe("");
   });

@@ -31,7 +31,7 @@ function archiver() {
   return env.ARCHIVER.getByName("DB");
 }
 
-/** A user with events on some days, all of them in D1 since long ago. */
+/** A user with events on some days. D1 has had all of them for a long time. */
 async function userWithEvents(timestamps: string[]): Promise<string> {
   const user = newUser();
   await track(timestamps.map((timestamp, n) => anEvent({ user_id: user, timestamp, properties: { n, text: "é" } })));
@@ -46,7 +46,7 @@ async function age(): Promise<void> {
   await env.DB.prepare("UPDATE events SET written_at = 0").run();
 }
 
-/** Every row that the manifest tells of. */
+/** Every row in the files that the manifest lists. */
 async function archived(): Promise<EventRow[]> {
   const { manifest } = await manifestOf();
   const files = manifest.objects.map(({ name, bytes }) =>
@@ -82,7 +82,7 @@ describe("the archiver", () => {
     expect((await rowsOf(user)).map(withoutWriting)).toEqual(before.slice(3));
   });
 
-  it("leaves what was written lately, for the readers of the feed", async ({ expect }) => {
+  it("leaves rows that were written recently, for the readers of the feed", async ({ expect }) => {
     const user = await userWithEvents(["2024-01-02"]);
     await env.DB.prepare("UPDATE events SET written_at = ?").bind(Date.now()).run();
     expect(await archiver().run()).toMatchObject({ report: { files: 0 } });
@@ -96,7 +96,7 @@ describe("the archiver", () => {
     expect(await archived()).toHaveLength(1);
   });
 
-  it("archives a late event and a late update of an archived day as well", async ({ expect }) => {
+  it("also archives a late event and a late update of an archived day", async ({ expect }) => {
     const user = await userWithEvents(["2024-01-02T00:00:00Z"]);
     await archiver().run();
     await track([
@@ -107,7 +107,7 @@ describe("the archiver", () => {
     await age();
     await archiver().run();
     expect(await rowsOf(user)).toEqual([]);
-    // The day's small files are one by now, and the older revision is gone with that.
+    // The day's small files have been merged, which has removed the older revision.
     const rows = await archived();
     expect(rows.map(({ seq, revision }) => [seq, revision])).toEqual([
       [1, 2],
@@ -118,7 +118,7 @@ describe("the archiver", () => {
   });
 
   it.for(["planned", "written", "listed"] as const)(
-    "loses and doubles nothing in a crash after the state %s",
+    "neither loses nor doubles an event in a crash after the state %s",
     async (state, { expect }) => {
       const user = await userWithEvents(["2024-01-02T00:00:00Z", "2024-01-02T00:00:01Z"]);
       const before = (await rowsOf(user)).map(withoutWriting);
@@ -154,7 +154,7 @@ describe("the archiver", () => {
     expect(await archived()).toMatchObject([{ revision: 1 }]);
   });
 
-  it("keeps an hour in which something has come since, until that is counted", async ({ expect }) => {
+  it("leaves an hour with new events in D1 until they are counted", async ({ expect }) => {
     const user = await userWithEvents(["2024-01-02T03:04:05Z", "2024-01-02T04:04:05Z"]);
     const hour = Date.parse("2024-01-02T03:00:00Z");
     const put = bucket.put.bind(bucket);
@@ -173,7 +173,7 @@ describe("the archiver", () => {
     expect((await manifestOf()).manifest.objects).toHaveLength(1);
   });
 
-  it("goes on after R2 has failed", async ({ expect }) => {
+  it("continues after R2 has failed", async ({ expect }) => {
     const user = await userWithEvents(["2024-01-02"]);
     vi.spyOn(bucket, "put").mockRejectedValueOnce(new Error("R2 is away"));
     vi.spyOn(console, "error").mockImplementation(() => {});
@@ -184,10 +184,10 @@ describe("the archiver", () => {
     expect(await archived()).toHaveLength(1);
   });
 
-  it("has taken from the feed what leaves, also where it does not come to its end", async ({ expect }) => {
+  it("removes from the feed what leaves D1 first, even if it fails afterwards", async ({ expect }) => {
     await userWithEvents(["2024-01-02", "2024-02-03"]);
     const cursor = String((await get("/events?limit=1")).body["next_cursor"]);
-    // As a later statement has it: the feed keeps its newest one.
+    // Add a later statement, because the feed keeps its newest one.
     await userWithEvents([new Date().toISOString()]);
     await env.DB.prepare("UPDATE feed SET written_at = 0").run();
     vi.spyOn(console, "error").mockImplementation(() => {});
@@ -197,7 +197,7 @@ describe("the archiver", () => {
     expect((await get(`/events?after=${cursor}`)).status).toBe(410);
   });
 
-  it("takes an erased log out of its files, so that no byte of the user is left", async ({ expect }) => {
+  it("erases a log from its files, so that no byte of the user is left", async ({ expect }) => {
     const [erased, kept] = [await userWithEvents(["2024-01-02"]), await userWithEvents(["2024-01-02"])];
     const [{ generation }] = (await rowsOf(erased)) as [{ generation: number }];
     await archiver().run();
@@ -209,7 +209,7 @@ describe("the archiver", () => {
     expect(await archiver().erase(erased, generation, ["2024-01-02"])).toEqual({ files: 0, left: [] });
   });
 
-  it("makes a lost manifest anew", async ({ expect }) => {
+  it("makes a lost manifest again", async ({ expect }) => {
     await userWithEvents(["2024-01-02", "2024-01-05"]);
     await archiver().run();
     const before = (await manifestOf()).manifest;

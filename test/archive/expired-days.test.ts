@@ -17,7 +17,7 @@ async function archivedDays(): Promise<string[]> {
 }
 
 describe("the archive", () => {
-  it("lets go of whole days that have expired, also where D1_DAYS is not set any more", async ({ expect }) => {
+  it("deletes whole days that have expired, even if D1_DAYS is no longer set", async ({ expect }) => {
     const user = newUser();
     await record(user, { timestamp: Date.UTC(2026, 0, 2) }, { timestamp: Date.UTC(2026, 0, 3, 12) });
     await delivered(user);
@@ -31,7 +31,7 @@ describe("the archive", () => {
     const end = Date.UTC(2026, 0, 3) + 100 * DAY_MS + COPY_EXPIRY_DELAY_MS;
     vi.useFakeTimers({ toFake: ["Date"], now: end - 60_000 });
     await env.ARCHIVER.getByName("DB").run();
-    expect(await archivedDays()).toHaveLength(2); // refused for a day, and kept for as long
+    expect(await archivedDays()).toHaveLength(2); // they have been refused for a day, and are kept that long
     vi.useFakeTimers({ toFake: ["Date"], now: end + 60_000 });
     await env.ARCHIVER.getByName("DB").run();
     expect(await archivedDays()).toEqual(["2026-01-03"]);

@@ -8,7 +8,7 @@ env.D1_DAYS = "30";
 
 beforeEach(() => emptyD1(env.DB));
 
-/** Tracks an event, and lets D1 have had it since then. */
+/** Tracks an event, and makes D1's row as old as the event. */
 async function trackedAt(user: string, timestamp: string, writtenAt: number): Promise<void> {
   await track(anEvent({ user_id: user, timestamp }));
   await delivered(user);
@@ -30,7 +30,7 @@ function seqsOf({ body }: { body: Answer }): [string, number][] {
 }
 
 describe("the feed and the archive", () => {
-  it("go on to tell of what D1 keeps, however long ago it was written", async ({ expect }) => {
+  it("still have what D1 keeps, however long ago it was written", async ({ expect }) => {
     const user = newUser();
     await trackedAt(user, "2024-01-02", LONG_AGO);
     await trackedAt(user, "2024-01-03", DAYS_AGO);
@@ -39,7 +39,7 @@ describe("the feed and the archive", () => {
     expect(seqsOf(await get("/events"))).toEqual([[user, 2]]);
   });
 
-  it("tell a reader who has not read what has left, and nobody else", async ({ expect }) => {
+  it("tell a reader who has not read the removed events, and nobody else", async ({ expect }) => {
     const user = newUser();
     const before = (await get("/events")).body["next_cursor"] as string;
     await trackedAt(user, "2024-01-02", LONG_AGO);
@@ -47,7 +47,7 @@ describe("the feed and the archive", () => {
     await trackedAt(user, "2024-01-03", LONG_AGO);
     const past = (await get(`/events?after=${behind}`)).body["next_cursor"] as string;
     await archive();
-    // Everything has left, the newest row of the feed included, which stays without anything in it.
+    // Everything has left, including the events of the feed's newest row, which stays empty.
     expect((await get(`/events?after=${behind}`)).status).toBe(410);
     expect((await get(`/events?after=${past}`)).body).toMatchObject({ events: [], more: false });
     const anew = await get("/events");
@@ -59,7 +59,7 @@ describe("the feed and the archive", () => {
     expect((await get(`/events?after=${behind}`)).status).toBe(410);
   });
 
-  it("leave the feed as it is as long as nothing can be archived", async ({ expect }) => {
+  it("do not change the feed as long as nothing can be archived", async ({ expect }) => {
     const user = newUser();
     await trackedAt(user, "2024-01-02", LONG_AGO);
     await trackedAt(user, "2024-01-03", LONG_AGO);

@@ -11,7 +11,7 @@ function binding(...names: string[]): Env {
   return { ...env, ...Object.fromEntries(names.map((name) => [name, env.SECOND_DB])) };
 }
 
-/** A user whom the second of two databases would get. */
+/** A user whose log begins in the second of two databases. */
 function userForSecond(): string {
   for (;;) {
     const user = newUser();
@@ -19,7 +19,7 @@ function userForSecond(): string {
   }
 }
 
-/** Binds a second database for all objects, or not: they have the same env as the test. */
+/** Binds or unbinds a second database for all objects, because they have the same env as the test. */
 function bindSecond(isBound: boolean) {
   if (isBound) Object.assign(env, { DB_1: env.SECOND_DB });
   else delete (env as unknown as { DB_1?: D1Database }).DB_1;
@@ -37,13 +37,13 @@ async function countIn(database: D1Database, user: string) {
 }
 
 describe("the databases", () => {
-  it("are DB and those with a number, in the numbers' order", ({ expect }) => {
+  it("are DB and those with a number, in the order of the numbers", ({ expect }) => {
     expect(databaseNames(env)).toEqual(["DB"]);
     expect(databaseNames(binding("DB_10", "DB_2", "DB_1"))).toEqual(["DB", "DB_1", "DB_2", "DB_10"]);
     expect(databaseNames(binding("DB_", "DB_a", "MY_DB", "DB_1_2", "db"))).toEqual(["DB"]);
   });
 
-  it("are found by name, or there is a fault that says which is missing", ({ expect }) => {
+  it("are found by name, and an error names a missing one", ({ expect }) => {
     expect(databaseNamed(env, "DB")).toBe(env.DB);
     expect(() => databaseNamed(env, "DB_7")).toThrow("No D1 database is bound as DB_7");
   });
@@ -63,7 +63,7 @@ describe("the databases", () => {
 });
 
 describe("a log", () => {
-  it("keeps its database when another is bound; one begun since may be there", async ({ expect }) => {
+  it("keeps its database when another is bound, which new logs may use", async ({ expect }) => {
     const old = userForSecond();
     await record(old, 1);
     await runDurableObjectAlarm(userLog(old));
@@ -81,7 +81,7 @@ describe("a log", () => {
     expect(await countIn(env.SECOND_DB, since)).toBe(1);
   });
 
-  it("that begins anew in another database is still forgotten by the first", async ({ expect }) => {
+  it("is erased from its first database even if the user's next log is in another one", async ({ expect }) => {
     const user = userForSecond();
     await record(user, 1);
     await runDurableObjectAlarm(userLog(user));

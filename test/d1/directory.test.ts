@@ -13,7 +13,7 @@ function writer() {
   return env.D1_WRITER.getByName("DB#0");
 }
 
-/** What the writer has on disk, whatever its memory says. */
+/** What the writer has on disk, regardless of its memory. */
 function stored<T extends Record<string, SqlStorageValue>>(query: string, ...values: string[]): Promise<T[]> {
   return runInDurableObject(writer(), (_: D1Writer, { storage }) => storage.sql.exec<T>(query, ...values).toArray());
 }
@@ -41,7 +41,7 @@ describe("the directory of a database's users", () => {
     expect(wasListed).toBe(true);
   });
 
-  it("costs a row for a user's first event, and none for the next", async ({ expect }) => {
+  it("writes a row for a user's first event, and none for the next", async ({ expect }) => {
     const user = newUser();
     await track(anEvent({ user_id: user }));
     await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), 10_000);
@@ -51,7 +51,7 @@ describe("the directory of a database's users", () => {
     expect(await written()).toBe(before);
   });
 
-  it("survives a crash of everything", async ({ expect }) => {
+  it("survives a crash of all objects", async ({ expect }) => {
     const user = newUser();
     await track(anEvent({ user_id: user }));
     await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), 10_000);
@@ -59,7 +59,7 @@ describe("the directory of a database's users", () => {
     expect(await isListed(user)).toBe(true);
   });
 
-  it("knows who waits for D1, since when and for how many events, until D1 is back", async ({ expect }) => {
+  it("knows which users wait for D1, since when and with how many events, until D1 is back", async ({ expect }) => {
     const user = newUser();
     vi.spyOn(console, "error").mockImplementation(() => {});
     const d1 = vi.spyOn(env.DB, "batch").mockRejectedValue(new Error("D1_ERROR: D1 is away"));
@@ -77,7 +77,7 @@ describe("the directory of a database's users", () => {
     await vi.waitFor(async () => expect(await stored(query, user)).toEqual([]), 10_000);
   });
 
-  it("makes the cron call upon a log whose alarm is lost", async ({ expect }) => {
+  it("makes the cron wake a log whose alarm is lost", async ({ expect }) => {
     const user = newUser();
     vi.spyOn(console, "error").mockImplementation(() => {});
     const d1 = vi.spyOn(env.DB, "batch").mockRejectedValue(new Error("Exceeded maximum DB size"));
@@ -89,7 +89,7 @@ describe("the directory of a database's users", () => {
     await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), 10_000);
   });
 
-  it("lets an erased user go when D1 has forgotten, and remembers the erasure", async ({ expect }) => {
+  it("removes an erased user when D1 has deleted the events, and keeps the erasure", async ({ expect }) => {
     const user = newUser();
     await track(anEvent({ user_id: user }));
     await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), 10_000);
@@ -99,7 +99,7 @@ describe("the directory of a database's users", () => {
     expect(await stored("SELECT 1 FROM erased WHERE user_id = ?", user)).toHaveLength(1);
   });
 
-  it("keeps an erased user who has begun anew before D1 had forgotten", async ({ expect }) => {
+  it("keeps an erased user who has begun a new log before D1 had deleted the old one", async ({ expect }) => {
     const user = newUser();
     await track(anEvent({ user_id: user }));
     await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), 10_000);

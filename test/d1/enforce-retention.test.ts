@@ -29,7 +29,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Puts events into D1 that happened so many days before NOW, in this order. */
+/** Puts events into D1 that happened this many days before NOW, in this order. */
 function insertAged(user: string, ages: number[]): Promise<void> {
   return insertInto(
     env.DB,
@@ -42,7 +42,7 @@ const newestPosition = () => env.DB.prepare("SELECT max(position) AS n FROM feed
 const databaseThat = (run: () => Promise<never>) => ({ prepare: () => ({ bind: () => ({ run }) }) });
 const countOf = (table: string) => env.DB.prepare(`SELECT count(*) AS n FROM ${table}`).first<number>("n");
 
-describe("the retention", () => {
+describe("retention", () => {
   it("is off without RETENTION_DAYS", async ({ expect }) => {
     const log = vi.spyOn(console, "error");
     const user = newUser();
@@ -52,40 +52,43 @@ describe("the retention", () => {
     expect(log).not.toHaveBeenCalled();
   });
 
-  it.for(["30d", "never", "0", "-1", "NaN"])("is off for RETENTION_DAYS=%s, and says so", async (days, { expect }) => {
-    const log = vi.spyOn(console, "error").mockImplementation(() => {});
-    const user = newUser();
-    await insertAged(user, [4000]);
-    await enforceRetention({ ...env, RETENTION_DAYS: days }, () => NOW);
-    expect(await seqsOf(user)).toEqual([1]);
-    expect(log).toHaveBeenCalledWith(expect.stringContaining("retention_misconfigured"));
-  });
+  it.for(["30d", "never", "0", "-1", "NaN"])(
+    "is off for RETENTION_DAYS=%s, and logs that",
+    async (days, { expect }) => {
+      const log = vi.spyOn(console, "error").mockImplementation(() => {});
+      const user = newUser();
+      await insertAged(user, [4000]);
+      await enforceRetention({ ...env, RETENTION_DAYS: days }, () => NOW);
+      expect(await seqsOf(user)).toEqual([1]);
+      expect(log).toHaveBeenCalledWith(expect.stringContaining("retention_misconfigured"));
+    },
+  );
 
-  it("removes what happened longer ago, and keeps the rest", async ({ expect }) => {
+  it("removes events that happened longer ago, and keeps the rest", async ({ expect }) => {
     const user = newUser();
     await insertAged(user, [40, 31.1, 31, 30, 0]);
     await enforceRetention(THIRTY_DAYS, () => NOW);
-    expect(await seqsOf(user)).toEqual([3, 4, 5]); // a day more than the thirty, since clocks differ
+    expect(await seqsOf(user)).toEqual([3, 4, 5]); // one day more than thirty, because clocks differ
   });
 
-  it("goes on, chunk after chunk, until all is gone", async ({ expect }) => {
+  it("removes one chunk after the other until nothing is left", async ({ expect }) => {
     await seedD1(2 * RETENTION_CHUNK_ROWS + 1, newUser());
     await enforceRetention(THIRTY_DAYS, () => NOW);
     expect(await countOf("events")).toBe(0);
     expect(await countOf("feed")).toBe(1); // the newest row holds the position
   });
 
-  it("ends when its time is up, and the next run goes on", async ({ expect }) => {
+  it("ends when its time is up, and the next run continues", async ({ expect }) => {
     await seedD1(4 * RETENTION_CHUNK_ROWS, newUser());
     let asked = 0;
-    // The run's begin, then a question before each statement: tombstones, two for the feed, and two chunks of events.
+    // The clock is read at the beginning and before each statement: tombstones, two for the feed, and two chunks of events.
     await enforceRetention(THIRTY_DAYS, () => NOW + (asked++ < 6 ? 0 : MAX_RETENTION_RUN_MS));
     expect(await countOf("events")).toBe(2 * RETENTION_CHUNK_ROWS);
     await enforceRetention(THIRTY_DAYS, () => NOW);
     expect(await countOf("events")).toBe(0);
   });
 
-  it("keeps up with 5,000 events a second within the queries of its invocations", ({ expect }) => {
+  it("keeps up with 5,000 events per second within the allowed queries", ({ expect }) => {
     const [, minutes] = /crons = \["\*\/(\d+) \* \* \* \*"\]/.exec(wrangler)!;
     const periodMs = Number(minutes) * 60_000;
     expect((MAX_RETENTION_STATEMENTS * RETENTION_CHUNK_ROWS) / (periodMs / 1000)).toBeGreaterThan(5_000);
@@ -93,11 +96,11 @@ describe("the retention", () => {
     expect(MAX_RETENTION_STATEMENTS).toBeLessThan(1_000);
   });
 
-  it("keeps the feed's row of an event that was dated ahead, as long as the event", async ({ expect }) => {
+  it("keeps the feed's row of an event that was dated ahead as long as the event", async ({ expect }) => {
     const cutoff = NOW - 30 * DAY_MS - COPY_EXPIRY_DELAY_MS;
     const ahead = encodeEventRow(eventRow({ user_id: newUser(), timestamp: cutoff + 1 }));
     await insertEvents(env.DB, [ahead], 0, cutoff + 1 - MAX_FUTURE_MS);
-    await insertAged(newUser(), [0]); // the newest row would stay in any case
+    await insertAged(newUser(), [0]); // because the newest row stays in any case
     await enforceRetention(THIRTY_DAYS, () => NOW);
     expect(await countOf("feed")).toBe(2);
     await enforceRetention(THIRTY_DAYS, () => NOW + 2);
@@ -117,7 +120,7 @@ describe("the retention", () => {
     expect(await readFeed(env.DB, [last + 1, 0], query, life)).toMatchObject({ kind: "page", page: { lines: [] } });
   });
 
-  it("gives no position out again, since a reader may stand there", async ({ expect }) => {
+  it("never uses a position again, because a reader may be there", async ({ expect }) => {
     await insertAged(newUser(), [40]);
     const before = await newestPosition();
     await enforceRetention(THIRTY_DAYS, () => NOW + 1000 * DAY_MS);
@@ -125,14 +128,14 @@ describe("the retention", () => {
     expect(await newestPosition()).toBeGreaterThan(before!);
   });
 
-  it("keeps a tombstone as long as late rows may be on their way, and no longer", async ({ expect }) => {
+  it("keeps a tombstone as long as late rows may arrive, and no longer", async ({ expect }) => {
     await eraseEvents(env.DB, "old", 1, [], NOW - TOMBSTONE_DAYS * DAY_MS - 1);
     await eraseEvents(env.DB, "young", 1, [], NOW - TOMBSTONE_DAYS * DAY_MS);
     await enforceRetention({ ...env, RETENTION_DAYS: "" }, () => NOW);
     expect(await env.DB.prepare("SELECT user_id FROM erased").all()).toMatchObject({ results: [{ user_id: "young" }] });
   });
 
-  it("does not wait for a database that fails or hangs to serve the others", async ({ expect }) => {
+  it("serves the other databases without waiting for one that fails or hangs", async ({ expect }) => {
     const user = newUser();
     await insertAged(user, [40]);
     const log = vi.spyOn(console, "error").mockImplementation(() => {});

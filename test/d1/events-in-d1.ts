@@ -3,9 +3,9 @@ import { encodeEventRow, type EventRow } from "../../src/d1/event-row.ts";
 import { insertEvents } from "../../src/d1/insert-events.ts";
 import { epochOf } from "../../src/d1/release-events.ts";
 
-// What tests of D1 put into it, past the users' logs.
+// Rows that the tests of D1 write directly, without users' logs.
 
-/** A row with the given columns, and others that say nothing. */
+/** A row with the given columns and defaults for the others. */
 export function eventRow(changes: Partial<EventRow> = {}): EventRow {
   return {
     user_id: "user123",
@@ -29,7 +29,7 @@ export async function insertInto(database: D1Database, ...rows: Partial<EventRow
   await insertEvents(database, encoded, 0, 1_700_000_000_000, { epoch: await epochOf(database) });
 }
 
-/** Fills D1 with events of one user in a feed of statements of this many keys each, all in one go. */
+/** Fills D1 at once with events of one user and a feed whose statements have this many keys each. */
 export async function seedD1(count: number, userId: string, keysPerStatement = 500): Promise<void> {
   const numbers = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)";
   await env.DB.batch([
@@ -45,7 +45,7 @@ export async function seedD1(count: number, userId: string, keysPerStatement = 5
   ]);
 }
 
-/** Which life of its database a cursor of the feed must name. */
+/** The incarnation that a cursor of the feed must name. */
 export async function lifeOf(database: D1Database): Promise<string> {
   return (await database.prepare("SELECT name FROM incarnation").first<string>("name"))!;
 }
@@ -55,7 +55,7 @@ export async function emptyD1(...databases: D1Database[]): Promise<void> {
     await database.batch(["events", "feed", "erased"].map((table) => database.prepare(`DELETE FROM ${table}`)));
 }
 
-/** The same database, with the rows that each of its statements has read and written. */
+/** The same database, and how many rows each of its statements has read and written. */
 export function watched(database: D1Database) {
   const statements: { sql: string; read: number; written: number }[] = [];
   const note = (sql: string, { meta }: D1Result) =>

@@ -10,7 +10,7 @@ import {
   STATEMENT_TIMEOUT_MS,
 } from "../../src/limits.ts";
 
-/** A line whose callers have no names. */
+/** A line whose callers are not distinguished. */
 function lineOf(insert: (rows: string[]) => Promise<void>) {
   const line = new GroupCommit<string>(insert);
   return { add: (rows: readonly string[]) => line.add(rows, "somebody"), run: line.run.bind(line) };
@@ -29,7 +29,7 @@ function heldDatabase() {
     statements.push({ rows, end });
     return end.promise;
   });
-  /** Waits for a statement, by its number from 0 on. */
+  /** Waits for a statement, which is counted from 0. */
   const statement = async (number: number): Promise<Statement> => {
     await vi.waitUntil(() => statements.length > number, { interval: 1 });
     return statements[number]!;
@@ -38,7 +38,7 @@ function heldDatabase() {
   return { commits, statement, finish, sizes: () => statements.map(({ rows }) => rows.length) };
 }
 
-/** A database that refuses statements with certain rows, and notes all of them. */
+/** A database that refuses statements with certain rows and records all statements. */
 function pickyDatabase(isBad: (row: string) => boolean) {
   const statements: string[][] = [];
   const commits = lineOf(async (rows) => {
@@ -52,10 +52,10 @@ function pickyDatabase(isBad: (row: string) => boolean) {
 const OK = { refused: [] };
 
 describe("group commit", () => {
-  it("lets callers share a statement, and collects the next one while one is in flight", async ({ expect }) => {
+  it("makes callers share a statement, and collects the next one while one is in flight", async ({ expect }) => {
     const { commits, statement, finish, sizes } = heldDatabase();
     const first = [commits.add(["a"]), commits.add(["b"])];
-    expect(sizes()).toEqual([]); // it lingers for company
+    expect(sizes()).toEqual([]); // it waits for more rows
     expect((await statement(0)).rows).toEqual(["a", "b"]);
     const others = [commits.add(["c"]), commits.add(["d", "e"])];
     await scheduler.wait(2 * LINGER_MS);
@@ -68,7 +68,7 @@ describe("group commit", () => {
     expect(sizes()).toEqual([2, 3]);
   });
 
-  it("does not linger once nothing more fits, nor when it has waited already", async ({ expect }) => {
+  it("does not wait for more rows if none fit or if it has waited already", async ({ expect }) => {
     const wait = vi.spyOn(scheduler, "wait").mockImplementation(() => new Promise(() => {})); // for ever
     try {
       const { commits, finish, sizes } = heldDatabase();
@@ -76,12 +76,12 @@ describe("group commit", () => {
       const full = commits.add(Array.from({ length: MAX_STATEMENT_EVENTS }, () => "x"));
       await finish(0);
       await full;
-      const late = [commits.add(["a"]), commits.run(async () => {})]; // the task closes the group before it
+      const late = [commits.add(["a"]), commits.run(async () => {})]; // the task closes the previous group
       await finish(1);
       await Promise.all(late);
-      const running = [commits.add(["b".repeat(MAX_STATEMENT_BYTES - 1)]), commits.add(["c"])]; // closes it by bytes
+      const running = [commits.add(["b".repeat(MAX_STATEMENT_BYTES - 1)]), commits.add(["c"])]; // the bytes close it
       await vi.waitUntil(() => sizes().length === 3, { interval: 1 });
-      now.mockReturnValue(Date.now() + LINGER_MS); // so long is the one before in flight
+      now.mockReturnValue(Date.now() + LINGER_MS); // the one before is in flight for this long
       await finish(2);
       await finish(3);
       await Promise.all(running);
@@ -117,7 +117,7 @@ describe("group commit", () => {
       commits.add(half),
       commits.add(half),
       commits.add(["one too many"]),
-      commits.add(["é".repeat(MAX_STATEMENT_BYTES / 2 - 20)]), // two bytes a character, and beside the one before
+      commits.add(["é".repeat(MAX_STATEMENT_BYTES / 2 - 20)]), // two bytes per character, and it does not fit with the previous one
       commits.add(["y".repeat(40)]),
     ]);
     for (let i = 0; i < 4; i++) await finish(i);
@@ -125,7 +125,7 @@ describe("group commit", () => {
     expect(sizes()).toEqual([1, MAX_STATEMENT_EVENTS, 2, 1]);
   });
 
-  it("runs another task after all that came before it and before all that comes after", async ({ expect }) => {
+  it("runs a task after everything that came before it and before everything that comes later", async ({ expect }) => {
     const { commits, statement, finish } = heldDatabase();
     const order: string[] = [];
     const note = (name: string) => () => order.push(name);
@@ -142,7 +142,7 @@ describe("group commit", () => {
     expect(order).toEqual(["a", "b", "task", "c"]);
   });
 
-  it("goes on after what throws at once, before there is a promise", async ({ expect }) => {
+  it("continues after a call that throws at once, without a promise", async ({ expect }) => {
     let isBound = false;
     const commits = lineOf(() => {
       if (!isBound) throw new Error("not bound");
@@ -157,7 +157,7 @@ describe("group commit", () => {
     await expect(commits.add(["a"])).resolves.toEqual(OK);
   });
 
-  it("goes on after a failure with nothing waiting", async ({ expect }) => {
+  it("continues after a failure with nothing waiting", async ({ expect }) => {
     const { commits, statement, finish } = heldDatabase();
     const failed = commits.add(["a"]);
     (await statement(0)).end.reject(new Error("D1 is away"));
@@ -169,7 +169,7 @@ describe("group commit", () => {
 });
 
 describe("a row that D1 refuses", () => {
-  it("costs nobody else: only its caller hears of it, by its index", async ({ expect }) => {
+  it("affects no other caller, and only its own caller is told its index", async ({ expect }) => {
     const { commits, taken } = pickyDatabase((row) => row.startsWith("bad"));
     const outcomes = Promise.all([
       commits.add(["a", "b"]),
@@ -180,7 +180,7 @@ describe("a row that D1 refuses", () => {
     expect(taken().toSorted()).toEqual(["a", "b", "c", "d", "e"]);
   });
 
-  it("is found among a thousand with a few statements", async ({ expect }) => {
+  it("is found among a thousand rows with a few statements", async ({ expect }) => {
     const { commits, statements, taken } = pickyDatabase((row) => row === "777");
     const rows = Array.from({ length: 1_000 }, (_, i) => `${i}`);
     expect(await commits.add(rows)).toEqual({ refused: [777] });
@@ -188,7 +188,7 @@ describe("a row that D1 refuses", () => {
     expect(statements.length).toBeLessThan(25);
   });
 
-  it("is not looked for without a bound, and hundreds of them leave the good rows alone", async ({ expect }) => {
+  it("is searched for with a bound, and hundreds of them do not affect the good rows", async ({ expect }) => {
     const { commits, statements, taken } = pickyDatabase((row) => row === "bad");
     const bad = commits.add(Array.from({ length: 500 }, () => "bad"));
     const good = commits.add(Array.from({ length: 500 }, (_, i) => `${i}`));
@@ -198,7 +198,7 @@ describe("a row that D1 refuses", () => {
     expect(statements.length).toBeLessThanOrEqual(MAX_BISECTION_STATEMENTS);
   });
 
-  it("is not looked for where D1 is merely away", async ({ expect }) => {
+  it("is not searched for if D1 is only away", async ({ expect }) => {
     let statements = 0;
     const commits = lineOf(() => {
       statements++;
@@ -210,7 +210,7 @@ describe("a row that D1 refuses", () => {
 });
 
 describe("a line", () => {
-  it("fails at once when D1 hangs, tasks included, and takes rows again afterwards", async ({ expect }) => {
+  it("fails at once if D1 hangs, including its tasks, and accepts rows again afterwards", async ({ expect }) => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {
       const { commits, statement, finish, sizes } = heldDatabase();
@@ -224,7 +224,7 @@ describe("a line", () => {
       vi.advanceTimersByTime(STATEMENT_TIMEOUT_MS);
       const reasons = (await outcomes).map((outcome) => outcome.status === "rejected" && String(outcome.reason));
       expect(new Set(reasons)).toEqual(new Set(["Error: D1 did not answer"]));
-      expect(sizes()).toEqual([1]); // nothing of the line was sent
+      expect(sizes()).toEqual([1]); // nothing else in the line was sent
       expect(vi.getTimerCount()).toBe(0);
       vi.useRealTimers();
       const again = commits.add(["b"]);
@@ -235,7 +235,7 @@ describe("a line", () => {
     }
   });
 
-  it("refuses rows while too many wait, but none that erases, and takes rows again afterwards", async ({ expect }) => {
+  it("refuses rows while too many wait, but no erasure, and accepts rows again afterwards", async ({ expect }) => {
     const { commits, statement, finish } = heldDatabase();
     const row = "x".repeat(MAX_STATEMENT_BYTES - 1);
     const count = MAX_WAITING_BYTES / MAX_STATEMENT_BYTES;
@@ -251,7 +251,7 @@ describe("a line", () => {
     await expect(again).resolves.toEqual(OK);
   });
 
-  it("refuses a task when too many tasks wait, and then no rows", async ({ expect }) => {
+  it("refuses a task while too many tasks wait, but still accepts rows", async ({ expect }) => {
     const { commits, statement, finish } = heldDatabase();
     const taken: Promise<unknown>[] = [commits.add(["in flight"])];
     await statement(0);

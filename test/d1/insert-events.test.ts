@@ -6,7 +6,7 @@ import { insertEvents } from "../../src/d1/insert-events.ts";
 import { newUser, rowsOf } from "../tracklog.ts";
 import { eventRow, insertInto } from "./events-in-d1.ts";
 
-/** The keys of the feed's newest statement. */
+/** The keys in the newest statement of the feed. */
 async function newestKeys(): Promise<number[][]> {
   const keys = await env.DB.prepare("SELECT keys FROM feed ORDER BY position DESC LIMIT 1").first<string>("keys");
   return JSON.parse(keys!) as number[][];
@@ -17,7 +17,7 @@ async function statementCount(): Promise<number> {
 }
 
 describe("insertEvents", () => {
-  it("stores a row as it is, whatever its texts hold", async ({ expect }) => {
+  it("stores a row as it is, whatever its texts contain", async ({ expect }) => {
     const texts = {
       event: "a'b\"c\\d",
       message_id: "😀",
@@ -40,7 +40,7 @@ describe("insertEvents", () => {
     expect(await rowsOf(user)).toMatchObject([{ event: "007", message_id: "1e3" }]);
   });
 
-  it("G2: changes nothing when the same statement is sent again, and the feed does not tell it", async ({ expect }) => {
+  it("G2: changes neither the rows nor the feed if the same statement is sent again", async ({ expect }) => {
     const user = newUser();
     const rows = [1, 2, 3].map((seq) => ({ user_id: user, seq }));
     await insertInto(env.DB, ...rows);
@@ -51,7 +51,7 @@ describe("insertEvents", () => {
     expect(await statementCount()).toBe(statements);
   });
 
-  it("G4: never puts an older or equal revision over a newer one", async ({ expect }) => {
+  it("G4: never replaces a revision by an older or equal one", async ({ expect }) => {
     const user = newUser();
     await insertInto(env.DB, { user_id: user, revision: 3, properties: '{"n":3}' });
     const before = await rowsOf(user);
@@ -59,7 +59,7 @@ describe("insertEvents", () => {
     expect(await rowsOf(user)).toEqual(before);
   });
 
-  it("takes the newest of several revisions within one statement, in whatever order", async ({ expect }) => {
+  it("stores the newest of several revisions in one statement, in any order", async ({ expect }) => {
     for (const revisions of [
       [1, 2, 3],
       [3, 1, 2],
@@ -74,13 +74,13 @@ describe("insertEvents", () => {
     }
   });
 
-  it("tells the feed once of a row that is in a statement twice", async ({ expect }) => {
+  it("adds a row to the feed once if a statement has it twice", async ({ expect }) => {
     const user = newUser();
     await insertInto(env.DB, { user_id: user }, { user_id: user, seq: 2 }, { user_id: user });
     expect((await newestKeys()).map(([, , seq]) => seq)).toEqual([1, 2]);
   });
 
-  it("tells the feed only of what is new, in the statement's order", async ({ expect }) => {
+  it("adds only new rows to the feed, in the statement's order", async ({ expect }) => {
     const user = newUser();
     await insertInto(env.DB, ...[1, 2, 3].map((seq) => ({ user_id: user, seq })));
     await insertInto(
@@ -104,7 +104,7 @@ describe("insertEvents", () => {
     expect(await rowsOf(b)).toHaveLength(1);
   });
 
-  it("leaves out what retention would remove, so that an update brings nothing back", async ({ expect }) => {
+  it("leaves out rows that retention would remove, so that an update brings nothing back", async ({ expect }) => {
     const user = newUser();
     const statements = await statementCount();
     const rows = [99, 100].map((timestamp) => eventRow({ user_id: user, timestamp, seq: timestamp, revision: 2 }));
@@ -117,7 +117,7 @@ describe("insertEvents", () => {
 });
 
 describe("eraseEvents", () => {
-  it("G8: keeps late rows of the erased log out, and takes nothing of the next one", async ({ expect }) => {
+  it("G8: keeps out late rows of the erased log, and deletes none of the next log", async ({ expect }) => {
     const user = newUser();
     const rows = [1, 2].map((seq) => ({ user_id: user, generation: 1, seq }));
     await insertInto(env.DB, ...rows, { user_id: user, generation: 2 });
@@ -133,7 +133,7 @@ describe("eraseEvents", () => {
     expect(await statementCount()).toBe(statements);
   });
 
-  it("takes nothing of another user, even one whose log drew the same number", async ({ expect }) => {
+  it("deletes nothing of another user, even one whose log has the same number", async ({ expect }) => {
     const [user, other] = [newUser(), newUser()];
     await insertInto(env.DB, { user_id: user }, { user_id: other });
     await eraseEvents(env.DB, user, 1, [[1_700_000_000_000, 1]], 5);
@@ -142,7 +142,7 @@ describe("eraseEvents", () => {
     expect(await rowsOf(other)).toMatchObject([{ revision: 2 }]);
   });
 
-  it("tells the feed once, however many statements it takes and however often they are repeated", async ({
+  it("adds one line to the feed, however many statements it takes and however often they are repeated", async ({
     expect,
   }) => {
     const user = newUser();
@@ -154,7 +154,7 @@ describe("eraseEvents", () => {
 });
 
 describe("the feed", () => {
-  it("dates no statement before the one before it, whatever the clock does", async ({ expect }) => {
+  it("dates no statement before the previous one, whatever the clock does", async ({ expect }) => {
     const [first, second, third, erased] = [newUser(), newUser(), newUser(), newUser()];
     await insertEvents(env.DB, [encodeEventRow(eventRow({ user_id: first }))], 0, 1_800_000_000_000);
     await insertEvents(env.DB, [encodeEventRow(eventRow({ user_id: second }))], 0, 1_700_000_000_000);

@@ -18,28 +18,28 @@ afterEach(() => {
 });
 
 describe("the database of a new log", () => {
-  it("is none that is closed", ({ expect }) => {
+  it("is never one that is closed", ({ expect }) => {
     expect(chosenBy(THREE, 0)).toEqual(["DB", "DB_1", "DB_2"]);
     expect(chosenBy({ ...THREE, CLOSED_DATABASES: "DB, DB_2" }, 0)).toEqual(["DB_1"]);
   });
 
-  it("is no other where a log has to leave its own and none is open", ({ expect }) => {
+  it("is no other one if a log has to leave its own and none is open", ({ expect }) => {
     const others = USERS.map((user) => chooseOpenDatabase(THREE, user, 0, "DB"));
     expect(new Set(others)).toEqual(new Set(["DB_1", "DB_2"]));
     expect(chooseOpenDatabase({ ...THREE, CLOSED_DATABASES: "DB_1,DB_2" }, "ann", 0, "DB")).toBeNull();
   });
 
-  it("is any of them where all are closed: the log keeps the events until one is open", ({ expect }) => {
+  it("is any of them if all are closed, because the log keeps the events until one is open", ({ expect }) => {
     expect(chosenBy({ ...THREE, CLOSED_DATABASES: "DB,DB_1,DB_2" }, 0)).toEqual(["DB", "DB_1", "DB_2"]);
   });
 
-  it("is none that has said that it is full, for an hour", ({ expect }) => {
+  it("is not one that was full within the last hour", ({ expect }) => {
     noteFull("DB_2", 1_000);
     expect(chosenBy(THREE, 1_000 + FULL_MEMORY_MS - 1)).toEqual(["DB", "DB_1"]);
     expect(chosenBy(THREE, 1_000 + FULL_MEMORY_MS)).toEqual(["DB", "DB_1", "DB_2"]);
   });
 
-  it("is another one once a delivery has found the first to be full", async ({ expect }) => {
+  it("is another one after a delivery has found the first to be full", async ({ expect }) => {
     Object.assign(env, { DB_7: env.SECOND_DB });
     const d1 = breakD1("Exceeded maximum DB size");
     const onFirst = USERS.find((user) => chooseDatabase(env, user, 0) === "DB")!;

@@ -8,7 +8,7 @@ const USERS = 4_000;
 const DAYS = 30;
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
-/** The generated events are evenly spread, so a day has this many. */
+/** How many events a day has, because the generated events are evenly spread. */
 const PER_DAY = EVENTS / DAYS;
 
 interface Row {
@@ -19,13 +19,13 @@ interface Row {
 }
 
 let rows: Row[];
-/** The beginning of the day (UTC) in D1's clock, which is that of the queries. */
+/** The beginning of the UTC day by D1's clock, which the queries use. */
 let today: number;
 
 beforeAll(async () => {
   await emptyD1(env.DB);
   today = (await env.DB.prepare("SELECT unixepoch('now', 'start of day') * 1000 AS ms").first<number>("ms"))!;
-  // Everybody signs up first; what follows is drawn from a hash of the number. A known user was somebody else before.
+  // Each user signs up first, and the rest is drawn from a hash of the number. A known user had another id before.
   await env.DB.prepare(
     `INSERT INTO events (timestamp, generation, seq, user_id, revision, event, properties, context, received_at, written_at)
      WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${EVENTS} - 1),
@@ -44,7 +44,7 @@ beforeAll(async () => {
   ).results;
 }, 60_000);
 
-/** Runs the query that is printed under a heading, or after a text; `days` is how many days' rows it read. */
+/** Runs the query that is printed under a heading or after a text. `days` is how many days' rows it has read. */
 async function ask(heading: string) {
   const [, sql] = /```sql\n([^]+?)```/.exec(querying.slice(querying.indexOf(heading)))!;
   const { results, meta } = await env.DB.prepare(sql!).all();
@@ -68,20 +68,20 @@ function sorted(values: unknown[]): string[] {
 }
 
 describe("the queries of docs/querying.md, against 100,000 events", () => {
-  it("count the users of each day, reading those days", async ({ expect }) => {
+  it("count the users of each day, and read those days", async ({ expect }) => {
     const { results, days } = await ask("## How many users are active each day");
     const expected = grouped(since(7), ({ timestamp }) => dayOf(timestamp));
     expect(sorted(results)).toEqual(sorted(expected.map(([day, some]) => ({ day, users: usersOf(some) }))));
-    expect(days).toBeLessThan(17); // each row once more for the grouping
+    expect(days).toBeLessThan(17); // each row is read once more for the grouping
   });
 
-  it("count yesterday's users, reading that day", async ({ expect }) => {
+  it("count yesterday's users, and read that day", async ({ expect }) => {
     const { results, days } = await ask("## How many users were active yesterday");
     expect(results).toEqual([{ users: usersOf(yesterday()) }]);
     expect(days).toBeLessThan(1.01);
   });
 
-  it("count yesterday's events by hour, reading that day", async ({ expect }) => {
+  it("count yesterday's events by hour, and read that day", async ({ expect }) => {
     const { results, days } = await ask("## Yesterday's events by hour");
     const expected = grouped(yesterday(), hourOf).map(([key, some]) => {
       const [hour, event] = key.split(" ");
@@ -91,7 +91,7 @@ describe("the queries of docs/querying.md, against 100,000 events", () => {
     expect(days).toBeLessThan(2.1);
   });
 
-  it("count what happened since yesterday, reading those two days", async ({ expect }) => {
+  it("count what happened since yesterday, and read those two days", async ({ expect }) => {
     const { results, days } = await ask("## What has happened since yesterday");
     const expected = grouped(since(1), ({ event }) => event).map(([event, some]) => ({
       event,
@@ -102,7 +102,7 @@ describe("the queries of docs/querying.md, against 100,000 events", () => {
     expect(days).toBeLessThan(4.1);
   });
 
-  it("break a property down", async ({ expect }) => {
+  it("count the values of a property", async ({ expect }) => {
     const { results, days } = await ask("## A property, broken down");
     const paid = since(7).filter(({ event }) => event === "paid");
     const expected = grouped(paid, ({ plan }) => plan ?? "none").map(([plan, some]) => ({
@@ -133,7 +133,7 @@ describe("the queries of docs/querying.md, against 100,000 events", () => {
     }
     expect(results).toEqual([count]);
     expect(count.paid).toBeGreaterThan(100);
-    expect(days).toBeLessThan(45); // fifteen days, and what the steps have among themselves
+    expect(days).toBeLessThan(45); // fifteen days, and the rows that the steps read from each other
   });
 
   it("follow weekly cohorts", async ({ expect }) => {
@@ -154,14 +154,14 @@ describe("the queries of docs/querying.md, against 100,000 events", () => {
     expect(days).toBeLessThan(85);
   });
 
-  it("follow one user, reading the days that are bound", async ({ expect }) => {
+  it("follow one user, and read only the days in the condition", async ({ expect }) => {
     const { results, days } = await ask("## One user's path");
     expect(results).toHaveLength(since(1).filter(({ user_id }) => user_id === "user-7").length);
     expect(results.length).toBeGreaterThan(0);
     expect(days).toBeLessThan(2.1);
   });
 
-  it("keep a copy of a view, and count people under the id that they turned out to have", async ({ expect }) => {
+  it("keep a copy of a view, and count people under the id that they got later", async ({ expect }) => {
     await ask("keep a copy of your own");
     const copied = await env.DB.prepare("SELECT count(*) AS n, sum(events) AS events FROM my_users").first();
     expect(copied).toEqual({ n: usersOf(rows), events: EVENTS });

@@ -19,14 +19,14 @@ const AT = 1_700_000_000_000;
 // These tests are about the whole of D1, so each begins with an empty one.
 beforeEach(() => emptyD1(env.DB));
 
-/** A page of a reader who is at home in this life of the database. */
+/** A page for a reader whose place belongs to the current incarnation. */
 async function pageOf(place: FeedPlace, query: FeedQuery, life?: string): Promise<FeedPage> {
   const answer = await readFeed(env.DB, place, query, life);
   if (answer.kind === "gone") throw new Error("The place is gone");
   return answer.page;
 }
 
-/** Reads page after page until there is no more. */
+/** Reads page after page to the end. */
 async function follow(changes: Partial<FeedQuery> = {}, after?: FeedPlace) {
   const query = { ...PAGE, ...changes };
   const pages = [await pageOf(after ?? FEED_START[query.order], query)];
@@ -45,7 +45,7 @@ function told(lines: FeedLine[]): string[] {
 }
 
 describe("readFeed", () => {
-  it("tells events in the order of their statements, over any pages and both ways", async ({ expect }) => {
+  it("returns events in the order of their statements, for any size of pages and both ways", async ({ expect }) => {
     await insertInto(env.DB, ...[3, 1, 2].map((seq) => ({ seq, timestamp: 10 - seq })));
     await insertInto(env.DB, ...[5, 4].map((seq) => ({ seq })));
     const inOrder = ["3.1", "1.1", "2.1", "5.1", "4.1"];
@@ -57,7 +57,7 @@ describe("readFeed", () => {
     }
   });
 
-  it("goes on from each line, both ways", async ({ expect }) => {
+  it("continues from each line, both ways", async ({ expect }) => {
     await insertInto(env.DB, ...[1, 2, 3].map((seq) => ({ seq })));
     await eraseEvents(env.DB, "somebody", 7, [], 1);
     await insertInto(env.DB, { seq: 4 });
@@ -69,7 +69,7 @@ describe("readFeed", () => {
     }
   });
 
-  it("tells an update again as its new revision, and the old one no more", async ({ expect }) => {
+  it("returns an update as a new line, and no longer the old one", async ({ expect }) => {
     await insertInto(env.DB, { seq: 1 }, { seq: 2 });
     const { next } = await follow();
     await insertInto(env.DB, { seq: 1, revision: 2 }, { seq: 3 });
@@ -78,7 +78,7 @@ describe("readFeed", () => {
     expect(told((await follow({ order: "desc" })).lines)).toEqual(["3.1", "1.2", "2.1"]);
   });
 
-  it("tells nothing again that was only sent again", async ({ expect }) => {
+  it("repeats nothing that was only sent again", async ({ expect }) => {
     await insertInto(env.DB, { seq: 1, revision: 2 });
     const { next } = await follow();
     await insertInto(env.DB, { seq: 1, revision: 2 });
@@ -86,7 +86,7 @@ describe("readFeed", () => {
     expect((await follow({}, next)).lines).toEqual([]);
   });
 
-  it("tells erasures after the log's events, which it tells no more", async ({ expect }) => {
+  it("returns an erasure, and no longer the events of the erased log", async ({ expect }) => {
     await insertInto(env.DB, { seq: 1 }, { seq: 2, user_id: "gone", generation: 5 }, { seq: 3 });
     const { next } = await follow();
     await eraseEvents(env.DB, "gone", 5, [[AT, 2]], 1);
@@ -97,7 +97,7 @@ describe("readFeed", () => {
     expect(told((await follow({ user_id: "gone" })).lines)).toEqual(["-gone:5"]);
     expect(told((await follow({ user_id: "user123" })).lines)).toEqual(["1.1", "3.1", "4.1"]);
 
-    // The sweep takes the tombstone, and with it the user's id.
+    // The removal of the tombstone also removes the user's id.
     await env.DB.prepare("DELETE FROM erased").run();
     expect(told((await follow({ limit: 1 })).lines)).toEqual(["1.1", "3.1", "4.1"]);
   });
@@ -114,7 +114,7 @@ describe("readFeed", () => {
     }
   });
 
-  it("hands out a place although a window held nothing, so that a search gets on", async ({ expect }) => {
+  it("returns a place even if a window has no lines, so that a search advances", async ({ expect }) => {
     await seedD1(2 * FEED_WINDOW_KEYS + 700, newUser());
     await insertInto(env.DB, { event: "rare" });
     for (const order of ["asc", "desc"] as const) {
@@ -125,17 +125,17 @@ describe("readFeed", () => {
     expect((await follow({ event: "none" })).next).toEqual((await follow()).next);
   });
 
-  it("ends a page early that would be too large, and goes on from there", async ({ expect }) => {
+  it("ends a page early that would be too large, and continues from there", async ({ expect }) => {
     const properties = JSON.stringify({ text: "x".repeat(400_000) });
     for (let seq = 1; seq <= 10; seq += 2) await insertInto(env.DB, { seq, properties }, { seq: seq + 1, properties });
     const { pages, lines } = await follow();
     expect(told(lines)).toEqual(Array.from({ length: 10 }, (_, i) => `${i + 1}.1`));
-    expect(pages.map((page) => page.lines.length)).toEqual([3, 3, 3, 1]); // the third line passes the million
-    // One line is always there, or nobody would get on.
+    expect(pages.map((page) => page.lines.length)).toEqual([3, 3, 3, 1]); // the third line exceeds a million bytes
+    // There is always one line; otherwise no reader would advance.
     expect((await follow({ bytes: 1 })).pages.map((page) => page.lines.length)).toEqual(Array(10).fill(1));
   });
 
-  it("stays at the end of an empty feed, from which nothing is missed later", async ({ expect }) => {
+  it("stays at the end of an empty feed, so that nothing is missed later", async ({ expect }) => {
     for (const order of ["asc", "desc"] as const) {
       const { lines, next } = await follow({ order });
       expect(lines).toEqual([]);
@@ -145,15 +145,15 @@ describe("readFeed", () => {
     expect(told((await pageOf([1, 0], PAGE, await lifeOf(env.DB))).lines)).toEqual(["1.1"]);
   });
 
-  describe("tells a reader that the place is gone", () => {
-    it("where the database has another life than the cursor", async ({ expect }) => {
+  describe("tells a reader that the place no longer exists", () => {
+    it("if the database has another incarnation than the cursor", async ({ expect }) => {
       await insertInto(env.DB, { seq: 1 });
       const { next } = await follow();
       expect(await readFeed(env.DB, next, PAGE, "another")).toEqual({ kind: "gone" });
       expect(await readFeed(env.DB, next, PAGE, await lifeOf(env.DB))).toMatchObject({ kind: "page" });
     });
 
-    it("where statements that come next were removed, and not where only those were that have been read", async ({
+    it("if the next statements were removed, but not if only statements were removed that have been read", async ({
       expect,
     }) => {
       for (const seq of [1, 2, 3, 4]) await insertInto(env.DB, { seq });
@@ -166,7 +166,7 @@ describe("readFeed", () => {
       expect(told((await pageOf(second!, PAGE, life)).lines)).toEqual(["3.1", "4.1"]);
     });
 
-    it("where a restore has taken what the reader has read", async ({ expect }) => {
+    it("if a restore has lost statements that the reader has read", async ({ expect }) => {
       for (const seq of [1, 2, 3]) await insertInto(env.DB, { seq });
       const { next } = await follow();
       await env.DB.prepare("DELETE FROM feed WHERE position > (SELECT min(position) FROM feed)").run();

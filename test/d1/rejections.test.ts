@@ -31,14 +31,14 @@ describe("a reason", () => {
 });
 
 describe("a tally", () => {
-  it("counts everything, though a client invents names and reasons without end", ({ expect }) => {
+  it("counts everything, even if a client invents names and reasons without end", ({ expect }) => {
     const tally = new Tally();
     for (let i = 0; i < 5_000; i++) tally.count(rejection({ event: `event ${i}` }));
     expect(tally.counts.length).toBeLessThanOrEqual(2 * MAX_TALLIED_KINDS);
     expect(tally.counts.reduce((sum, { rejections }) => sum + rejections, 0)).toBe(5_000);
   });
 
-  it("takes back what could not be stored", ({ expect }) => {
+  it("takes back rejections that could not be stored", ({ expect }) => {
     const [tally, lost] = [new Tally(), new Tally()];
     for (const each of [tally, lost, lost]) each.count(rejection());
     lost.keep(rejection(), 10);
@@ -51,7 +51,7 @@ describe("a tally", () => {
 });
 
 describe("the table of rejections", () => {
-  it("keeps the first ones of a reason in each hour, and counts all", async ({ expect }) => {
+  it("keeps the first rejections of a reason in each hour, and counts all of them", async ({ expect }) => {
     for (let i = 0; i < 10; i++) {
       const tally = new Tally();
       for (let j = 0; j < 5; j++) {
@@ -65,7 +65,7 @@ describe("the table of rejections", () => {
     expect(counted.results).toEqual([{ rejections: 50 }]);
   });
 
-  it("never grows beyond its bound: the oldest give way", async ({ expect }) => {
+  it("never grows beyond its bound, because the oldest rows are deleted", async ({ expect }) => {
     await env.DB.prepare(
       "INSERT INTO rejections (id, received_at, reason, path, faults) VALUES (?, 1, 'far', '/', '[]')",
     )

@@ -23,7 +23,7 @@ async function staleHours(): Promise<unknown[]> {
 }
 
 describe("releaseEvents", () => {
-  it("gives up older revisions, tells what stays, and touches nobody else", async ({ expect }) => {
+  it("deletes older revisions, returns what stays, and changes no other user's rows", async ({ expect }) => {
     await insertInto(
       env.DB,
       { seq: 1, revision: 2 },
@@ -42,10 +42,10 @@ describe("releaseEvents", () => {
     ]);
     expect(await staleHours()).toEqual([HOUR_OF_AT]);
     const feed = await env.DB.prepare("SELECT count(*) AS n FROM feed").first("n");
-    expect(feed).toBe(1); // nobody was erased
+    expect(feed).toBe(1); // the feed mentions no erasure
   });
 
-  it("keeps what the archive may have, and what a sealed hour has counted", async ({ expect }) => {
+  it("keeps rows that the archive may have or that a sealed hour has counted", async ({ expect }) => {
     await insertInto(env.DB, { seq: 1 });
     expect(await releaseEvents(env.DB, "user123", 1, [[AT, 1, 2]], AT + 1)).toEqual([[1, 1]]);
     await env.DB.prepare("UPDATE rollup SET sealed_before = ?")
@@ -56,7 +56,7 @@ describe("releaseEvents", () => {
     expect(await staleHours()).toEqual([]);
   });
 
-  it("ends the insertions that were made before, as a whole", async ({ expect }) => {
+  it("makes all insertions fail that were made before", async ({ expect }) => {
     const epoch = await epochOf(env.DB);
     await releaseEvents(env.DB, "user123", 1, [[AT, 1, 1]], 0);
     const late = insertEvents(env.DB, [encodeEventRow(eventRow())], 0, 1, { epoch });
@@ -69,7 +69,7 @@ describe("releaseEvents", () => {
 });
 
 describe("removeLeftovers", () => {
-  it("removes these rows of one log in whatever revision, and has their hours counted anew", async ({ expect }) => {
+  it("deletes these rows of one log in any revision, and marks their hours to be counted again", async ({ expect }) => {
     await insertInto(env.DB, { seq: 1, revision: 7 }, { seq: 2 }, { seq: 1, user_id: "other" });
     await removeLeftovers(env.DB, "user123", 1, [
       [AT, 1],
@@ -83,7 +83,7 @@ describe("removeLeftovers", () => {
   });
 });
 
-/** What a log says of itself with each call. */
+/** What a log says about itself with each call. */
 const log = (userId: string, moves: number) => ({ version: EVENT_ROW_VERSION, userId, generation: 1, moves });
 const shipment = (userId: string, moves: number, seq: number) => ({
   ...log(userId, moves),
@@ -93,7 +93,7 @@ const shipment = (userId: string, moves: number, seq: number) => ({
 });
 
 describe("a writer", () => {
-  it("takes nothing that was overtaken by a move, and says of nobody that they wait for it", async ({ expect }) => {
+  it("refuses outdated calls from before a move, and notes no user as waiting for them", async ({ expect }) => {
     const user = newUser();
     const writer = writerOf(env, "DB", user);
     expect(await writer.insert(shipment(user, 0, 1))).toMatchObject({ ok: true });
@@ -110,7 +110,7 @@ describe("a writer", () => {
     expect(await rows()).toEqual([[user, 3, 1]]);
   });
 
-  it("goes on after another lane has raised the epoch", async ({ expect }) => {
+  it("continues after another lane has raised the epoch", async ({ expect }) => {
     const user = newUser();
     const writer = writerOf(env, "DB", user);
     expect(await writer.insert(shipment(user, 0, 1))).toMatchObject({ ok: true });

@@ -6,23 +6,23 @@ import { EXPIRY_INTERVAL_MS, FLOOR_MEMORY_MS, FLOOR_SETTLE_MS, MAX_FLOOR_AGE_MS 
 
 const NOW = 1_800_000_000_000;
 
-describe("the floor of the retention", () => {
-  it("lets nothing be deleted that was not refused for an hour, and never falls", async ({ expect }) => {
+describe("the retention floor", () => {
+  it("only allows deleting what was refused for an hour, and never falls", async ({ expect }) => {
     const name = `floor ${crypto.randomUUID()}`;
     await runInDurableObject(env.D1_WRITER.getByName(name), (_, { storage: { kv } }) => {
       expect(readFloor(kv)).toMatchObject({ refused: 0, deletable: 0 });
       expect(raiseFloor(kv, 100, NOW)).toMatchObject({ refused: 100, deletable: 0 });
-      // Too soon: not everybody has heard of the first.
+      // This is too soon, because some isolates do not know the first floor yet.
       expect(raiseFloor(kv, 5_000, NOW + FLOOR_SETTLE_MS - 1)).toMatchObject({ refused: 100, deletable: 0 });
       expect(raiseFloor(kv, 5_000, NOW + FLOOR_SETTLE_MS)).toMatchObject({ refused: 5_000, deletable: 100 });
-      // A longer setting, and a clock that was set back.
+      // Now the setting is longer, and then the clock is set back.
       expect(raiseFloor(kv, 50, NOW + 2 * FLOOR_SETTLE_MS)).toMatchObject({ refused: 5_000, deletable: 5_000 });
       expect(raiseFloor(kv, 9_000, NOW)).toMatchObject({ refused: 5_000, deletable: 5_000 });
       expect(readFloor(kv)).toMatchObject({ refused: 5_000, deletable: 5_000 });
     });
   });
 
-  it("is known to every isolate, however old its memory, before anything is deleted", ({ expect }) => {
+  it("is known to every isolate before anything is deleted, however old the isolate's memory is", ({ expect }) => {
     expect(FLOOR_MEMORY_MS).toBeLessThan(MAX_FLOOR_AGE_MS);
     expect(2 * MAX_FLOOR_AGE_MS).toBeLessThanOrEqual(FLOOR_SETTLE_MS);
     expect(FLOOR_SETTLE_MS).toBeLessThan(EXPIRY_INTERVAL_MS);

@@ -14,7 +14,7 @@ const PAGE = { order: "asc", limit: 100, bytes: 1_000_000 } as const;
 
 beforeEach(() => emptyD1(env.DB));
 
-/** What D1 counted for everything that was done through the given database. */
+/** The costs that D1 reported for everything that was done through the given database. */
 async function costOf(work: (database: D1Database) => Promise<unknown>) {
   const { database, statements } = watched(env.DB);
   await work(database);
@@ -23,7 +23,7 @@ async function costOf(work: (database: D1Database) => Promise<unknown>) {
 }
 
 describe("a statement to D1", () => {
-  it("never scans a table, whichever it is", async ({ expect }) => {
+  it("never scans a table, whichever statement it is", async ({ expect }) => {
     const { statements } = await costOf(async (database) => {
       await insertInto(database, {}, { seq: 2 });
       for (const order of ["asc", "desc"] as const) await readFeed(database, [1, 1], { ...PAGE, order });
@@ -43,12 +43,12 @@ describe("a statement to D1", () => {
     expect(plans.size).toBe(18);
     for (const [sql, steps] of plans) {
       const scans = steps.filter((step) => /^SCAN (events|feed|erased|known)\b/.test(step));
-      // The oldest rows of the feed are read in its order, and no more of them than the chunk has.
+      // The oldest rows of the feed are read in its order, and only as many as fit the chunk.
       expect(scans).toEqual(sql.startsWith("DELETE FROM feed") ? ["SCAN feed"] : []);
     }
   });
 
-  it("writes one row an event and one for the feed, and reads nobody else's", async ({ expect }) => {
+  it("writes one row per event and one for the feed, and reads no other user's rows", async ({ expect }) => {
     await seedD1(SEEDED, newUser());
     const rows = Array.from({ length: 1_000 }, (_, i) => encodeEventRow(eventRow({ seq: i + 1, timestamp: i * 20 })));
     const first = await costOf((database) => insertEvents(database, rows, 0, 1));
@@ -60,7 +60,7 @@ describe("a statement to D1", () => {
     expect(again.read).toBeLessThan(6_000);
   });
 
-  it("erases events by their keys, at three rows besides and two for each hour", async ({ expect }) => {
+  it("erases events by their keys, and writes only three more rows and two for each hour", async ({ expect }) => {
     const user = newUser();
     await seedD1(SEEDED, user);
     const keys = Array.from({ length: 2_000 }, (_, i): [number, number] => [i + 1, i + 1]);
@@ -70,7 +70,7 @@ describe("a statement to D1", () => {
     expect(await env.DB.prepare("SELECT count(*) AS n FROM events").first("n")).toBe(SEEDED - 2_000);
   });
 
-  it("reads a page of the feed at a few rows a line, wherever it is", async ({ expect }) => {
+  it("reads a few rows per line for a page of the feed, wherever it is", async ({ expect }) => {
     await seedD1(SEEDED, newUser());
     for (const place of [0, 30, 58])
       for (const order of ["asc", "desc"] as const)
@@ -81,25 +81,25 @@ describe("a statement to D1", () => {
     expect(atItsEnd.read).toBeLessThan(10);
   });
 
-  it("reads little more for statements of one event each, and a bounded part for a filter", async ({ expect }) => {
+  it("reads little more if each statement has one event, and a bounded part for a filter", async ({ expect }) => {
     await seedD1(SEEDED, newUser(), 1);
     const search = await costOf((database) => readFeed(database, [10_000, 1], { ...PAGE, event: "rare" }));
     expect(search.read).toBeLessThan(9 * FEED_WINDOW_KEYS);
     expect((await costOf((database) => readFeed(database, [10_000, 1], PAGE))).read).toBeLessThan(2_000);
   });
 
-  it("reads a bounded part of the feed for a filter, also where nothing passes it", async ({ expect }) => {
+  it("reads a bounded part of the feed for a filter, even if nothing passes it", async ({ expect }) => {
     await seedD1(SEEDED, newUser());
     for (const filter of [{ event: "rare" }, { user_id: "nobody" }])
       for (const order of ["asc", "desc"] as const) {
         const { read } = await costOf((database) => readFeed(database, [30, 0], { ...PAGE, ...filter, order }));
         expect(read).toBeLessThan(4 * FEED_WINDOW_KEYS);
       }
-    // What passes often ends the search early.
+    // If many events pass, the search ends early.
     expect((await costOf((database) => readFeed(database, [0, 0], { ...PAGE, event: "e1" }))).read).toBeLessThan(2_000);
   });
 
-  it("removes no more than a chunk, and reads little more than that", async ({ expect }) => {
+  it("deletes at most a chunk, and reads little more than that", async ({ expect }) => {
     await seedD1(SEEDED, newUser());
     const { statements } = await costOf((database) =>
       removeExpired(

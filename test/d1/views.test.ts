@@ -17,7 +17,7 @@ const carrying = (anonymousId: unknown) => JSON.stringify({ anonymousId });
 const at = (time: string) => Date.parse(time);
 
 describe("the view events_readable", () => {
-  it("says times to the millisecond, as the API does", async ({ expect }) => {
+  it("shows times to the millisecond, as the API does", async ({ expect }) => {
     const times = [0, 1, 999, 1_767_323_045_678, 1_767_323_045_999, 4_102_444_799_999, 253_402_300_799_999];
     for (let i = 0; i < 400; i++) times.push(1_700_000_000_000 + i * 86_399_987);
     await insertInto(env.DB, ...times.map((timestamp, i) => ({ seq: i + 1, timestamp, received_at: timestamp })));
@@ -30,14 +30,16 @@ describe("the view events_readable", () => {
     }
   });
 
-  it("says the Monday of the week", async ({ expect }) => {
+  it("shows the Monday of the week", async ({ expect }) => {
     for (const [i, day] of ["2026-01-04", "2026-01-05", "2026-01-06", "2026-01-11", "2026-01-12"].entries())
       await insertInto(env.DB, { seq: i + 1, timestamp: at(`${day}T23:59:59Z`) });
     const weeks = (await select("SELECT week FROM events_readable ORDER BY timestamp")).map(({ week }) => week);
     expect(weeks).toEqual(["2025-12-29", "2026-01-05", "2026-01-05", "2026-01-05", "2026-01-12"]);
   });
 
-  it("has every column of the table, and reads what a bound on the time leaves", async ({ expect }) => {
+  it("has every column of the table, and reads only the rows that a condition on the time selects", async ({
+    expect,
+  }) => {
     const own = await columnsOf("events_readable");
     const asText = ["received_at", "written_at"];
     for (const column of await columnsOf("events")) expect([...own, ...asText]).toContain(column);
@@ -49,7 +51,7 @@ describe("the view events_readable", () => {
 });
 
 describe("the view users", () => {
-  it("has a row a user, with the first and last time and the number of events", async ({ expect }) => {
+  it("has one row for each user, with the first and last time and the number of events", async ({ expect }) => {
     await insertInto(
       env.DB,
       { user_id: "ann", seq: 1, timestamp: at("2026-01-02T03:04:05.678Z") },
@@ -75,7 +77,7 @@ describe("the view users", () => {
     ]);
   });
 
-  it("knows the latest of each property by the event's time, then by its number", async ({ expect }) => {
+  it("shows the latest value of each property by the event's time, then by its number", async ({ expect }) => {
     const events = [
       { timestamp: 99, properties: { email: "at-99", name: "Ann" } },
       { timestamp: 100, properties: { email: "first-at-100", last_name: "O" } },
@@ -85,7 +87,7 @@ describe("the view users", () => {
     await insertInto(
       env.DB,
       ...events.map(({ timestamp, properties }, i) => ({
-        seq: i + 9, // nine and ten: as texts they would be the wrong way round
+        seq: i + 9, // nine and ten, which would be in the wrong order as texts
         timestamp,
         properties: JSON.stringify(properties),
       })),
@@ -95,7 +97,7 @@ describe("the view users", () => {
     ]);
   });
 
-  it("takes the names of Segment's identify, and of no other event", async ({ expect }) => {
+  it("reads Segment's names of properties in identify, and in no other event", async ({ expect }) => {
     const properties = JSON.stringify({ firstName: "Ann", lastName: "Ops", email: "ann@example.com" });
     await insertInto(env.DB, { user_id: "ann", event: "identify", properties }, { user_id: "bob", properties });
     expect(await select("SELECT first_name, last_name, email FROM users ORDER BY user_id")).toEqual([
@@ -106,7 +108,7 @@ describe("the view users", () => {
 });
 
 describe("the view identities", () => {
-  it("joins the ids of events that carry both, and of aliases", async ({ expect }) => {
+  it("joins the ids of events that have both, and of aliases", async ({ expect }) => {
     await insertInto(
       env.DB,
       { user_id: "anon-1", seq: 1 },

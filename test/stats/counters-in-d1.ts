@@ -1,4 +1,4 @@
-/** Empties a database, its counters included. */
+/** Empties a database, including its counters. */
 export async function emptyCounters(database: D1Database): Promise<void> {
   const tables = ["events", "feed", "erased", "hourly", "daily", "stale_hours", "stale_days", "shared_days", "tallies"];
   await database.batch([
@@ -7,7 +7,7 @@ export async function emptyCounters(database: D1Database): Promise<void> {
   ]);
 }
 
-/** The same database, which crashes with its nth batch. `isLost`: the batch has happened, and its answer got lost. */
+/** The same database, but it fails at its nth batch. With `isLost` the batch takes effect and its answer is lost. */
 export function crashingAt(database: D1Database, after: number, isLost: boolean) {
   let rest = after;
   const batches: D1Result[][] = [];

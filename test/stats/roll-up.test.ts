@@ -9,12 +9,12 @@ import { rollUpDatabase } from "../../src/stats/roll-up.ts";
 import { eventRow, insertInto } from "../d1/events-in-d1.ts";
 import { crashingAt, emptyCounters } from "./counters-in-d1.ts";
 
-// A few keys at a time, so that the steps of a roll-up meet each other.
+// The feed is read a few keys at a time, so that the steps of roll-ups interleave.
 vi.mock("../../src/limits.ts", async (original) => ({ ...(await original<object>()), ROLLUP_WINDOW_KEYS: 3 }));
 
 const HOUR = 3_600_000;
 const START = Date.UTC(2026, 0, 10);
-/** When everything is over, in the minutes in which days are counted as well. */
+/** A time when all hours are over, in the minutes in which days are counted as well. */
 const LATER = START + 30 * 24 * HOUR;
 
 beforeEach(() => emptyCounters(env.DB));
@@ -74,7 +74,7 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: "two at once" } as const) },
 );
 
-/** The users' logs, as far as D1 gets to know them. */
+/** The part of the users' logs that D1 is told. */
 class Logs {
   readonly rows: EventRow[] = [];
   readonly #generations = new Map<number, number>();
@@ -128,7 +128,7 @@ async function run(step: Step, logs: Logs): Promise<void> {
 }
 
 describe("the roll-up", () => {
-  it("counts as counting from scratch does, whatever came, late, again, updated or erased, and whatever crashed", async ({
+  it("gives the same counts as counting from scratch, whatever arrived late, again, updated or erased, and whatever crashed", async ({
     expect,
   }) => {
     await fc.assert(
@@ -145,7 +145,7 @@ describe("the roll-up", () => {
     );
   });
 
-  it("leaves the hour that is not over to be counted when it is", async ({ expect }) => {
+  it("counts an hour only when it is over", async ({ expect }) => {
     const logs = new Logs();
     await insertInto(env.DB, ...logs.add(1, 0, 0, 0, 2), ...logs.add(1, 1, 0, 0, 1));
     await rollUp(100, START + 1.5 * HOUR);
@@ -154,7 +154,7 @@ describe("the roll-up", () => {
     expect(await counters()).toMatchObject([{ hour: START }, { hour: START + HOUR, events: 1 }]);
   });
 
-  it("writes nothing where nothing has come", async ({ expect }) => {
+  it("writes nothing if nothing has arrived", async ({ expect }) => {
     await insertInto(env.DB, ...new Logs().add(1, 0, 0, 0, 3));
     await rollUp();
     const before = await all("SELECT * FROM rollup");
@@ -164,27 +164,32 @@ describe("the roll-up", () => {
     expect(await all("SELECT * FROM rollup")).toEqual(before);
   });
 
-  it.for(["the archive", "retention"])("keeps the numbers of events that went for %s", async (reason, { expect }) => {
-    const logs = new Logs();
-    const old = [...logs.add(1, 0, 0, 0, 2), ...logs.add(2, 0, 0, 0, 1), ...logs.add(2, 1, 1, 1, 1)];
-    await insertInto(env.DB, ...old);
-    await rollUp();
-    const before = await counters();
-    await (reason === "retention"
-      ? removeExpired(
-          env.DB,
-          { expired: START + 2 * HOUR, cold: 0, tombstones: 0 },
-          { statements: 9, until: Infinity },
-          () => LATER,
-        )
-      : removeHotRows(env.DB, old));
-    expect(await all("SELECT 1 FROM events")).toEqual([]);
-    await rollUp();
-    expect(await counters()).toEqual(before);
-    expect(await days()).toMatchObject([{ users: 2 }]);
-  });
+  it.for(["the archive", "retention"])(
+    "keeps the counts of events that have left because of %s",
+    async (reason, { expect }) => {
+      const logs = new Logs();
+      const old = [...logs.add(1, 0, 0, 0, 2), ...logs.add(2, 0, 0, 0, 1), ...logs.add(2, 1, 1, 1, 1)];
+      await insertInto(env.DB, ...old);
+      await rollUp();
+      const before = await counters();
+      await (reason === "retention"
+        ? removeExpired(
+            env.DB,
+            { expired: START + 2 * HOUR, cold: 0, tombstones: 0 },
+            { statements: 9, until: Infinity },
+            () => LATER,
+          )
+        : removeHotRows(env.DB, old));
+      expect(await all("SELECT 1 FROM events")).toEqual([]);
+      await rollUp();
+      expect(await counters()).toEqual(before);
+      expect(await days()).toMatchObject([{ users: 2 }]);
+    },
+  );
 
-  it("adds a late event to an hour that has left D1, once, and no update of an archived one", async ({ expect }) => {
+  it("adds a late event once to an hour that has left D1, and adds no update of an archived event", async ({
+    expect,
+  }) => {
     const logs = new Logs();
     const old = logs.add(1, 0, 0, 0, 2);
     await insertInto(env.DB, ...old);
@@ -199,7 +204,9 @@ describe("the roll-up", () => {
     expect(await counters()).toMatchObject([{ hour: START, event: "a", events: 3, users: 1 }]);
   });
 
-  it("keeps what an erasure takes from an hour that has left D1, where there are only numbers", async ({ expect }) => {
+  it("keeps the counts of an hour that has left D1 after an erasure, because there are only numbers", async ({
+    expect,
+  }) => {
     const logs = new Logs();
     const old = logs.add(1, 0, 0, 0, 2);
     await insertInto(env.DB, ...old);
@@ -211,7 +218,7 @@ describe("the roll-up", () => {
     expect(await counters()).toMatchObject([{ events: 2 }]);
   });
 
-  it("folds names beyond the bound into one, whose events are all counted", async ({ expect }) => {
+  it("counts the events of names beyond the bound under one empty name", async ({ expect }) => {
     const names = Array.from({ length: 2_100 }, (_, i) => `name ${i % 2_050}`);
     const rows = names.map((event, i) => ({ event, seq: i + 1, timestamp: START, user_id: `u${i}` }));
     for (let i = 0; i < rows.length; i += 700) await insertInto(env.DB, ...rows.slice(i, i + 700));
@@ -222,7 +229,7 @@ describe("the roll-up", () => {
     expect(await all("SELECT events FROM hourly WHERE event = ''")).toEqual([{ events: 50 }]);
   });
 
-  it("forgets counters that are older than they are kept", async ({ expect }) => {
+  it("deletes counters after the time for which they are kept", async ({ expect }) => {
     await insertInto(env.DB, ...new Logs().add(1, 0, 0, 0, 1));
     await rollUp();
     await rollUp(100, START + 402 * 24 * HOUR);

@@ -22,7 +22,7 @@ afterEach(() => {
 });
 
 describe("the alarm", () => {
-  it("is set by an event, for less than a minute ahead, and serves those that follow", async ({ expect }) => {
+  it("is set by an event for less than a minute ahead, and covers the events that follow", async ({ expect }) => {
     const user = newUser();
     const before = Date.now();
     await record(user, ...events(1));
@@ -30,7 +30,7 @@ describe("the alarm", () => {
     expect(alarm).toBeGreaterThanOrEqual(before + SAFEGUARD_DELAY_MS);
     expect(alarm).toBeLessThanOrEqual(Date.now() + SAFEGUARD_DELAY_MS);
     await delivered(user);
-    expect(await alarmOf(user)).toBe(alarm); // delivery came before it
+    expect(await alarmOf(user)).toBe(alarm); // the delivery came first
     await record(user, ...events(1, 2));
     expect(await alarmOf(user)).toBe(alarm);
   });
@@ -43,9 +43,9 @@ describe("the alarm", () => {
     const user = newUser();
     await record(user, ...events(1));
     await delivered(user);
-    await abortAllDurableObjects(); // so that storage is asked
+    await abortAllDurableObjects(); // so that the object asks storage
     await runInDurableObject(userLog(user), async (log, { storage }) => {
-      // As the object would find it: an overdue one that is set fires at once.
+      // The object is told that the alarm is overdue. If one were really set, it would go off at once.
       const found = offset === null ? null : Date.now() + offset;
       vi.spyOn(storage, "getAlarm").mockResolvedValueOnce(found);
       await storage.setAlarm(Date.now() + 50 * SAFEGUARD_DELAY_MS);
@@ -57,17 +57,17 @@ describe("the alarm", () => {
     expect(await rowsOf(user)).toHaveLength(2);
   });
 
-  it("is not set where D1 has everything", async ({ expect }) => {
+  it("is not set if D1 has everything", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(1));
     await delivered(user);
-    expect(await runDurableObjectAlarm(userLog(user))).toBe(true); // set as a safeguard, it finds nothing to do
+    expect(await runDurableObjectAlarm(userLog(user))).toBe(true); // it was set as a safeguard and finds nothing to do
     expect(await alarmOf(user)).toBeNull();
     await record(user, ...events(1)); // a duplicate
     expect(await alarmOf(user)).toBeNull();
   });
 
-  it("is set by a retry whose first try lost its alarm in a crash", async ({ expect }) => {
+  it("is set by a retry if a crash has lost the alarm of the first attempt", async ({ expect }) => {
     const user = newUser();
     const d1 = breakD1();
     await record(user, ...events(1));
@@ -80,7 +80,7 @@ describe("the alarm", () => {
     expect(await rowsOf(user)).toHaveLength(1);
   });
 
-  it("is set for an event that comes while one runs, also when the run then ends well", async ({ expect }) => {
+  it("is set for an event that arrives while an alarm runs, even if the run succeeds", async ({ expect }) => {
     const user = newUser();
     const d1 = holdD1("before");
     await record(user, ...events(1));
@@ -91,12 +91,12 @@ describe("the alarm", () => {
     d1.release();
     await run;
     expect(await alarmOf(user)).not.toBeNull();
-    await abortAllDurableObjects(); // nothing in memory is left
+    await abortAllDurableObjects(); // so that memory is lost
     await runDurableObjectAlarm(userLog(user));
     expect(await rowsOf(user)).toHaveLength(2);
   });
 
-  it("is set for an event that comes after an erasure has given the storage back", async ({ expect }) => {
+  it("is set for an event that arrives after an erasure has deleted the storage", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(1));
     await userLog(user).erase();
@@ -106,7 +106,7 @@ describe("the alarm", () => {
     expect(await alarmOf(user)).not.toBeNull();
   });
 
-  it("alone delivers, after any number of failures that an eviction interrupted", async ({ expect }) => {
+  it("delivers alone after an eviction, whatever the number of failures before", async ({ expect }) => {
     const user = newUser();
     const d1 = breakD1();
     await record(user, ...events(1));
@@ -119,26 +119,26 @@ describe("the alarm", () => {
     await runDurableObjectAlarm(userLog(user));
     expect(await rowsOf(user)).toHaveLength(1);
     expect(await inStorage(user, ({ kv }) => kv.get("failures"))).toBeUndefined();
-    await record(user, ...events(1, 2)); // soon again, and not by the back-off
+    await record(user, ...events(1, 2)); // the alarm is soon, without the back-off
     await delivered(user);
   });
 });
 
-/** How often in a row D1 has failed, as the user's object has it on disk. */
+/** How often in a row D1 has failed, according to the storage of the user's object. */
 function failuresOf(user: string): Promise<number | undefined> {
   return inStorage(user, ({ kv }) => kv.get<Record<string, Failures>>("failures")?.["DB"]?.count);
 }
 
 describe("while D1 fails", () => {
-  it("a new event neither brings the next try forward nor tries by itself", async ({ expect }) => {
+  it("a new event neither makes the next attempt earlier nor makes one itself", async ({ expect }) => {
     const user = newUser();
     const d1 = breakD1();
     await record(user, ...events(1));
     for (let alarm = 1; alarm <= 8; alarm++) await runDurableObjectAlarm(userLog(user));
     const [alarm, before] = [await alarmOf(user), await failuresOf(user)];
-    expect(alarm! - Date.now()).toBeGreaterThan(SAFEGUARD_DELAY_MS); // eight failures: 64 to 128 s
+    expect(alarm! - Date.now()).toBeGreaterThan(SAFEGUARD_DELAY_MS); // eight failures make 64 to 128 s
     await record(user, ...events(1, 2));
-    await scheduler.wait(100); // for a try that should not come
+    await scheduler.wait(100); // in case an attempt is made
     expect(await alarmOf(user)).toBe(alarm);
     expect(await failuresOf(user)).toBe(before);
     d1.restore();
@@ -153,14 +153,14 @@ describe("alarm()", () => {
     await d1.reached();
     await inStorage(user, (storage) => storage.deleteAlarm());
     const info: AlarmInvocationInfo = { isRetry: true, retryCount: 5, scheduledTime: Date.now() };
-    const run = runInDurableObject(userLog(user), (log) => log.alarm(info)); // it could be the last time
+    const run = runInDurableObject(userLog(user), (log) => log.alarm(info)); // the platform may not repeat it again
     await vi.waitUntil(async () => (await alarmOf(user)) !== null, { timeout: 5_000 });
     expect(await rowsOf(user)).toEqual([]);
     d1.release();
     await run;
   });
 
-  it("does not throw when D1 fails, nor when storage fails at anything but the alarm itself", async ({ expect }) => {
+  it("does not throw if D1 fails, nor if storage fails at anything except the alarm itself", async ({ expect }) => {
     const user = newUser();
     const d1 = breakD1();
     await record(user, ...events(1));
@@ -177,7 +177,7 @@ describe("alarm()", () => {
       d1.restore();
       vi.spyOn(console, "error").mockImplementation(() => {});
       await storage.deleteAlarm();
-      await log.alarm(); // D1 takes the row, and the count of failures cannot be deleted
+      await log.alarm(); // D1 accepts the row, and the count of failures cannot be deleted
       expect(await storage.getAlarm()).not.toBeNull();
       for (const spy of [put, remove]) spy.mockRestore();
       await log.alarm();
@@ -186,13 +186,13 @@ describe("alarm()", () => {
     expect(await rowsOf(user)).toHaveLength(1);
   });
 
-  it("throws only where no alarm can be set, and the next run is not spoilt", async ({ expect }) => {
+  it("throws only if no alarm can be set, and the next run still works", async ({ expect }) => {
     const user = newUser();
     const d1 = breakD1();
     await record(user, ...events(1));
     await runInDurableObject(userLog(user), async (log, { storage }) => {
       const setAlarm = vi.spyOn(storage, "setAlarm").mockRejectedValue(new Error("storage failed"));
-      await expect(log.alarm()).rejects.toThrow("storage failed"); // the platform runs it again
+      await expect(log.alarm()).rejects.toThrow("storage failed"); // the platform repeats it
       setAlarm.mockRestore();
       d1.restore();
       await log.alarm();

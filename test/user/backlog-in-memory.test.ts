@@ -8,7 +8,7 @@ import { newUser, userLog } from "../tracklog.ts";
 
 type Read = Parameters<Backlog["next"]>[0];
 
-/** Sends everything, and tells how many rows that were. */
+/** Sends everything, and returns how many rows that were. */
 function drained(backlog: Backlog, read: Read): number {
   let sent = 0;
   for (let shipment = backlog.next(read, false); shipment; shipment = backlog.next(read, false)) {
@@ -18,7 +18,7 @@ function drained(backlog: Backlog, read: Read): number {
   return sent;
 }
 
-/** A backlog with some events noted, whose reads from storage are counted. */
+/** A backlog with some events, which counts its reads from storage. */
 function withBacklog<T>(run: (backlog: Backlog, read: Read) => T) {
   const reads = vi.fn<Read>(([timestamp]) => ({ row: `[${timestamp}]`, since: null }));
   return runInDurableObject(userLog(newUser()), (_, { storage }) =>
@@ -31,11 +31,11 @@ function keys(from: number): EventKey[] {
   return Array.from({ length: 200 }, (_, i) => [from + i, "e".repeat(200), ""]);
 }
 
-/** Nobody knows since when the seventh waits. */
+/** It is not known since when the seventh waits. */
 const readSince: Read = ([timestamp]) => ({ row: "[]", since: timestamp === 7 ? null : 50 });
 
 describe("a backlog in memory", () => {
-  it("reads storage for none of the rows that it was given", async ({ expect }) => {
+  it("does not read rows from storage that it was given", async ({ expect }) => {
     const { value, reads } = await withBacklog((backlog, read) => {
       for (let i = 0; i < 10; i++) backlog.note([i, "e", ""], `[${i}]`, 0);
       return backlog.next(read, false)!.rows;
@@ -44,7 +44,7 @@ describe("a backlog in memory", () => {
     expect(reads).toBe(0);
   });
 
-  it("lets go of its rows when D1 is away, takes none until it is back, and then some again", async ({ expect }) => {
+  it("frees its rows when D1 is away, and keeps rows again only when D1 is back", async ({ expect }) => {
     const { reads } = await withBacklog((backlog, read) => {
       backlog.note([1, "e", ""], "[1]", 0);
       backlog.releaseRows();
@@ -58,7 +58,7 @@ describe("a backlog in memory", () => {
     expect(reads).toBe(2);
   });
 
-  it("keeps no more rows than its bound", async ({ expect }) => {
+  it("keeps at most as many bytes of rows as its bound", async ({ expect }) => {
     const { reads } = await withBacklog((backlog, read) => {
       const row = "x".repeat(MAX_BACKLOG_ROW_BYTES / 4);
       for (let i = 0; i < 6; i++) backlog.note([i, "e", ""], row, 0);
@@ -69,15 +69,15 @@ describe("a backlog in memory", () => {
     expect(reads).toBe(2);
   });
 
-  it("reads storage for none of the rows that a busy log has spilled, however often", async ({ expect }) => {
+  it("does not read rows from storage that a busy log has moved to packs", async ({ expect }) => {
     const { reads } = await withBacklog((backlog, read) => {
       const row = "x".repeat(MAX_BACKLOG_ROW_BYTES / 500);
       for (let round = 0; round < 5; round++) {
         for (const key of keys(round * 1_000)) backlog.note(key, row, 0);
         backlog.stored();
-        for (const key of keys(round * 1_000).slice(0, 20)) backlog.note(key, row, 0); // updated before the pack is loaded
+        for (const key of keys(round * 1_000).slice(0, 20)) backlog.note(key, row, 0); // these are updated before the pack is loaded
         backlog.settle(backlog.next(read, true)!, []);
-        for (const key of keys(round * 1_000).slice(150, 160)) backlog.note(key, row, 0); // and after
+        for (const key of keys(round * 1_000).slice(150, 160)) backlog.note(key, row, 0); // and these afterwards
         for (let shipment = backlog.next(read, false); shipment; shipment = backlog.next(read, false))
           backlog.settle(shipment, round === 0 ? [0] : []);
         backlog.retryRefused();
@@ -87,7 +87,7 @@ describe("a backlog in memory", () => {
     expect(reads).toBe(0);
   });
 
-  it("lets go of spilled rows when D1 is away", async ({ expect }) => {
+  it("frees the rows of packs when D1 is away", async ({ expect }) => {
     const { value, reads } = await withBacklog((backlog, read) => {
       for (const key of keys(0)) backlog.note(key, "[]", 0);
       backlog.stored();
@@ -101,20 +101,20 @@ describe("a backlog in memory", () => {
     expect(reads).toBe(400);
   });
 
-  it("lets go of what has expired, wherever it is", async ({ expect }) => {
+  it("drops expired events wherever they are", async ({ expect }) => {
     const { value } = await withBacklog((backlog, read) => {
       for (const from of [0, 1_000, 2_000]) {
         for (const key of keys(from)) backlog.note(key, "[]", 0);
         if (from < 2_000) backlog.stored();
       }
-      backlog.next(read, false); // the first pack is loaded, the second is not, the rest is no pack
+      backlog.next(read, false); // the first pack is loaded, the second is not, and the rest is not in a pack
       backlog.forget(2_100);
       return drained(backlog, read);
     });
     expect(value).toBe(100);
   });
 
-  it("sends what D1 has refused no more before its time, however many keys that are", async ({ expect }) => {
+  it("does not send refused rows again before it is time, however many there are", async ({ expect }) => {
     const { value } = await withBacklog((backlog, read) => {
       const sent: number[] = [];
       const everything = () => {
@@ -142,7 +142,7 @@ describe("a backlog in memory", () => {
     expect(value).toEqual({ sent: [200, 200, 200], size: 200 });
   });
 
-  it("knows since when the first row of a shipment has waited", async ({ expect }) => {
+  it("knows how long the first row of a shipment has waited", async ({ expect }) => {
     const { value } = await withBacklog((backlog) => {
       backlog.note([5, "e", ""], "[]", 300);
       backlog.note([6, "e", ""], "[]", 200);
@@ -156,7 +156,7 @@ describe("a backlog in memory", () => {
     expect(value).toEqual([200, null, 50]);
   });
 
-  it("gets past a pack whose events have all been updated since, to the packs behind it", async ({ expect }) => {
+  it("skips a pack whose events have all been updated since, and sends the next packs", async ({ expect }) => {
     const { value } = await withBacklog((backlog, read) => {
       for (const key of keys(0)) backlog.note(key, "[]", 0);
       backlog.stored();
@@ -164,7 +164,7 @@ describe("a backlog in memory", () => {
       backlog.stored();
       for (const key of keys(0)) backlog.note(key, "[]", 0);
       expect(backlog.stored()).toMatchObject({ packs: { first: 0, next: 3 } as LogState["packs"] });
-      for (const key of keys(0)) backlog.note(key, "[]", 0); // the first pack and the third come to nothing
+      for (const key of keys(0)) backlog.note(key, "[]", 0); // nothing is left to send of the first and the third pack
       let sent = 0;
       for (let shipment = backlog.next(read, false); shipment; shipment = backlog.next(read, false)) {
         sent += shipment.rows.length;
@@ -176,7 +176,7 @@ describe("a backlog in memory", () => {
     expect(value).toBe(400);
   });
 
-  it("sends an event once that was updated while its pack is being delivered", async ({ expect }) => {
+  it("sends an event only once if it is updated while its pack is delivered", async ({ expect }) => {
     const { value } = await withBacklog((backlog, read) => {
       for (const key of keys(0)) backlog.note(key, "[]", 0);
       backlog.stored();

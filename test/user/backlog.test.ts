@@ -11,7 +11,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Events whose keys fill the log's state soon. */
+/** Events with long names, whose keys soon fill the log's state. */
 function longNamed(count: number, from: number) {
   return events(count, from, { event: "e".repeat(200) });
 }
@@ -20,7 +20,7 @@ function packsOf(user: string): Promise<string[]> {
   return inStorage(user, ({ kv }) => [...kv.list({ prefix: "backlog:" })].map(([name]) => name));
 }
 
-/** Records so much that there are packs. */
+/** Records so many events that packs are written. */
 async function spill(user: string, requests: number) {
   for (let i = 0; i < requests; i++) await record(user, ...longNamed(100, 1 + i * 100));
 }
@@ -33,15 +33,15 @@ function rowsIn(parameter: string): unknown[][] {
   return JSON.parse(parameter) as unknown[][];
 }
 
-describe("while D1 is away for long", () => {
-  it("keys spill into packs, each written once, and drain in the order of the log", async ({ expect }) => {
+describe("while D1 is away for a long time", () => {
+  it("keys are moved to packs, each written once, and are delivered in the order of the log", async ({ expect }) => {
     const user = newUser();
     const d1 = breakD1();
     await spill(user, 10);
     expect((await packsOf(user)).length).toBeGreaterThan(3);
     expect(JSON.stringify(await stateOf(user)).length).toBeLessThan(70_000);
     expect(await pendingOf(user)).toBe(1_000);
-    await record(user, ...longNamed(1, 500).map((event) => ({ ...event, properties: { a: 1 } }))); // is in a pack already
+    await record(user, ...longNamed(1, 500).map((event) => ({ ...event, properties: { a: 1 } }))); // already in a pack
     await hasFailed(user);
     d1.restore();
     const watched = watchD1();
@@ -56,7 +56,7 @@ describe("while D1 is away for long", () => {
   });
 
   it.for([1, 2, 3, 5, 8, 11])(
-    "a crash at statement %i of the draining loses nothing, nor begins anew",
+    "a crash at statement %i of the delivery loses nothing and does not restart it",
     { timeout: 30_000 },
     async (fatal, { expect }) => {
       const user = newUser();
@@ -79,12 +79,14 @@ describe("while D1 is away for long", () => {
       expect((await rowsOf(user)).map(({ seq }) => seq as number)).toEqual(
         Array.from({ length: 1_200 }, (_, i) => i + 1),
       );
-      expect(sent).toBeLessThanOrEqual(1_200 + 3 * MAX_RETRY_ROWS); // no more than a pack and a statement twice
+      expect(sent).toBeLessThanOrEqual(1_200 + 3 * MAX_RETRY_ROWS); // at most a pack and a statement are sent twice
       expect(await packsOf(user)).toEqual([]);
     },
   );
 
-  it("an erasure takes the packs, and the old log's last answer does not take the new log's", async ({ expect }) => {
+  it("an erasure deletes the packs, and a late answer to the old log does not delete the new log's", async ({
+    expect,
+  }) => {
     const user = newUser();
     const d1 = breakD1();
     await spill(user, 3);
@@ -92,9 +94,9 @@ describe("while D1 is away for long", () => {
     d1.restore();
     let insertions = 0;
     interceptInsertions(async (run) => {
-      if (++insertions !== 2) return run(); // with the second, the first pack is done
+      if (++insertions !== 2) return run(); // the second one ends the first pack
       await userLog(user).erase();
-      await spill(user, 3); // of the new log, under the same names
+      await spill(user, 3); // these are the new log's, with the same names
       expect(await packsOf(user)).not.toEqual([]);
       return run();
     });
@@ -105,9 +107,7 @@ describe("while D1 is away for long", () => {
     expect(new Set((await rowsOf(user)).map((row) => row["generation"] as number))).toEqual(new Set([generation]));
   });
 
-  it("what comes after a failure goes in small shipments at first, and in large ones once D1 is back", async ({
-    expect,
-  }) => {
+  it("shipments are small after a failure, and large once D1 is back", async ({ expect }) => {
     const user = newUser();
     const d1 = breakD1();
     await record(user, ...events(250));

@@ -19,7 +19,7 @@ const INTERNAL = "Durable Object hiccup at 10.0.0.1 in UserLog.record";
 
 const CROWDED = "Your account is generating too much load on Durable Objects. Please back off and try again later.";
 
-/** What the platform marks its errors with. */
+/** The marks that the platform puts on its errors. */
 function fault(marks: { retryable?: boolean; overloaded?: boolean } = {}, message = INTERNAL): Error {
   return Object.assign(new Error(message), marks);
 }
@@ -48,7 +48,7 @@ function silenceLog() {
 }
 
 describe("a call of a user's object", () => {
-  it("that fails for a moment is tried again, each time on a new stub", async ({ expect }) => {
+  it("is tried again after a temporary failure, each time on a new stub", async ({ expect }) => {
     const log = silenceLog();
     const user = newUser();
     const { stubs, settings } = failing(fault({ retryable: true }), fault({ retryable: true }));
@@ -66,15 +66,15 @@ describe("a call of a user's object", () => {
       vi.spyOn(Math, "random").mockReturnValue(random);
       await record(failing(fault({ retryable: true }), fault({ retryable: true })).settings, newUser());
     }
-    // A writer lingers for rows that other tests have recorded, in the same isolate.
+    // A writer in the same isolate may be waiting for rows that other tests have recorded.
     const bounds = waits.mock.calls.map(([ms]) => ms).filter((ms) => ms === 0 || ms > LINGER_MS);
-    expect(bounds.slice(0, 2)).toEqual([0, 0]); // full jitter: from nothing on
+    expect(bounds.slice(0, 2)).toEqual([0, 0]); // full jitter starts at zero
     expect(bounds[2]).toBe(0.4 * 2 * CALL_RETRY_DELAY_MS);
     expect(bounds[3]).toBe(0.4 * 4 * CALL_RETRY_DELAY_MS);
     expect(Math.max(...bounds)).toBeLessThan(1_000);
   });
 
-  it("waits longer where the account creates objects too quickly, and then goes through", async ({ expect }) => {
+  it("waits longer if the account creates objects too quickly, and then succeeds", async ({ expect }) => {
     const waits = vi.spyOn(scheduler, "wait").mockResolvedValue();
     vi.spyOn(Math, "random").mockReturnValue(0.999);
     const crowded = fault({ overloaded: true }, CROWDED);
@@ -92,29 +92,26 @@ describe("a call of a user's object", () => {
     ["a text", INTERNAL, 1],
     ["null", null, 1],
     ["the account's limit on new objects", fault({ overloaded: true }, CROWDED), MAX_CALL_ATTEMPTS],
-  ] as [string, unknown, number][])(
-    "that fails with an error that is %s ends in 503",
-    async ([, error, attempts], { expect }) => {
-      const log = silenceLog();
-      vi.spyOn(scheduler, "wait").mockResolvedValue();
-      const user = newUser();
-      const { stubs, settings } = failing(...Array<unknown>(9).fill(error));
-      const { status, headers, body } = await record(settings, user);
-      expect(status).toBe(503);
-      expect(headers.get("Retry-After")).toBe("2");
-      expect(headers.get("Content-Type")).toBe("application/problem+json");
-      expect(body).toMatchObject({ success: false, title: "Temporarily unavailable" });
-      expect(stubs).toHaveLength(attempts);
+  ] as [string, unknown, number][])("ends in 503 if its error is %s", async ([, error, attempts], { expect }) => {
+    const log = silenceLog();
+    vi.spyOn(scheduler, "wait").mockResolvedValue();
+    const user = newUser();
+    const { stubs, settings } = failing(...Array<unknown>(9).fill(error));
+    const { status, headers, body } = await record(settings, user);
+    expect(status).toBe(503);
+    expect(headers.get("Retry-After")).toBe("2");
+    expect(headers.get("Content-Type")).toBe("application/problem+json");
+    expect(body).toMatchObject({ success: false, title: "Temporarily unavailable" });
+    expect(stubs).toHaveLength(attempts);
 
-      const leaks = /hiccup|10\.0|UserLog|Error|stack/;
-      expect(`${JSON.stringify(body)}${JSON.stringify([...headers])}`).not.toMatch(leaks);
-      expect(log.mock.calls).toHaveLength(1);
-      const line = JSON.parse(log.mock.calls[0]![0] as string) as Record<string, unknown>;
-      expect(line).toMatchObject({ level: "error", failure: "user_log_unreachable", request_id: body["request_id"] });
-      expect(headers.get("X-Request-Id")).toBe(body["request_id"]);
-      expect(JSON.stringify(line)).not.toContain(user);
-    },
-  );
+    const leaks = /hiccup|10\.0|UserLog|Error|stack/;
+    expect(`${JSON.stringify(body)}${JSON.stringify([...headers])}`).not.toMatch(leaks);
+    expect(log.mock.calls).toHaveLength(1);
+    const line = JSON.parse(log.mock.calls[0]![0] as string) as Record<string, unknown>;
+    expect(line).toMatchObject({ level: "error", failure: "user_log_unreachable", request_id: body["request_id"] });
+    expect(headers.get("X-Request-Id")).toBe(body["request_id"]);
+    expect(JSON.stringify(line)).not.toContain(user);
+  });
 
   it("ends in 503 for a read as well", async ({ expect }) => {
     const log = silenceLog();
@@ -128,7 +125,7 @@ describe("a call of a user's object", () => {
     expect(log.mock.calls).toHaveLength(2);
   });
 
-  it("that one user's object refuses makes the whole request to be sent again, which is safe", async ({ expect }) => {
+  it("makes the client send the whole request again if one user's object fails, which is safe", async ({ expect }) => {
     silenceLog();
     const [lost, kept] = [newUser(), newUser()];
     const { settings } = failing(fault({ overloaded: true }));
@@ -138,7 +135,7 @@ describe("a call of a user's object", () => {
     expect((await record({}, lost, kept)).body).toMatchObject({ success: true, created: 1, duplicates: 1 });
   });
 
-  it("that was recorded before its answer was lost is found again as a duplicate", async ({ expect }) => {
+  it("ends in a duplicate if the first call was recorded and its answer was lost", async ({ expect }) => {
     const user = newUser();
     let calls = 0;
     const getByName = (name: string): Pick<RemoteUserLog, "record"> => ({
@@ -154,7 +151,9 @@ describe("a call of a user's object", () => {
     expect(await timelineOf(user)).toHaveLength(1);
   });
 
-  it("that erases is never repeated: the second one would be answered as an erasure of nothing", async ({ expect }) => {
+  it("is never repeated if it erases, because the second answer would be that nothing was erased", async ({
+    expect,
+  }) => {
     silenceLog();
     const user = newUser();
     await record({}, user);
@@ -174,7 +173,7 @@ describe("a call of a user's object", () => {
     expect(await userLog(user).summary()).toBeNull();
   });
 
-  it("is one of a bounded number at a time, however many users a request has", async ({ expect }) => {
+  it("waits if a request has so many users that too many calls are under way", async ({ expect }) => {
     let [now, most, all] = [0, 0, 0];
     const getByName = (): Pick<RemoteUserLog, "record"> => ({
       record: async (events) => {

@@ -34,7 +34,7 @@ const MESSAGES: [message: string, D1Failure][] = [
   ["D1_ERROR: table events has no column named source: SQLITE_ERROR", "unmigrated"],
 ];
 
-/** The least and the longest wait after the first failure, and after many. */
+/** The shortest wait after the first failure, and the longest after many. */
 const WAITS: Record<D1Failure, [first: number, longest: number]> = {
   away: [MIN_RETRY_DELAY_MS, MAX_AWAY_DELAY_MS],
   busy: [MIN_RETRY_DELAY_MS, MAX_AWAY_DELAY_MS],
@@ -44,14 +44,14 @@ const WAITS: Record<D1Failure, [first: number, longest: number]> = {
   exhausted: [MIN_LASTING_DELAY_MS, MAX_LASTING_DELAY_MS],
 };
 
-/** Whose rows they are, as a log says it. */
+/** The owner of the rows, as a log states it. */
 function ownerOf(userId: string) {
   return { userId, generation: 1, lacking: 1, since: null };
 }
 
 describe("the back-off", () => {
   it.for(Object.entries(WAITS) as [D1Failure, [number, number]][])(
-    "from D1 that is %s doubles up to its bound and stays there, half of it by chance",
+    "for a D1 that is %s doubles up to its bound and stays there, and half of it is random",
     ([failure, [first, longest]], { expect }) => {
       const bounds = (failures: number) => [retryDelay(failure, failures, 0), retryDelay(failure, failures, 1)];
       expect(bounds(1)).toEqual([first / 2, first]);
@@ -63,12 +63,12 @@ describe("the back-off", () => {
 });
 
 describe("a failure of D1", () => {
-  it.for(MESSAGES)("that says %j is told as what it is", ([message, failure], { expect }) => {
+  it.for(MESSAGES)("with the text %j is recognised", ([message, failure], { expect }) => {
     expect(d1FailureOf(new Error(message))).toBe(failure);
     expect(isRefusal(new Error(message))).toBe(false);
   });
 
-  it.for(MESSAGES)("that says %j has its back-off and its log line", async ([message, failure], { expect }) => {
+  it.for(MESSAGES)("with the text %j has its back-off and its log line", async ([message, failure], { expect }) => {
     const user = newUser();
     const d1 = breakD1(message);
     await record(user, ...events(1));
@@ -84,7 +84,7 @@ describe("a failure of D1", () => {
     expect(await rowsOf(user)).toHaveLength(1);
   });
 
-  it("that the writer's line is full is told as busy", async ({ expect }) => {
+  it("is called busy if the writer's line is full", async ({ expect }) => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     interceptInsertions(() => Promise.reject(new LineFullError("The writer's line is full")));
     const user = newUser();
@@ -96,7 +96,9 @@ describe("a failure of D1", () => {
     expect(outcome).toMatchObject({ ok: false, failure: "busy" });
   });
 
-  it("that the writer does not know a row's form yet is told as such, and writes nothing", async ({ expect }) => {
+  it("is called unknown_version if the writer does not know the version of a row, and writes nothing", async ({
+    expect,
+  }) => {
     const user = newUser();
     const writer = env.D1_WRITER.getByName("DB#0");
     const outcomes = [
@@ -109,7 +111,7 @@ describe("a failure of D1", () => {
 });
 
 describe("a row that D1 refuses", () => {
-  it("costs only itself: other users' rows and its user's later events arrive", async ({ expect }) => {
+  it("affects nothing else, so other users' rows and its user's later events arrive", async ({ expect }) => {
     const [bad, good] = [newUser(), newUser()];
     const restore = refuse('"bad"');
     await record(bad, ...events(2), { event: "bad" }, ...events(2, 8));
@@ -119,8 +121,8 @@ describe("a row that D1 refuses", () => {
     await record(bad, ...events(1, 20));
     await vi.waitFor(async () => expect(await rowsOf(bad)).toHaveLength(5), { timeout: 5_000 });
     await vi.waitUntil(async () => (await pendingOf(bad)) === 1, { timeout: 5_000 });
-    await runDurableObjectAlarm(userLog(bad)); // the safeguard's
-    expect(await alarmOf(bad)).toBeGreaterThan(Date.now() + MAX_LASTING_DELAY_MS / 2); // and not in a loop
+    await runDurableObjectAlarm(userLog(bad)); // the safeguard's alarm
+    expect(await alarmOf(bad)).toBeGreaterThan(Date.now() + MAX_LASTING_DELAY_MS / 2); // so it does not loop
     expect(await rowsOf(bad)).toHaveLength(5);
 
     restore();
@@ -131,7 +133,7 @@ describe("a row that D1 refuses", () => {
     expect(await pendingOf(bad)).toBe(0);
   });
 
-  it("is sent in a newer revision at once", async ({ expect }) => {
+  it("is sent at once in a newer revision", async ({ expect }) => {
     const user = newUser();
     let refusals = 0;
     refuse('{\\"bad\\":1}"', () => refusals++);
@@ -153,7 +155,7 @@ function refuse(text: string, note = () => {}): () => void {
   });
 }
 
-/** Waits for a line of the log. Others may come from users of other tests. */
+/** Waits for a line of the log. Users of other tests may write other lines. */
 function lineOf(d1: ReturnType<typeof breakD1>, failure: string): Promise<Record<string, unknown>> {
   const find = () => d1.lines().find((line) => line["failure"] === failure && line["failures"] === 1);
   return vi.waitUntil(find, { timeout: 5_000 });

@@ -5,8 +5,8 @@ import { afterEach, describe, it, vi } from "vitest";
 import { alarmOf, newUser, pendingOf, record, rowsOf, userLog } from "../tracklog.ts";
 
 /**
- * What may happen to a log; events by number, so that some are updated, and some while they are on their way. Nothing
- * waits for the time to pass: D1 works when the history says so, and the alarm goes off when it does.
+ * What may happen to a log. Events have numbers, so that some are updated, also while they are on their way. Nothing
+ * waits for time to pass, because D1 answers and the alarm goes off when the history says so.
  */
 const STEPS = [
   "record",
@@ -30,9 +30,14 @@ const step = fc.record({
 
 env.RATE_LIMIT_BURST_EVENTS = "100000";
 
-/** D1 that answers only when it is told to, and fails when it is told to: before it has got a batch, or after. */
+/**
+ * A D1 that answers only when it is told to. It also fails when it is told to, before or after a batch takes effect.
+ */
 class SteppedD1 {
-  /** Flags and no promises: a promise that one object resolves continues the test in that object's place. */
+  /**
+   * Uses flags and not promises, because a promise that one object resolves continues the test in that object's
+   * context.
+   */
   readonly #waiting: { mayGo: boolean }[] = [];
   readonly failures: ("fail" | "fail after")[] = [];
   isFree = false;
@@ -51,7 +56,7 @@ class SteppedD1 {
     });
   }
 
-  /** Lets everything that waits for D1 now go on. */
+  /** Lets everything continue that waits for D1 now. */
   async work(): Promise<void> {
     for (const turn of this.#waiting.splice(0)) turn.mayGo = true;
     await scheduler.wait(2);
@@ -64,7 +69,7 @@ class SteppedD1 {
   }
 }
 
-/** What D1 must have in the end: the rows of the log, and nothing else. */
+/** What D1 must have in the end, which is the rows of the log and nothing else. */
 async function differences(user: string): Promise<string> {
   const log = await userLog(user).timeline({ order: "asc", limit: 500 });
   const inLog = (log?.events ?? []).toSorted((a, b) => a.seq - b.seq);
@@ -80,7 +85,7 @@ afterEach(() => {
 });
 
 describe("G2: delivery", () => {
-  it("ends with D1 equal to the log, whatever happened on the way", { timeout: 120_000 }, async ({ expect }) => {
+  it("ends with D1 equal to the log, whatever happened before", { timeout: 120_000 }, async ({ expect }) => {
     let n = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 16 }), async (steps) => {
@@ -94,7 +99,7 @@ describe("G2: delivery", () => {
           vi.setSystemTime(++now);
           if (kind === "record") await record(user, ...numbers.map((i) => ({ timestamp: i, properties: { n: ++n } })));
           else if (kind === "many")
-            // Enough for the backlog to spill.
+            // These are enough for the backlog to write packs.
             await record(user, ...Array.from({ length: 200 }, (_, i) => ({ timestamp: i, event: "e".repeat(200) })));
           else if (kind === "D1 works") await d1.work();
           else if (kind === "alarm") running.push(alarm());
@@ -108,13 +113,14 @@ describe("G2: delivery", () => {
         d1.failures.length = 0;
         d1.isFree = true;
         await Promise.all(running);
-        // What is owed must have an alarm on disk: the object's memory may be lost at any time.
+        // If something is left to deliver, an alarm must be on disk, because the object's memory may be lost at any
+        // time.
         const isSafe = async () => (await alarmOf(user)) !== null || (await differences(user)) === "";
-        await vi.waitUntil(isSafe, { timeout: 5_000 }); // at once, unless an alarm is going off right now
-        // Without a new event: alarms must be enough, and few of them.
+        await vi.waitUntil(isSafe, { timeout: 5_000 }); // this holds at once, unless an alarm is going off right now
+        // No new event arrives. A few alarms must be enough.
         for (let alarms = 0; alarms < 4; alarms++) await runDurableObjectAlarm(userLog(user)).catch(() => {});
         expect(await differences(user)).toBe("");
-        // The object agrees as well, and whatever comes once more changes nothing.
+        // The object agrees as well, and repeating everything changes nothing.
         const before = await rowsOf(user);
         await alarm();
         expect(await rowsOf(user)).toEqual(before);

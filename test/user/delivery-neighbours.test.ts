@@ -26,7 +26,7 @@ afterEach(() => {
 });
 
 describe("users that share a statement", () => {
-  it("lose nothing to one whose row D1 refuses", async ({ expect }) => {
+  it("lose nothing if D1 refuses a row of one of them", async ({ expect }) => {
     const [first, bad, good] = [newUser(), newUser(), newUser()];
     vi.spyOn(console, "error").mockImplementation(() => {});
     const outcomes = await runInDurableObject(env.D1_WRITER.getByName("DB#0"), (writer) =>
@@ -44,13 +44,13 @@ describe("users that share a statement", () => {
     for (const user of [first, good, bad]) expect(await rowsOf(user)).toHaveLength(1);
   });
 
-  it("lose nothing when the one who began the statement in flight is gone", async ({ expect }) => {
+  it("lose nothing if the object that began the statement in flight is gone", async ({ expect }) => {
     const [gone, waiting] = [newUser(), newUser()];
     const d1 = holdD1("before");
     await record(gone);
     await d1.reached();
     await record(waiting);
-    await scheduler.wait(200); // until its rows wait in the writer
+    await scheduler.wait(200); // until its rows are waiting in the writer
     await runInDurableObject(userLog(gone), (_, state) => state.abort("gone")).catch(() => {});
     d1.release();
     await vi.waitFor(async () => expect(await rowsOf(waiting)).toHaveLength(1), soon);
@@ -58,7 +58,7 @@ describe("users that share a statement", () => {
     await vi.waitFor(async () => expect((await userLog(waiting).summary())!.pending).toBe(0), soon);
   });
 
-  it("lose nothing when the writer dies with their rows waiting", async ({ expect }) => {
+  it("lose nothing if the writer ends while their rows are waiting", async ({ expect }) => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     const users = [newUser(), newUser(), newUser()];
     const d1 = holdD1("before");
@@ -69,7 +69,7 @@ describe("users that share a statement", () => {
     await runInDurableObject(env.D1_WRITER.getByName("DB#0"), (_, state) => state.abort("dead")).catch(() => {});
     d1.release();
     for (const user of users) {
-      await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), soon); // no other call was made
+      await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(1), soon); // although no other call was made
       await vi.waitFor(async () => expect((await userLog(user).summary())!.pending).toBe(0), soon);
     }
   });

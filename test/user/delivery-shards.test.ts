@@ -9,7 +9,7 @@ import { delivered, newUser, rowsOf, stateOf, tracked, userLog } from "../trackl
 
 const TWO_DATABASES = Object.assign({}, env, { DB_1: env.SECOND_DB });
 
-/** A user whom the second of two databases would get. */
+/** A user whose log begins in the second of two databases. */
 function userForSecond(): string {
   for (;;) {
     const user = newUser();
@@ -17,7 +17,7 @@ function userForSecond(): string {
   }
 }
 
-/** Binds the second database for all objects, or not: they have the same env as the test. */
+/** Binds or unbinds the second database for all objects, because they have the same env as the test. */
 function bindSecond(isBound: boolean) {
   if (isBound) Object.assign(env, { DB_1: env.SECOND_DB });
   else delete (env as Partial<typeof TWO_DATABASES>).DB_1;
@@ -37,14 +37,14 @@ afterEach(() => {
 });
 
 describe("with several databases", () => {
-  it("one that is bound no more makes a run fail, not hang, and gets its events when it is bound again", async ({
+  it("one that is no longer bound makes a run fail and not hang, and gets its events when it is bound again", async ({
     expect,
   }) => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     const user = userForSecond();
     bindSecond(true);
     await record(user, 1);
-    bindSecond(false); // before the writer has met it
+    bindSecond(false); // before the writer has used it
     expect(await stateOf(user)).toMatchObject({ database: "DB_1" });
     expect(await Promise.race([runDurableObjectAlarm(userLog(user)), scheduler.wait(3_000)])).toBe(true);
     const alarm = await runInDurableObject(userLog(user), (_, { storage }) => storage.getAlarm());
@@ -54,12 +54,12 @@ describe("with several databases", () => {
     expect(await countInSecond(user)).toBe(1);
   });
 
-  it("one that is away and has to forget a log does not keep the next log from another", async ({ expect }) => {
+  it("one that is away during an erasure does not keep the user's next log from another one", async ({ expect }) => {
     const user = userForSecond();
     await record(user, 1);
     await runDurableObjectAlarm(userLog(user));
     bindSecond(true);
-    const d1 = breakD1(); // the first one only
+    const d1 = breakD1(); // only the first one
     await userLog(user).erase();
     await record(user, 2);
     await runDurableObjectAlarm(userLog(user));
@@ -71,7 +71,7 @@ describe("with several databases", () => {
     expect(await countInSecond(user)).toBe(1);
   });
 
-  it("one that is away and has to forget a log does not keep another from forgetting", async ({ expect }) => {
+  it("one that is away during an erasure does not keep another one from finishing it", async ({ expect }) => {
     const user = userForSecond();
     await record(user, 1);
     await runDurableObjectAlarm(userLog(user));
@@ -90,7 +90,7 @@ describe("with several databases", () => {
         packs: 1,
         doneAt: null,
       };
-      storage.kv.put("erasure:0", due); // before that of the second
+      storage.kv.put("erasure:0", due); // before the erasure in the second
       storage.kv.put("erased:0:0", [[1, 1]]);
       await log.erase();
       await log.alarm();
@@ -112,7 +112,7 @@ async function lanesOf(users: string[], lanes: string): Promise<string[][]> {
 }
 
 describe("with several lanes to a database", () => {
-  it("a user always has the same one, and all of them have users", async ({ expect }) => {
+  it("a user always has the same lane, and each lane has users", async ({ expect }) => {
     const users = Array.from({ length: 200 }, newUser);
     const lanes = await lanesOf(users, "4");
     for (const names of lanes) expect(new Set(names).size).toBe(1);
@@ -130,11 +130,11 @@ describe("with several lanes to a database", () => {
     expect(share).toBeLessThan(0.7);
   });
 
-  it.for(["", "0", "-3", "many", "1"])("there is one where the variable says %j", async (lanes, { expect }) => {
+  it.for(["", "0", "-3", "many", "1"])("there is one if the setting is %j", async (lanes, { expect }) => {
     expect(await lanesOf([newUser()], lanes)).toEqual([["DB_1#0", "DB_1#0", "DB_1#0"]]);
   });
 
-  it("each writes to its database, and near it where that is configured", async ({ expect }) => {
+  it("each writes to its database, and runs near it if that is configured", async ({ expect }) => {
     const users = Array.from({ length: 6 }, newUser);
     env.D1_WRITER_LANES = "3";
     try {

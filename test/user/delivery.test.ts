@@ -18,15 +18,15 @@ import {
 
 const soon = { timeout: 5_000 };
 
-// More at once than a user may send: it is the delivery that is tested here.
+// The tests record more at once than a user may send, because they test the delivery.
 env.RATE_LIMIT_BURST_EVENTS = "100000";
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe("what is delivered", () => {
-  it("is nothing twice: a log that D1 has whole sends no statement", async ({ expect }) => {
+describe("a delivery", () => {
+  it("sends nothing twice, and no statement at all if D1 has the whole log", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(3));
     await delivered(user);
@@ -36,7 +36,7 @@ describe("what is delivered", () => {
     expect(d1.parameters).toEqual([]);
   });
 
-  it("is an update of what D1 has: revision, properties and context", async ({ expect }) => {
+  it("updates the revision, properties and context of an event that D1 has", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(3, 1, { properties: { a: 1 } }));
     await delivered(user);
@@ -54,7 +54,7 @@ describe("what is delivered", () => {
     });
   });
 
-  it("is the same as what the log has, column by column", async ({ expect }) => {
+  it("writes the same as the log has, column by column", async ({ expect }) => {
     const user = newUser();
     const odd = { event: "é'\"\\", messageId: "m😀", properties: { a: "\ud800\0" }, context: { b: [1e21] } };
     const event = tracked({ userId: user, ...odd, enrichment: '{"b":0,"country":"PT"}' });
@@ -65,10 +65,10 @@ describe("what is delivered", () => {
     expect((await userLog(user).timeline({ order: "asc", limit: 1 }))!.events).toEqual([columns]);
     expect({ user_id, generation }).toEqual({ user_id: user, generation: (await stateOf(user))!.generation });
     expect(columns).toMatchObject({ source: "a key", message_id: "m😀", properties: event.properties });
-    expect(JSON.parse(columns["context"] as string)).toEqual({ country: "PT", b: [1e21] }); // the client's own wins
+    expect(JSON.parse(columns["context"] as string)).toEqual({ country: "PT", b: [1e21] }); // the client's context wins
   });
 
-  it("goes in more than one statement past 1,000 events, in the order of the log", async ({ expect }) => {
+  it("takes several statements for more than 1,000 events, in the order of the log", async ({ expect }) => {
     const user = newUser();
     const d1 = watchD1();
     await record(user, ...events(2_500));
@@ -82,7 +82,7 @@ describe("what is delivered", () => {
     );
   });
 
-  it("goes in more than one statement past 1 MB, in bytes of UTF-8", async ({ expect }) => {
+  it("takes several statements for more than 1 MB, in bytes of UTF-8", async ({ expect }) => {
     const user = newUser();
     const d1 = watchD1();
     await record(user, ...events(40, 1, { properties: { text: "漢".repeat(20_000) } })); // 60 KB each
@@ -90,17 +90,17 @@ describe("what is delivered", () => {
     const sizes = d1.parameters.map((parameter) => new TextEncoder().encode(parameter).length);
     expect(sizes).toHaveLength(3);
     for (const size of sizes) expect(size).toBeLessThanOrEqual(MAX_STATEMENT_BYTES + 1);
-    expect(sizes[0]).toBeGreaterThan(MAX_STATEMENT_BYTES - 61_000); // and no more of them than it takes
+    expect(sizes[0]).toBeGreaterThan(MAX_STATEMENT_BYTES - 61_000); // and there are no more statements than needed
     expect(await rowsOf(user)).toHaveLength(40);
   });
 
-  it("is also an event that is larger than a statement's share", async ({ expect }) => {
+  it("includes an event that is larger than a statement's usual size", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(3, 1, { properties: { text: '"'.repeat(600_000) } })); // each quote is escaped twice over
     await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(3), { timeout: 10_000 });
   });
 
-  it("takes updates and new events that wait together, past a statement's bound", async ({ expect }) => {
+  it("sends updates and new events that wait together, even if they exceed one statement", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(1_500));
     await delivered(user, 10_000);
@@ -112,9 +112,9 @@ describe("what is delivered", () => {
   });
 });
 
-describe("while a delivery awaits D1", () => {
+describe("while a delivery waits for D1", () => {
   it.for(["before", "after"] as const)(
-    "an event that is recorded is not taken for sent (%s D1 has the first)",
+    "an event that is recorded is not mistaken for a sent one (%s D1 has the first)",
     async (moment, { expect }) => {
       const user = newUser();
       const d1 = holdD1(moment);
@@ -128,7 +128,7 @@ describe("while a delivery awaits D1", () => {
   );
 
   it.for(["before", "after"] as const)(
-    "an update of the very event on its way reaches D1, too (%s)",
+    "an update of the event that is on its way also reaches D1 (%s)",
     async (moment, { expect }) => {
       const user = newUser();
       const d1 = holdD1(moment);
@@ -141,7 +141,7 @@ describe("while a delivery awaits D1", () => {
     },
   );
 
-  it("an update of an update on its way reaches D1, too", async ({ expect }) => {
+  it("an update of an update that is on its way also reaches D1", async ({ expect }) => {
     const user = newUser();
     await record(user, { properties: { n: 1 } });
     await delivered(user);
@@ -154,18 +154,18 @@ describe("while a delivery awaits D1", () => {
     expect(await rowsOf(user)).toMatchObject([{ revision: 3, properties: '{"n":3}' }]);
   });
 
-  it("the log answers at once: neither a record nor a read waits for D1", async ({ expect }) => {
+  it("the log answers at once, and neither recording nor reading waits for D1", async ({ expect }) => {
     const user = newUser();
     const d1 = holdD1("before");
     await record(user, ...events(1));
     await d1.reached();
     expect(await record(user, ...events(1, 2))).toMatchObject([{ status: "created", seq: 2 }]);
     expect((await userLog(user).timeline({ order: "asc", limit: 10 }))!.events).toHaveLength(2);
-    d1.release(); // only now
+    d1.release(); // only now does D1 answer
   });
 });
 
-describe("what is known of a delivery", () => {
+describe("the note of a delivery", () => {
   it("is written with the next event", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(1));
@@ -175,7 +175,7 @@ describe("what is known of a delivery", () => {
     expect((await stateOf(user))!.backlog).toEqual([[1_700_000_000_002, "signed_up", ""]]);
   });
 
-  it("is repeated after a crash that lost it, and changes nothing in D1", async ({ expect }) => {
+  it("may be lost in a crash, and then the delivery is repeated and changes nothing in D1", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(1));
     await delivered(user);
@@ -192,7 +192,7 @@ describe("what is known of a delivery", () => {
     expect(await pendingOf(user)).toBe(0);
   });
 
-  it("loses no update of an event that it lists as delivered", async ({ expect }) => {
+  it("does not hide an update of an event that was delivered", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(2));
     await delivered(user);
@@ -202,7 +202,7 @@ describe("what is known of a delivery", () => {
     expect(await rowsOf(user)).toMatchObject([{ revision: 2 }, { revision: 2 }]);
   });
 
-  it("loses no update that was made while the event was on its way", async ({ expect }) => {
+  it("does not hide an update that was made while the event was on its way", async ({ expect }) => {
     const user = newUser();
     const d1 = holdD1("after");
     await record(user, ...events(1));

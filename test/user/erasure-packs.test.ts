@@ -26,10 +26,10 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** From 3 on, as many as the first parameter says. */
+/** Numbers from 3 on, as many as the first parameter says. */
 const NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 3 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)";
 
-/** A user whose log has so many events, and D1 as well. Both are filled past what requests could in this time. */
+/** A user whose log has this many events, which D1 has as well. Both are filled faster than requests could. */
 async function filledUser(count: number): Promise<string> {
   const user = newUser();
   await record(user, ...events(2));
@@ -71,7 +71,7 @@ async function released(user: string) {
 }
 
 describe("an erasure of many events", () => {
-  it("goes in statements of a bounded number of keys, and gives all storage back", async ({ expect }) => {
+  it("takes statements with a bounded number of keys, and deletes all storage", async ({ expect }) => {
     const user = await filledUser(MANY);
     const sizes: number[] = [];
     interceptBatches("DELETE FROM events", (run, parameter) => {
@@ -81,14 +81,14 @@ describe("an erasure of many events", () => {
     expect((await userLog(user).erase()).erased).toBe(MANY);
     await released(user);
     expect(await countOf(user)).toBe(0);
-    // The last one has no keys: it comes after the archive, and lets the directory forget the user.
+    // The last one has no keys. It comes after the archive, and makes the directory remove the user.
     expect(sizes).toEqual([MAX_ERASED_KEYS, MAX_ERASED_KEYS, MANY - 2 * MAX_ERASED_KEYS, 0]);
     const told = env.DB.prepare("SELECT count(*) AS n FROM feed JOIN erased ON generation = erased WHERE user_id = ?");
-    expect(await told.bind(user).first("n")).toBe(1); // once, however many statements it took
+    expect(await told.bind(user).first("n")).toBe(1); // only once, although it took several statements
   });
 
   it.for(Array.from({ length: PACKS }, (_, i) => [i + 1, i % 2 ? "before" : "after"] as const))(
-    "goes on after a crash in statement %i, %s D1 has it, where it stood",
+    "continues where it was after a crash in statement %i, %s D1 has done it",
     async ([statement, moment], { expect }) => {
       const user = await filledUser(MANY);
       const deletion = holdDeletion(moment, statement);
@@ -101,22 +101,22 @@ describe("an erasure of many events", () => {
         sent++;
         return run();
       });
-      await record(user, ...events(2)); // of a new log
+      await record(user, ...events(2)); // in a new log
       await runDurableObjectAlarm(userLog(user));
       await delivered(user);
       await vi.waitFor(async () => expect(await countOf(user)).toBe(2), { timeout: 5_000 });
       await letReceiptsExpire(user);
-      expect(sent).toBe(PACKS - statement + 2); // what was done before is not done again; the last one has no keys
+      expect(sent).toBe(PACKS - statement + 2); // finished statements are not repeated; the last one has no keys
       expect(await rowsOf(user)).toMatchObject([{ seq: 1 }, { seq: 2 }]);
       expect(await inStorage(user, ({ kv }) => [...kv.list({ prefix: "eras" })])).toEqual([]);
     },
   );
 
-  it("keeps rows out that come to D1 between two of its statements, or after all of them", async ({ expect }) => {
+  it("keeps out rows that reach D1 between two of its statements or after all of them", async ({ expect }) => {
     const user = newUser();
     const straggler = holdD1("before");
     await record(user, ...events(3));
-    await straggler.reached(); // its statement is on its way, and its writer gone
+    await straggler.reached(); // its statement is on its way, and its writer has ended
     const { generation } = (await stateOf(user))!;
     await abortAllDurableObjects();
     await runInDurableObject(userLog(user), (log) => log.erase());
@@ -124,7 +124,7 @@ describe("an erasure of many events", () => {
       timeout: 5_000,
       interval: 20,
     });
-    straggler.release(); // only now D1 gets it
+    straggler.release(); // only now does D1 get it
     await scheduler.wait(100);
     await record(user, ...events(1));
     await delivered(user);
@@ -133,7 +133,7 @@ describe("an erasure of many events", () => {
 });
 
 describe("an erasure", () => {
-  it("takes no acknowledged event of the next log when the clock was set back an hour", async ({ expect }) => {
+  it("deletes no acknowledged event of the next log if the clock was set back an hour", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(2));
     await delivered(user);
@@ -142,7 +142,7 @@ describe("an erasure", () => {
     await userLog(user).erase();
     await deletion.reached();
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() - 3_600_000 });
-    await record(user, ...events(2)); // the same events, an hour before
+    await record(user, ...events(2)); // the same events, an hour earlier
     expect((await stateOf(user))!.generation).not.toBe(first);
     deletion.release();
     await runInDurableObject(userLog(user), (log) => log.alarm());
@@ -151,9 +151,7 @@ describe("an erasure", () => {
     expect((await userLog(user).summary())!.events).toBe(2);
   });
 
-  it("draws a number for each log that no other of the user's has had, even within a millisecond", async ({
-    expect,
-  }) => {
+  it("gives each log of a user another number, even within a millisecond", async ({ expect }) => {
     const user = newUser();
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const generations = new Set<number>();

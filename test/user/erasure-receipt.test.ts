@@ -27,7 +27,7 @@ function done(user: string) {
   }, 10_000);
 }
 
-/** Every text in the archive that names the user. */
+/** All objects of the archive that contain the user's id. */
 async function archivedFilesWith(user: string): Promise<string[]> {
   const bucket = archiveBucket(env)!;
   const { objects } = await bucket.list();
@@ -38,7 +38,7 @@ async function archivedFilesWith(user: string): Promise<string[]> {
 }
 
 describe("an erasure's receipt", () => {
-  it("says how much was erased, where, and that all have forgotten", async ({ expect }) => {
+  it("says how much was erased and where, and that it is done everywhere", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(3));
     await delivered(user);
@@ -49,7 +49,7 @@ describe("an erasure's receipt", () => {
     expect(Date.parse(erasure["done_at"] as string)).toBeGreaterThanOrEqual(Date.parse(erasure["erased_at"] as string));
   });
 
-  it("tells that D1 has not forgotten yet while it is away", async ({ expect }) => {
+  it("says that D1 is not done while it is away", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(1));
     await delivered(user);
@@ -61,7 +61,7 @@ describe("an erasure's receipt", () => {
     await done(user);
   });
 
-  it("repeats itself when the answer was lost: the second DELETE shows the first", async ({ expect }) => {
+  it("is shown again by a second DELETE if the first answer was lost", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(2));
     await call("DELETE", `/users/${user}`);
@@ -69,7 +69,7 @@ describe("an erasure's receipt", () => {
     expect(body).toMatchObject({ erased: 0, erasures: [{ events: 2 }] });
   });
 
-  it("is kept for thirty days, and then nothing of the user is left", async ({ expect }) => {
+  it("is kept for thirty days, after which nothing of the user is left", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(1));
     await call("DELETE", `/users/${user}`);
@@ -84,7 +84,7 @@ describe("an erasure's receipt", () => {
     expect(left).toEqual([]);
   });
 
-  it("covers the archive: no byte of the user is left in any file", async ({ expect }) => {
+  it("covers the archive, in which no byte of the user is left", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(2));
     await delivered(user);
@@ -96,7 +96,7 @@ describe("an erasure's receipt", () => {
     expect(await archivedFilesWith(user)).toEqual([]);
   });
 
-  it("is 404 for a user of whom nothing was erased", async ({ expect }) => {
+  it("is 404 for a user for whom nothing was erased", async ({ expect }) => {
     expect((await get(`/users/${newUser()}/erasure`)).status).toBe(404);
   });
 });

@@ -32,7 +32,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Records so many events, and waits for D1 to have them if asked to. */
+/** Records this many events, and waits until D1 has them if asked to. */
 async function record(count: number, where: "log" | "D1" = "log", from = 1) {
   await recordEvents(user, ...events(count, from));
   if (where === "D1") await delivered(user);
@@ -42,7 +42,7 @@ function assertCount(rows: unknown[], count: number) {
   if (rows.length !== count) throw new Error(`${rows.length} rows, not ${count}`);
 }
 
-/** As `DELETE /users/{id}` answers. */
+/** The answer of `DELETE /users/{id}`. */
 async function erase() {
   const { status, body } = await call("DELETE", `/users/${user}`);
   return { status, erased: body["erased"] as number };
@@ -52,7 +52,7 @@ function forgotten() {
   return vi.waitFor(async () => assertCount(await rowsOf(user), 0), soon);
 }
 
-/** Waits until everything has forgotten and the receipts are all that is left; then lets their time pass. */
+/** Waits until the erasures are complete and only the receipts are left, and then lets their time pass. */
 async function released() {
   await letReceiptsExpire(user);
   const left = await inStorage(user, async (storage) => [
@@ -64,7 +64,7 @@ async function released() {
 }
 
 describe("G8: an erasure", () => {
-  it("takes the log at once, D1's rows soon, and leaves nothing", async ({ expect }) => {
+  it("deletes the log at once and D1's rows soon, and leaves nothing", async ({ expect }) => {
     await record(3, "D1");
     expect(await erase()).toEqual({ status: 200, erased: 3 });
     expect((await get(`/users/${user}`)).status).toBe(404);
@@ -75,7 +75,7 @@ describe("G8: an erasure", () => {
     await released();
   });
 
-  it("of what D1 never got leaves nothing either, and takes no other user's rows", async ({ expect }) => {
+  it("leaves nothing of events that D1 never had, and deletes no other user's rows", async ({ expect }) => {
     const other = user;
     await record(2, "D1");
     user = newUser();
@@ -86,11 +86,11 @@ describe("G8: an erasure", () => {
     expect(await rowsOf(other)).toHaveLength(2);
   });
 
-  it("lets the user begin anew, at seq 1", async ({ expect }) => {
+  it("lets the user start again at seq 1", async ({ expect }) => {
     await record(3, "D1");
     await erase();
     await forgotten();
-    await record(2, "log", 2); // two of the erased ones again: they are new
+    await record(2, "log", 2); // these two were erased, so they are new
     expect(await timelineOf(user)).toMatchObject([{ seq: 1 }, { seq: 2 }]);
     await vi.waitFor(async () => expect(await rowsOf(user)).toMatchObject([{ seq: 1 }, { seq: 2 }]), soon);
     await runDurableObjectAlarm(userLog(user));
@@ -98,7 +98,7 @@ describe("G8: an erasure", () => {
     expect(await timelineOf(user)).toHaveLength(2);
   });
 
-  it("may come twice, with and without events in between", async ({ expect }) => {
+  it("may be repeated, with and without events in between", async ({ expect }) => {
     await record(3, "D1");
     const d1 = breakD1();
     expect(await erase()).toMatchObject({ erased: 3 });
@@ -115,7 +115,9 @@ describe("G8: an erasure", () => {
 });
 
 describe("while D1 is away", () => {
-  it("an erasure is answered, and goes on for more than six alarms until D1 has forgotten", async ({ expect }) => {
+  it("an erasure is answered, and continues for more than six alarms until D1 has deleted the events", async ({
+    expect,
+  }) => {
     await record(3, "D1");
     const d1 = breakD1();
     expect(await erase()).toEqual({ status: 200, erased: 3 });
@@ -130,7 +132,7 @@ describe("while D1 is away", () => {
     await released();
   });
 
-  it("for a moment, an erasure happens by itself", async ({ expect }) => {
+  it("for a short time, an erasure completes by itself", async ({ expect }) => {
     await record(3, "D1");
     const d1 = breakD1();
     await erase();
@@ -140,7 +142,7 @@ describe("while D1 is away", () => {
     expect(await timelineOf(user)).toBeUndefined();
   });
 
-  it("an event that was tracked after the erasure begins at 1, and is there afterwards", async ({ expect }) => {
+  it("an event that is tracked after the erasure has number 1 and stays", async ({ expect }) => {
     await record(3, "D1");
     const d1 = breakD1();
     await erase();
@@ -155,7 +157,7 @@ describe("while D1 is away", () => {
     expect((await get(`/users/${user}`)).body).toMatchObject({ events: 1, pending: 0 });
   });
 
-  it("another DELETE brings the alarm back, should it have been lost", async ({ expect }) => {
+  it("another DELETE sets the alarm again if it was lost", async ({ expect }) => {
     await record(1, "D1");
     const d1 = breakD1();
     await erase();
@@ -168,18 +170,18 @@ describe("while D1 is away", () => {
 
 describe("with a delivery in flight", () => {
   it.for(["before", "after"] as const)(
-    "an erasure is answered; nothing old survives, %s D1 has it",
+    "an erasure is answered and nothing old is left, if it comes %s D1 has the rows",
     async (moment, { expect }) => {
       const d1 = holdD1(moment);
       await record(3);
       await d1.reached();
       expect(await erase()).toEqual({ status: 200, erased: 3 });
       await record(1, "log", 9);
-      const next = runInDurableObject(userLog(user), (log) => log.alarm()); // must wait for the delivery
+      const next = runInDurableObject(userLog(user), (log) => log.alarm()); // it must wait for the delivery
       await scheduler.wait(50);
       d1.release();
       await next;
-      await scheduler.wait(50); // for a row that comes too late
+      await scheduler.wait(50); // in case a row arrives late
       await vi.waitFor(async () => {
         expect(await rowsOf(user)).toMatchObject([{ seq: 1, timestamp: 1_700_000_000_009 }]);
       }, soon);
@@ -189,7 +191,7 @@ describe("with a delivery in flight", () => {
     },
   );
 
-  it("of more than one statement, an erasure is answered, too", async ({ expect }) => {
+  it("of several statements, an erasure is answered as well", async ({ expect }) => {
     const d1 = holdD1("before");
     await record(2_500);
     await d1.reached();
@@ -200,7 +202,7 @@ describe("with a delivery in flight", () => {
     expect((await get(`/users/${user}`)).status).toBe(404);
   });
 
-  it("that a crash cut off, rows which come to D1 after the deletion stay out", async ({ expect }) => {
+  it("that a crash has cut off, rows that reach D1 after the deletion stay out", async ({ expect }) => {
     const d1 = holdD1("before");
     await record(3);
     await d1.reached();
@@ -210,14 +212,14 @@ describe("with a delivery in flight", () => {
     d1.release();
     await runDurableObjectAlarm(userLog(user)); // the deletion finds nothing
     await record(1, "D1", 9);
-    // Only now the statement arrives that nobody waits for any more.
+    // Only now does the statement arrive, when nobody waits for it any more.
     await insertEvents(env.DB, [aRow(generation)], 0, Date.now());
     expect(await rowsOf(user)).toMatchObject([{ timestamp: 1_700_000_000_009 }]);
   });
 });
 
 describe("a deletion in D1", () => {
-  it("that comes late, or twice, leaves what was tracked after the erasure", async ({ expect }) => {
+  it("keeps what was tracked after the erasure, even if it comes late or twice", async ({ expect }) => {
     await record(3, "D1");
     const generation = await generationOf();
     await erase();
@@ -234,21 +236,18 @@ describe("a deletion in D1", () => {
     expect(await generationOf()).not.toBe(generation);
   });
 
-  it.for(["before", "after"] as const)(
-    "that a crash cuts off is done again, %s D1 has it",
-    async (moment, { expect }) => {
-      await record(3, "D1");
-      const deletion = holdDeletion(moment);
-      await erase();
-      await deletion.reached();
-      await abortAllDurableObjects();
-      deletion.release();
-      await record(1); // of the new log
-      await vi.waitFor(async () => expect(await rowsOf(user)).toMatchObject([{ seq: 1 }]), soon);
-    },
-  );
+  it.for(["before", "after"] as const)("is repeated after a crash %s D1 has done it", async (moment, { expect }) => {
+    await record(3, "D1");
+    const deletion = holdDeletion(moment);
+    await erase();
+    await deletion.reached();
+    await abortAllDurableObjects();
+    deletion.release();
+    await record(1); // in the new log
+    await vi.waitFor(async () => expect(await rowsOf(user)).toMatchObject([{ seq: 1 }]), soon);
+  });
 
-  it("during which the new log is erased as well takes both", async ({ expect }) => {
+  it("deletes both logs if the new one is erased meanwhile", async ({ expect }) => {
     await record(3, "D1");
     const deletion = holdDeletion("after");
     await erase();
@@ -258,17 +257,17 @@ describe("a deletion in D1", () => {
     expect(await erase()).toMatchObject({ erased: 2 });
     deletion.release();
     await runDurableObjectAlarm(userLog(user));
-    await vi.waitFor(async () => assertCount(await rowsOf(user), 1), soon); // it was never an event of the log
+    await vi.waitFor(async () => assertCount(await rowsOf(user), 1), soon); // this row was never an event of the log
     await released();
   });
 });
 
-/** The generation of the user's log, as its rows in D1 will have it. */
+/** The generation of the user's log, which its rows in D1 have. */
 async function generationOf(): Promise<number> {
   return (await stateOf(user))!.generation;
 }
 
-/** A row as a statement on its way may bring it to D1. */
+/** A row that a statement may still bring to D1. */
 function aRow(generation: number): string {
   const event = { event: "e", timestamp: 1, message_id: null, properties: "{}", context: "{}" };
   return encodeEventRow({ user_id: user, generation, seq: 1, revision: 1, ...event, received_at: 1, source: null });

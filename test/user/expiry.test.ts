@@ -32,7 +32,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** An event that was tracked so many days ago. */
+/** An event that was tracked this many days ago. */
 function aged(days: number, changes: Record<string, unknown> = {}) {
   return anEvent({ user_id: user, timestamp: now - days * DAY_MS, ...changes });
 }
@@ -43,7 +43,7 @@ function directory(): Promise<string[]> {
   );
 }
 
-/** What the object still has on its disk. */
+/** What the object still has on disk. */
 function leftovers(): Promise<unknown[]> {
   return inStorage(user, async (storage) => [
     ...storage.sql.exec("SELECT name FROM sqlite_master").toArray(),
@@ -55,7 +55,7 @@ function leftovers(): Promise<unknown[]> {
 const seqs = async () => (await timelineOf(user)).map(({ seq }) => seq as number);
 
 describe("a log", () => {
-  it("shows nothing that has expired, also before it is deleted", async ({ expect }) => {
+  it("shows no expired events, even before they are deleted", async ({ expect }) => {
     await track([aged(29), aged(28.5), aged(10), aged(1)]);
     await delivered(user);
     at(now + 1.2 * DAY_MS);
@@ -68,10 +68,10 @@ describe("a log", () => {
     expect((await get(`/users/${user}/export`)).status).toBe(404);
   });
 
-  it("deletes by its own alarm, later than events are refused, and numbers on", async ({ expect }) => {
+  it("deletes events by its own alarm, after their time is refused, and continues its numbers", async ({ expect }) => {
     await track([aged(29), aged(20)]);
     await delivered(user);
-    await runDurableObjectAlarm(userLog(user)); // the safeguard finds nothing to do and sets the far one
+    await runDurableObjectAlarm(userLog(user)); // the safeguard finds nothing to do and sets the distant alarm
     const expiry = now - 29 * DAY_MS + 30 * DAY_MS + LOG_EXPIRY_DELAY_MS;
     expect(await alarmOf(user)).toBe(expiry);
 
@@ -89,7 +89,7 @@ describe("a log", () => {
     expect((await call("DELETE", `/users/${user}`)).body).toMatchObject({ erased: 2, erasures: [{ events: 2 }] });
   });
 
-  it("gives everything back when its last event has gone, and leaves the directory", async ({ expect }) => {
+  it("deletes its storage with its last event, and leaves the directory", async ({ expect }) => {
     await track(aged(1, { properties: { email: "a@example.com" } }));
     await delivered(user);
     expect(await directory()).toContain(user);
@@ -105,7 +105,9 @@ describe("a log", () => {
     expect((await get(`/users/${user}`)).body["properties"]).toEqual({});
   });
 
-  it("never takes again what it has deleted, after a longer setting nor after none", async ({ expect }) => {
+  it("never accepts again what it has deleted, even if the setting becomes longer or is removed", async ({
+    expect,
+  }) => {
     const other = newUser();
     const event = aged(1);
     await track([event, { ...event, user_id: other }, anEvent({ user_id: other, timestamp: now })]);
@@ -123,7 +125,7 @@ describe("a log", () => {
     expect((await track(aged(9))).body).toMatchObject({ status: "created" });
   });
 
-  it("that keeps events does so however many it lets go of", async ({ expect }) => {
+  it("keeps its other events, however many it deletes", async ({ expect }) => {
     const old = now - 20 * DAY_MS;
     await record(user, ...events(EXPIRY_CHUNK_ROWS / 10).map((event, i) => ({ ...event, timestamp: old + i })));
     await delivered(user);
@@ -143,13 +145,13 @@ describe("a log", () => {
     expect((await stateOf(user))!.expired!.events).toBe(26 * (EXPIRY_CHUNK_ROWS / 10));
   });
 
-  it("lets go of what D1 never got, and then delivers the rest", async ({ expect }) => {
+  it("deletes expired events that D1 never had, and then delivers the rest", async ({ expect }) => {
     const d1 = breakD1();
     const many = Array.from({ length: 900 }, (_, i) => ({
       timestamp: now - 10 * DAY_MS + i,
       messageId: `${i}`.repeat(20),
     }));
-    await record(user, ...many); // the keys spill into packs
+    await record(user, ...many); // the keys are moved to packs
     await record(user, { timestamp: now });
     expect(await inStorage(user, ({ kv }) => [...kv.list({ prefix: "backlog:" })].length)).toBeGreaterThan(0);
     await abortAllDurableObjects();
@@ -167,7 +169,7 @@ describe("a log", () => {
     expect(log.mock.calls.filter(([line]) => String(line).includes("backlog_without_event"))).toEqual([]);
   });
 
-  it("forgets the times of messages with their events", async ({ expect }) => {
+  it("deletes the times of messages with their events", async ({ expect }) => {
     const { exports } = await import("cloudflare:workers");
     const send = (messageId: string) =>
       exports.default.fetch("https://tracklog.test/v1/track", {
@@ -185,7 +187,7 @@ describe("a log", () => {
     expect(names).toEqual(["time:e\0m-2"]);
   });
 
-  it("that is suppressed or has a receipt keeps that alone", async ({ expect }) => {
+  it("keeps only its suppression or its receipt if it has one", async ({ expect }) => {
     await track(aged(1));
     await delivered(user);
     await call("PUT", `/users/${user}/suppression`);
@@ -196,8 +198,8 @@ describe("a log", () => {
   });
 });
 
-describe("a log that sleeps", () => {
-  it("is called upon when RETENTION_DAYS is set or shortened, and not again after that", async ({ expect }) => {
+describe("a log that is asleep", () => {
+  it("is woken when RETENTION_DAYS is set or shortened, and not again after that", async ({ expect }) => {
     env.RETENTION_DAYS = "";
     await track(aged(10));
     await delivered(user);
@@ -215,12 +217,12 @@ describe("a log that sleeps", () => {
     await abortAllDurableObjects();
     await settleFloor();
     expect(await alarmOf(user)).toBeNull();
-    at(now + 31 * DAY_MS); // from time to time all are, for alarms that are lost
+    at(now + 31 * DAY_MS); // all logs are woken from time to time, in case alarms are lost
     await settleFloor();
     expect(await alarmOf(user)).not.toBeNull();
   });
 
-  it("wakes up once a day at most", async ({ expect }) => {
+  it("wakes up at most once a day", async ({ expect }) => {
     await track([aged(1), aged(0.5), aged(0.4)]);
     await delivered(user);
     at(now + 29 * DAY_MS + LOG_EXPIRY_DELAY_MS + FLOOR_SETTLE_MS);
@@ -231,7 +233,7 @@ describe("a log that sleeps", () => {
     expect(next).toBeLessThan(now + 2 * EXPIRY_INTERVAL_MS);
   });
 
-  it("leaves the directory also where a crash came before that", async ({ expect }) => {
+  it("leaves the directory even if there was a crash before that", async ({ expect }) => {
     await track(aged(1));
     await delivered(user);
     await inStorage(user, (storage) => storage.deleteAll());

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { it, vi } from "vitest";
 import { anEvent, newUser, rowsOf, timelineOf, track, userLog } from "../tracklog.ts";
 
-// In a file of its own, since it takes the tables away from whatever else runs.
+// This test has its own file, because it removes the tables that others need.
 
 async function dropAll(type: "view" | "table"): Promise<void> {
   const own = "name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_cf%' ESCAPE '\\'";
@@ -12,7 +12,7 @@ async function dropAll(type: "view" | "table"): Promise<void> {
   await env.DB.batch(results.map(({ name }) => env.DB.prepare(`DROP ${type} ${name}`)));
 }
 
-it("events that came before D1 had its tables arrive once it has them", async ({ expect }) => {
+it("delivers events that arrived before D1 had its tables as soon as it has them", async ({ expect }) => {
   vi.spyOn(console, "error").mockImplementation(() => {});
   await dropAll("view");
   await dropAll("table");

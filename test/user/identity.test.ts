@@ -22,7 +22,7 @@ afterEach(() => {
 const plan = (name: string | number) => ({ properties: { plan: name } });
 
 describe("G4: a delayed retry of an older version", () => {
-  it("is a duplicate, and does not turn the event back", async ({ expect }) => {
+  it("is a duplicate, and does not undo newer versions", async ({ expect }) => {
     const user = newUser();
     const [free, pro] = ["free", "pro"].map((name) => anEvent({ user_id: user, ...plan(name) }));
     expect((await track(free)).body).toMatchObject({ status: "created", revision: 1 });
@@ -47,7 +47,7 @@ describe("G4: a delayed retry of an older version", () => {
     expect(await record(user, plan("new"))).toMatchObject([{ status: "updated", revision: 31 }]);
   });
 
-  it("is told by its context as well", async ({ expect }) => {
+  it("is also recognised by its context", async ({ expect }) => {
     const user = newUser();
     const statuses = [];
     for (const page of [1, 2, 1, 3, 2])
@@ -55,7 +55,7 @@ describe("G4: a delayed retry of an older version", () => {
     expect(statuses).toEqual(["created", "updated", "duplicate", "updated", "duplicate"]);
   });
 
-  it("is a duplicate whatever the edge adds to it", async ({ expect }) => {
+  it("is a duplicate whatever the edge adds to the context", async ({ expect }) => {
     const user = newUser();
     const from = (country: string, name: string) => ({ ...plan(name), enrichment: JSON.stringify({ country }) });
     const statuses = [];
@@ -65,7 +65,7 @@ describe("G4: a delayed retry of an older version", () => {
     expect(await timelineOf(user)).toMatchObject([{ ...plan("pro"), context: { country: "PT" } }]);
   });
 
-  it("is forgotten only past a bound, the oldest version first", async ({ expect }) => {
+  it("is recognised unless there are too many versions, of which the oldest is dropped first", async ({ expect }) => {
     const user = newUser();
     const versions = Array.from({ length: MAX_REMEMBERED_VERSIONS + 1 }, (_, i) => plan(i));
     await record(user, { event: "other" }, ...versions.slice(0, 500));
@@ -84,7 +84,7 @@ function message(timestamp: number, id = "m") {
 }
 
 describe("a message that has an id and no time of its own", () => {
-  it("is found again at its first time, also after a crash and within a request", async ({ expect }) => {
+  it("gets its first time again, also after a crash and within a request", async ({ expect }) => {
     const user = newUser();
     expect(await record(user, message(1), message(2))).toMatchObject([{ status: "created" }, { status: "duplicate" }]);
     await abortAllDurableObjects();
@@ -95,13 +95,13 @@ describe("a message that has an id and no time of its own", () => {
     expect(await timelineOf(user)).toMatchObject([1, 5, 6].map((ms) => ({ timestamp: new Date(ms).toISOString() })));
   });
 
-  it("is another event than one of the same id with a time of its own", async ({ expect }) => {
+  it("differs from an event of the same id that has its own time", async ({ expect }) => {
     const user = newUser();
     await record(user, message(1));
     expect(await record(user, { ...message(2), hasOwnTime: true })).toMatchObject([{ status: "created" }]);
   });
 
-  it("may have the longest id and name, and is forgotten with an erasure", async ({ expect }) => {
+  it("may have the longest id and name, and its time is deleted by an erasure", async ({ expect }) => {
     const user = newUser();
     const long = { ...message(1, "😀".repeat(MAX_MESSAGE_ID_CHARACTERS)), event: "😀".repeat(200) };
     await record(user, long);
@@ -113,17 +113,17 @@ describe("a message that has an id and no time of its own", () => {
 });
 
 describe("a user's id", () => {
-  it("of another user is refused, with all of the request", async ({ expect }) => {
+  it("is refused with the whole request if the log is another user's", async ({ expect }) => {
     const [user, other] = [newUser(), newUser()];
     await runInDurableObject(userLog(user), async (log) => {
       const events = [tracked({ userId: user }), tracked({ userId: other })];
-      await expect(log.record(events, null)).rejects.toThrow("not this log's user's");
+      await expect(log.record(events, null)).rejects.toThrow("belongs to another user");
     });
     expect(await userLog(user).summary()).toBeNull();
   });
 
-  it("may have 256 characters of four bytes, on the whole way", async ({ expect }) => {
-    const longest = "😀".repeat(MAX_USER_ID_CHARACTERS); // in this file's storage there is no other of it
+  it("may have 256 characters of four bytes, everywhere on its way", async ({ expect }) => {
+    const longest = "😀".repeat(MAX_USER_ID_CHARACTERS); // no other test in this file uses it
     expect(new TextEncoder().encode(longest)).toHaveLength(4 * MAX_USER_ID_CHARACTERS);
     expect((await track(anEvent({ user_id: longest }))).body).toMatchObject({ status: "created" });
     await delivered(longest);
@@ -137,7 +137,7 @@ describe("a user's id", () => {
     expect(await rowsOf(longest)).toHaveLength(2);
   });
 
-  it("is kept in the log, for an object that is addressed by its id alone", async ({ expect }) => {
+  it("is stored in the log, for an object that is called by its id", async ({ expect }) => {
     const user = newUser();
     await record(user, {});
     expect(await inStorage(user, ({ kv }) => kv.get<{ userId: string }>("log")!.userId)).toBe(user);

@@ -17,11 +17,11 @@ interface Stored {
   seq: number;
   revision: number;
   fields: Map<string, unknown>;
-  /** The texts of all that was merged into it. */
+  /** The texts of all versions that were merged into it. */
   versions: Set<string>;
 }
 
-/** The log as a plain map from identity to event: what the README says, and nothing of how it is stored. */
+/** The log as a plain map from identity to event. It follows the README and ignores how events are stored. */
 class LogModel {
   readonly #events = new Map<string, Stored>();
 
@@ -66,7 +66,7 @@ function fieldsOf(properties: object, context: object): Map<string, unknown> {
   );
 }
 
-/** A text that is the same for equal fields, in whatever order they came. */
+/** A text that is the same for equal fields in any order. */
 function textOf(fields: Map<string, unknown>): string {
   return JSON.stringify([...fields].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -74,7 +74,7 @@ function textOf(fields: Map<string, unknown>): string {
 describe("G2, G3: a user's log", () => {
   const key = fc.constantFrom("a", "b", "__proto__", "constructor");
   const object = fc.array(fc.tuple(key, fc.constantFrom(1, 2, "1", null, [1]))).map((o) => Object.fromEntries(o));
-  // Few values each, so that identities meet often.
+  // Each field has few values, so that events often have the same identity.
   const sent: fc.Arbitrary<Sent> = fc.record({
     event: fc.constantFrom("x", "y"),
     timestamp: fc.constantFrom(0, 1_000, 2_000, 3_000),
@@ -84,7 +84,7 @@ describe("G2, G3: a user's log", () => {
   });
   const request = fc.array(sent, { minLength: 1, maxLength: 8 });
 
-  it("does what a plain map from identity to event would do, for any history", async ({ expect }) => {
+  it("does the same as a plain map from identity to event, for any history", async ({ expect }) => {
     await fc.assert(
       fc.asyncProperty(fc.array(request, { minLength: 1, maxLength: 5 }), async (history) => {
         const model = new LogModel();

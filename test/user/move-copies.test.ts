@@ -21,7 +21,7 @@ import {
 import { emptyCounters } from "../stats/counters-in-d1.ts";
 import { type Answer, call, delivered, events, get, record, stateOf, userLog } from "../tracklog.ts";
 
-// What else is kept of a log, in several databases: by whoever reads across, rebuilds, archives and erases.
+// How rebuilding, archiving, erasing and reading deal with a log in several databases.
 
 env.D1_DAYS = "30";
 const bucket = archiveBucket(env)!;
@@ -33,7 +33,7 @@ beforeEach(async () => {
 
 afterEach(() => unbindDatabases());
 
-/** A user whose first three events are in the first database, one of them updated, and two more in the second. */
+/** A user with three events in the first database, one of them updated, and two more in the second. */
 async function userInBoth(): Promise<string> {
   const user = await userInFirst(3);
   env.CLOSED_DATABASES = "DB";
@@ -57,7 +57,7 @@ function forgotten(user: string): Promise<Answer> {
 }
 
 describe("a rebuild", () => {
-  it.for(["DB", "DB_1"] as const)("of %s brings back exactly the rows that belong there", async (name, { expect }) => {
+  it.for(["DB", "DB_1"] as const)("of %s restores exactly the rows that belong there", async (name, { expect }) => {
     const user = await userInBoth();
     const database = name === "DB" ? env.DB : env.SECOND_DB;
     await emptyD1(database);
@@ -68,7 +68,7 @@ describe("a rebuild", () => {
     expect(await found("DB_1", user)).toHaveLength(2);
   });
 
-  it("after a restore removes what has moved to another database since", async ({ expect }) => {
+  it("after a restore removes events that have moved to another database since", async ({ expect }) => {
     const user = await userInFirst(3);
     const { results } = await env.DB.prepare("SELECT * FROM events").all<Answer>();
     setMode("DB", "full");
@@ -91,7 +91,9 @@ describe("a rebuild", () => {
     expect(d1).toBe(log);
   });
 
-  it("knows a user of whom all has moved: the first database may have had something", async ({ expect }) => {
+  it("includes a user whose events have all moved, because the first database may have had some", async ({
+    expect,
+  }) => {
     const user = userOf("DB");
     setMode("DB", "full");
     await record(user, ...events(1));
@@ -102,7 +104,7 @@ describe("a rebuild", () => {
 });
 
 describe("an erasure", () => {
-  it("is complete when both databases have forgotten, and says of each how far it is", async ({ expect }) => {
+  it("is complete when it is done in both databases, and says how far each is", async ({ expect }) => {
     const user = await userInBoth();
     setMode("DB_1", "away");
     const { body } = await call("DELETE", `/users/${user}`);
@@ -142,7 +144,7 @@ describe("an erasure", () => {
     for (const { key } of objects) expect(await (await bucket.get(key))!.text()).not.toContain(user);
   });
 
-  it("while events move leaves nothing anywhere", async ({ expect }) => {
+  it("leaves nothing anywhere, even if it comes while events move", async ({ expect }) => {
     const user = await userInFirst(2);
     setMode("DB", "lost");
     await record(user, ...events(2, 3));
@@ -157,13 +159,13 @@ describe("an erasure", () => {
   });
 });
 
-/** Lets all rows be old enough for the archive, and has it take them. */
+/** Makes all rows old enough for the archive, and runs it. */
 async function archive(): Promise<void> {
   await env.DB.prepare("UPDATE events SET written_at = 0").run();
   await env.ARCHIVER.getByName("DB").run();
 }
 
-/** Events are put into the log as if they had come long ago. */
+/** Puts events into the log as if they had arrived long ago. */
 async function longAgo(run: () => Promise<unknown>): Promise<void> {
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() - 3 * DAY_MS });
   try {
@@ -179,7 +181,7 @@ async function whereaboutsInLog(user: string): Promise<string[]> {
 }
 
 describe("a full database with an archive", () => {
-  it("keeps what it has archived, although the log does not know that it arrived", async ({ expect }) => {
+  it("keeps events that it has archived, although the log does not know that they arrived", async ({ expect }) => {
     const user = userOf("DB");
     await longAgo(async () => {
       setMode("DB", "lost");
@@ -196,7 +198,7 @@ describe("a full database with an archive", () => {
   });
 
   it.for(["archived", "about to be"])(
-    "keeps an event whose older revision is %s, until it has room",
+    "keeps an event whose older revision is %s, which then waits for space",
     async (when, { expect }) => {
       const user = userOf("DB");
       await longAgo(async () => {
@@ -217,8 +219,8 @@ describe("a full database with an archive", () => {
   );
 });
 
-describe("whoever reads across", () => {
-  it("finds each event once in the feed, and a day's users nowhere counted twice", async ({ expect }) => {
+describe("a reader of several databases", () => {
+  it("finds each event once in the feed, and counts no user of a day twice", async ({ expect }) => {
     const user = await userInBoth();
     const { body: feed } = await get("/events?after=&limit=500");
     const lines = (feed["events"] as Answer[]).filter((line) => line["user_id"] === user);
@@ -232,7 +234,7 @@ describe("whoever reads across", () => {
     ]);
   });
 
-  it("learns that nobody waits for a full database from which all has moved", async ({ expect }) => {
+  it("sees that no user waits for a full database after all events have moved", async ({ expect }) => {
     const user = await userInFirst(1);
     setMode("DB", "full");
     await record(user, ...events(2, 2));

@@ -19,7 +19,7 @@ import {
 } from "../several-databases.ts";
 import { alarmOf, type Answer, delivered, get, inStorage, record, stateOf, userLog } from "../tracklog.ts";
 
-// What RETENTION_DAYS lets go of, in a log that has gone on in another database.
+// How events expire in a log that has continued in another database.
 
 beforeEach(() => {
   keepThirtyDays();
@@ -30,7 +30,7 @@ afterEach(() => {
   keepAll();
 });
 
-/** A user with an event of so many days ago in the first database, and one of now in the second. */
+/** A user with an event from this many days ago in the first database, and one from now in the second. */
 async function userInBoth(days: number): Promise<string> {
   const user = userOf("DB");
   await record(user, { timestamp: now - days * DAY_MS, event: "early" });
@@ -48,7 +48,7 @@ function isListed(database: string, user: string): Promise<boolean> {
 }
 
 describe("a log in two databases", () => {
-  it("lets go of what has expired in one, and delivers the rest of itself to either", async ({ expect }) => {
+  it("deletes events that have expired in one, and still delivers the others to both", async ({ expect }) => {
     const user = await userInBoth(20);
     at(now + 20 * DAY_MS);
     await settleFloor();
@@ -74,7 +74,7 @@ describe("a log in two databases", () => {
     });
   });
 
-  it("leaves both directories when its last event has gone", async ({ expect }) => {
+  it("leaves both directories when its last event is deleted", async ({ expect }) => {
     const user = await userInBoth(1);
     expect([await isListed("DB", user), await isListed("DB_1", user)]).toEqual([true, true]);
     at(now + 30 * DAY_MS + 2 * LOG_EXPIRY_DELAY_MS);
@@ -84,7 +84,7 @@ describe("a log in two databases", () => {
     expect([await isListed("DB", user), await isListed("DB_1", user)]).toEqual([false, false]);
   });
 
-  it("tries again within the hour when a directory does not let it go", async ({ expect }) => {
+  it("tries again within an hour if a directory does not remove it", async ({ expect }) => {
     const user = await userInBoth(1);
     at(now + 30 * DAY_MS + 2 * LOG_EXPIRY_DELAY_MS);
     await settleFloor();
@@ -98,7 +98,7 @@ describe("a log in two databases", () => {
     expect(await stateOf(user)).toBeUndefined();
   });
 
-  it("does not move what expires while the full database is asked", async ({ expect }) => {
+  it("does not move events that expire while the full database is asked", async ({ expect }) => {
     const user = userOf("DB");
     setMode("DB", "full");
     env.CLOSED_DATABASES = "DB_1";
@@ -115,13 +115,13 @@ describe("a log in two databases", () => {
     let turns = 0;
     const [isAsked, isExpired] = [{ value: false }, { value: false }];
     paceBatches(async () => {
-      // After the insertion that was tried again comes the question what the database has.
+      // After the insertion is tried again, the database is asked what it has.
       if (triesOf("DB") > 1) isAsked.value = ++turns > 1;
       while (isAsked.value && !isExpired.value) await scheduler.wait(5);
     });
     await userLog(user).deliver();
     await vi.waitUntil(() => isAsked.value);
-    await runDurableObjectAlarm(userLog(user)); // the database is not due, and what has expired is
+    await runDurableObjectAlarm(userLog(user)); // the expired events are due, the database is not
     isExpired.value = true;
     await settled(user);
     const { moved, expired } = (await stateOf(user))!;
@@ -132,7 +132,7 @@ describe("a log in two databases", () => {
     expect((await get(`/users/${user}`)).body).toMatchObject({ events: 1, pending: 0 });
   });
 
-  it("is rebuilt without what has expired", async ({ expect }) => {
+  it("is rebuilt without expired events", async ({ expect }) => {
     const user = await userInBoth(20);
     await env.DB.prepare("DELETE FROM events").run();
     await env.SECOND_DB.prepare("DELETE FROM events").run();

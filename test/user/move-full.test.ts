@@ -29,7 +29,7 @@ afterEach(() => {
   unbindDatabases();
 });
 
-/** Records so many events that they fill a pack, and updates them twice before any of that is loaded. */
+/** Records enough events for a pack, and updates them twice before the pack is loaded. */
 async function notedInThreePacks(user: string): Promise<void> {
   for (let n = 0; n < 3; n++) {
     await record(user, ...events(150, 1, { event: "e".repeat(200), properties: { n } }));
@@ -41,7 +41,7 @@ async function notedInThreePacks(user: string): Promise<void> {
 }
 
 describe("a log whose database is full", () => {
-  it("moves what could not be delivered, and all that comes later", async ({ expect }) => {
+  it("moves events that could not be delivered, and all later ones", async ({ expect }) => {
     const user = await userInFirst(2);
     setMode("DB", "full");
     await record(user, ...events(3, 3));
@@ -53,7 +53,7 @@ describe("a log whose database is full", () => {
     expect(await inStorage(user, ({ kv }) => kv.get("failures"))).toBeUndefined();
   });
 
-  it("moves a first event, which has no table", async ({ expect }) => {
+  it("moves its first event, for which there is no table", async ({ expect }) => {
     const user = userOf("DB");
     setMode("DB", "full");
     await record(user, ...events(1));
@@ -62,7 +62,7 @@ describe("a log whose database is full", () => {
     expect(await found("DB_1", user)).toEqual([[1, 1]]);
   });
 
-  it("moves an event that was updated, out of the full one, and leaves its neighbours there", async ({ expect }) => {
+  it("moves an updated event out of the full one, and leaves its neighbours there", async ({ expect }) => {
     const user = await userInFirst(3);
     setMode("DB", "full");
     await record(user, ...updated(2));
@@ -82,7 +82,7 @@ describe("a log whose database is full", () => {
     expect(await found("DB_1", user)).toEqual([[2, 3]]);
   });
 
-  it("has as many stretches as fit its state, and lets the rest wait", async ({ expect }) => {
+  it("has at most as many stretches as fit into its state, and the rest waits", async ({ expect }) => {
     const user = await userInFirst(MAX_STRETCHES + 20);
     setMode("DB", "full");
     const everySecond = Array.from({ length: MAX_STRETCHES / 2 + 10 }, (_, i) => updated(1 + 2 * i)[0]!);
@@ -95,7 +95,7 @@ describe("a log whose database is full", () => {
     expect(d1).toBe(log);
   });
 
-  it("moves a backlog that fills many packs, in the middle of which the database became full", async ({ expect }) => {
+  it("moves a backlog of many packs after the database became full in the middle of it", async ({ expect }) => {
     const user = userOf("DB");
     setMode("DB", "away");
     for (let i = 0; i < 12; i++) await record(user, ...events(100, 1 + i * 100, { event: "e".repeat(200) }));
@@ -112,7 +112,7 @@ describe("a log whose database is full", () => {
   });
 
   it.for(["ok", "full"] as const)(
-    "moves an event once that was noted in several packs, though time is up between them, and it is %s then",
+    "moves an event in several packs only once, even if time is up between them and the database is %s then",
     async (mode, { expect }) => {
       const user = userOf("DB");
       setMode("DB", "away");
@@ -121,7 +121,7 @@ describe("a log whose database is full", () => {
       vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
       let turns = 0;
       paceBatches(async () => {
-        if (++turns !== 4) return; // before and after each batch: the second one is over, which tells what there is
+        if (++turns !== 4) return; // the second batch, which asks what there is, is over
         setMode("DB", mode);
         vi.setSystemTime(Date.now() + MAX_DELIVERY_RUN_MS);
       });
@@ -133,7 +133,7 @@ describe("a log whose database is full", () => {
     },
   );
 
-  it("is done with an event in all packs when it has left the first", async ({ expect }) => {
+  it("drops an event from all packs when it has left the first", async ({ expect }) => {
     const user = userOf("DB");
     setMode("DB", "away");
     await notedInThreePacks(user);
@@ -143,7 +143,7 @@ describe("a log whose database is full", () => {
     expect(await inStorage(user, ({ kv }) => kv.get("failures"))).toBeUndefined();
   });
 
-  it("waits where no other is open, and moves when one is", async ({ expect }) => {
+  it("waits if no other database is open, and moves when one is", async ({ expect }) => {
     const user = userOf("DB");
     env.CLOSED_DATABASES = "DB_1";
     setMode("DB", "full");
@@ -152,15 +152,15 @@ describe("a log whose database is full", () => {
     expect(await pendingOf(user)).toBe(2);
     env.CLOSED_DATABASES = "";
     await evictDurableObject(userLog(user));
-    forgetFull("DB"); // as after a deploy
-    await record(user, ...events(1, 3)); // at once: the log remembers
+    forgetFull("DB"); // as after a deployment
+    await record(user, ...events(1, 3)); // it moves at once, because the log remembers
     await vi.waitFor(async () => expect(await found("DB_1", user)).toEqual([[3, 1]]), 5_000);
     await settled(user);
     expect(await found("DB_1", user)).toEqual(numbered(1, 3));
     expect(await found("DB", user)).toEqual([]);
   });
 
-  it("finds it out by itself in an isolate that does not know", async ({ expect }) => {
+  it("learns that its database is full in an isolate that does not know", async ({ expect }) => {
     const user = await userInFirst(1);
     setMode("DB", "full");
     for (let i = 2; i <= 4; i++) {
@@ -171,12 +171,12 @@ describe("a log whose database is full", () => {
     }
     expect(await found("DB", user)).toEqual([[1, 1]]);
     expect(await found("DB_1", user)).toEqual(numbered(2, 4));
-    expect(triesOf("DB")).toBe(1 + 1); // the log has moved, so it asked once
+    expect(triesOf("DB")).toBe(1 + 1); // the first event, and one attempt before the log moved
   });
 });
 
-describe("an insertion of which the full database gave no answer", () => {
-  it("moves nothing that it has brought", async ({ expect }) => {
+describe("an insertion that the full database did not answer", () => {
+  it("moves none of the events that it has written", async ({ expect }) => {
     const user = await userInFirst(1);
     setMode("DB", "lost");
     await record(user, ...events(2, 2));
@@ -188,7 +188,7 @@ describe("an insertion of which the full database gave no answer", () => {
     expect(await found("DB_1", user)).toEqual([[4, 1]]);
   });
 
-  it("brings nothing any more once the log has moved, however late it is", async ({ expect }) => {
+  it("writes nothing after the log has moved, however late it is", async ({ expect }) => {
     const user = await userInFirst(1);
     setMode("DB", "late");
     await record(user, ...events(2, 2));
@@ -212,9 +212,9 @@ describe("an insertion of which the full database gave no answer", () => {
     setMode("DB", "lost");
     await record(user, ...updated(1), ...events(2, 3));
     await vi.waitUntil(() => triesOf("DB") === 2);
-    await record(user, ...updated(2), ...events(1, 5)); // not sent yet
+    await record(user, ...updated(2), ...events(1, 5)); // these are not sent yet
     setMode("DB", "full");
-    // It is refused, tells what it has, and then the other one gets the rest.
+    // The database refuses it and says what it has. Then the other one gets the rest.
     const { isReached } = holdBatch(number, moment);
     const run = runDurableObjectAlarm(userLog(user)).catch(() => {});
     await vi.waitUntil(isReached, { timeout: 5_000 });

@@ -20,7 +20,9 @@ beforeEach(() => bindDatabases("DB_1"));
 afterEach(() => unbindDatabases());
 
 describe("a log whose database is closed", () => {
-  it("goes on in an open one with its next new event, and sends updates where the events are", async ({ expect }) => {
+  it("continues in an open one with its next new event, and sends updates to where the events are", async ({
+    expect,
+  }) => {
     const user = await userInFirst(3);
     env.CLOSED_DATABASES = "DB";
     await record(user, ...updated(2), ...events(2, 4));
@@ -38,7 +40,7 @@ describe("a log whose database is closed", () => {
     ]);
   });
 
-  it("stays for as long as only updates come, and writes no row more", async ({ expect }) => {
+  it("stays as long as only updates arrive, and writes no additional row", async ({ expect }) => {
     const user = await userInFirst(2);
     env.CLOSED_DATABASES = "DB";
     await record(user, ...updated(1), ...events(1, 2));
@@ -46,7 +48,7 @@ describe("a log whose database is closed", () => {
     expect((await stateOf(user))!.moved).toBeUndefined();
   });
 
-  it("stays where no database is open", async ({ expect }) => {
+  it("stays if no database is open", async ({ expect }) => {
     const user = await userInFirst(1);
     env.CLOSED_DATABASES = "DB,DB_1";
     await record(user, ...events(1, 2));
@@ -54,7 +56,7 @@ describe("a log whose database is closed", () => {
     expect(await found("DB", user)).toEqual(numbered(1, 2));
   });
 
-  it("does not go back when the first one opens again, and does when it has to", async ({ expect }) => {
+  it("only goes back to the first one if it has to, and not because that one opens again", async ({ expect }) => {
     const user = await userInFirst(1);
     env.CLOSED_DATABASES = "DB";
     await record(user, ...events(1, 2));
@@ -78,7 +80,7 @@ describe("a log whose database is closed", () => {
     expect(await found("DB_1", user)).toEqual([[2, 1]]);
   });
 
-  it.for(["DB", "DB_1"] as const)("has the other one get its events while %s is away", async (away, { expect }) => {
+  it.for(["DB", "DB_1"] as const)("delivers to the other one while %s is away", async (away, { expect }) => {
     const user = await userInFirst(2);
     env.CLOSED_DATABASES = "DB";
     await record(user, ...events(1, 3));
@@ -86,7 +88,7 @@ describe("a log whose database is closed", () => {
     setMode(away, "away");
     await record(user, ...updated(1), ...updated(3));
     await vi.waitUntil(async () => (await pendingOf(user)) === 1);
-    // Long after the first failure, and without an alarm.
+    // This is long after the first failure, and there is no alarm.
     await record(user, ...updated(2), ...events(1, 4));
     const here = away === "DB" ? 2 : 2;
     await vi.waitUntil(async () => (await pendingOf(user)) === here);
@@ -99,16 +101,16 @@ describe("a log whose database is closed", () => {
     ]);
   });
 
-  it("asks a database that is away no more often because another one is busy", async ({ expect }) => {
+  it("does not ask a database that is away more often because another one is busy", async ({ expect }) => {
     const user = await userInFirst(1);
     env.CLOSED_DATABASES = "DB";
     await record(user, ...events(1, 2));
     await delivered(user);
     setMode("DB", "lost");
     await record(user, ...events(1, 1, { properties: { a: 1 } }));
-    for (let i = 0; i < 9; i++) await runDurableObjectAlarm(userLog(user)); // each at its time, the next in minutes
+    for (let i = 0; i < 9; i++) await runDurableObjectAlarm(userLog(user)); // the next one is minutes away
     const before = triesOf("DB");
-    await record(user, ...events(1, 3)); // sets an alarm that is sooner
+    await record(user, ...events(1, 3)); // this sets an earlier alarm
     await vi.waitFor(async () => expect(await found("DB_1", user)).toHaveLength(2));
     await runDurableObjectAlarm(userLog(user));
     expect(await found("DB_1", user)).toEqual(numbered(2, 3));

@@ -25,7 +25,7 @@ afterEach(() => {
 });
 
 describe("G1: while D1 is away", () => {
-  it("events are taken, read and updated all the same", async ({ expect }) => {
+  it("events are still accepted, read and updated", async ({ expect }) => {
     const user = newUser();
     const event = anEvent({ user_id: user });
     breakD1();
@@ -35,13 +35,13 @@ describe("G1: while D1 is away", () => {
     expect(await timelineOf(user)).toMatchObject([{ seq: 1, revision: 2 }]);
   });
 
-  it("for more than six alarms, nothing is lost: everything arrives without a new event", async ({ expect }) => {
+  it("for more than six alarms, nothing is lost and everything arrives without a new event", async ({ expect }) => {
     const user = newUser();
     const log = userLog(user);
     const d1 = breakD1();
     await record(user, ...events(3));
     for (let alarm = 1; alarm <= 10; alarm++) {
-      expect(await runDurableObjectAlarm(log)).toBe(true); // the one before has set itself again
+      expect(await runDurableObjectAlarm(log)).toBe(true); // the previous alarm has set this one
       expect(d1.tries()).toBeGreaterThanOrEqual(alarm);
     }
     await record(user, ...events(1, 1, { properties: { a: 1 } }));
@@ -49,28 +49,28 @@ describe("G1: while D1 is away", () => {
     d1.restore();
     expect(await rowsOf(user)).toEqual([]);
 
-    expect(await runDurableObjectAlarm(log)).toBe(true); // as the platform does in at most five minutes
+    expect(await runDurableObjectAlarm(log)).toBe(true); // as the platform does within five minutes
     expect(await rowsOf(user)).toMatchObject([{ seq: 1, revision: 2 }, { seq: 2 }, { seq: 3 }]);
-    expect(await alarmOf(user)).toBeNull(); // and then there is peace
+    expect(await alarmOf(user)).toBeNull(); // and no alarm is left
   });
 
-  it("for a moment, everything arrives by itself", async ({ expect }) => {
+  it("for a short time, everything arrives by itself", async ({ expect }) => {
     const user = newUser();
     const d1 = breakD1();
     await record(user, ...events(3));
     await vi.waitUntil(() => d1.tries() > 0, { timeout: 5_000 });
     d1.restore();
-    await delivered(user); // by the real alarm
+    await delivered(user); // the real alarm does it
     expect(await rowsOf(user)).toHaveLength(3);
   });
 
-  it("in the middle of several statements, only the rest is sent again", async ({ expect }) => {
+  it("during several statements, only the rest is sent again", async ({ expect }) => {
     const user = newUser();
     vi.spyOn(console, "error").mockImplementation(() => {});
     let statements = 0;
     const sent: number[] = [];
     interceptInsertions(async (run, parameter) => {
-      // Other tests' users may share a statement.
+      // Users of other tests may share a statement.
       const own = (JSON.parse(parameter) as unknown[][]).filter(([id]) => id === user).length;
       if (own > 0 && ++statements === 2) throw new Error("D1_ERROR: D1 went away");
       if (own > 0) sent.push(own);
@@ -88,7 +88,7 @@ describe("G1: while D1 is away", () => {
 });
 
 describe("a writer that never answers", () => {
-  it("does not stop a user's delivery for good", async ({ expect }) => {
+  it("does not stop a user's delivery for ever", async ({ expect }) => {
     const user = newUser();
     const lost = { insert: () => new Promise(() => {}), erase: () => new Promise(() => {}) };
     const writer = vi.spyOn(env.D1_WRITER, "getByName").mockReturnValue(lost as never);
@@ -103,7 +103,7 @@ describe("a writer that never answers", () => {
     await vi.waitUntil(() => log.mock.calls.length > 0, { timeout: 5_000 });
     expect(log.mock.calls[0]![0]).toContain("The writer did not answer");
     writer.mockRestore();
-    await delivered(user); // by the back-off's alarm
+    await delivered(user); // the alarm of the back-off does it
     expect(await rowsOf(user)).toHaveLength(1);
   });
 });
@@ -117,7 +117,7 @@ describe("between commit and delivery", () => {
     expect(await timelineOf(user)).toHaveLength(1);
   });
 
-  it("a crash loses nothing: neither events nor the alarm that delivers them", async ({ expect }) => {
+  it("a crash loses neither events nor the alarm that delivers them", async ({ expect }) => {
     const user = newUser();
     const d1 = holdD1("before");
     await track(anEvent({ user_id: user }));
@@ -130,7 +130,7 @@ describe("between commit and delivery", () => {
   });
 
   it.for(["before", "after"] as const)(
-    "a crash while D1 is awaited, %s D1 has the rows, brings each row there and into the feed once",
+    "a crash %s D1 has the rows still writes each row and its line in the feed once",
     async (moment, { expect }) => {
       const user = newUser();
       const d1 = holdD1(moment);
@@ -139,7 +139,7 @@ describe("between commit and delivery", () => {
       expect(await rowsOf(user)).toHaveLength(moment === "after" ? 3 : 0);
       await abortAllDurableObjects();
       d1.release();
-      await record(user, ...events(1, 1, { properties: { a: 1 } })); // through a new stub, the old one is broken
+      await record(user, ...events(1, 1, { properties: { a: 1 } })); // this needs a new stub, because the old one is broken
       await delivered(user);
       const rows = await rowsOf(user);
       expect(rows).toMatchObject([{ seq: 1, revision: 2 }, {}, {}]);

@@ -22,7 +22,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** The latest value of each property, found by going through the whole log. */
+/** The latest value of each property, found by reading the whole log. */
 async function recomputed(user: string): Promise<Record<string, unknown>> {
   const { events } = (await userLog(user).timeline({ order: "asc", limit: 500 }))!;
   const all = Object.assign({}, ...events.map(({ properties }) => JSON.parse(properties) as object)) as object;
@@ -41,11 +41,11 @@ describe("the latest known properties", () => {
     { email: value, name: value, first_name: value, last_name: value, plan: value },
     { requiredKeys: [] },
   );
-  // Few times and names, so that updates and duplicates are frequent, and every second event or so is late.
+  // There are few times and names, so that updates and duplicates are frequent and about half of the events are late.
   const event = fc.record({ event: fc.constantFrom("x", "y"), time: fc.nat(5), properties });
   const request = fc.array(event, { minLength: 1, maxLength: 4 });
 
-  it("are those of the whole log by event time, after every request", async ({ expect }) => {
+  it("are those of the whole log in the order of event times, after every request", async ({ expect }) => {
     await fc.assert(
       fc.asyncProperty(fc.array(request, { minLength: 1, maxLength: 12 }), async (requests) => {
         const user = newUser();
@@ -61,10 +61,10 @@ describe("the latest known properties", () => {
     );
   });
 
-  it("come back as they were sent, however odd", async ({ expect }) => {
+  it("are returned as they were sent, however odd they are", async ({ expect }) => {
     const user = newUser();
     const odd = ["\u0000a\u0000", "\ud800", "😀", '"', "\\", "\u2028"];
-    // Compared as JSON, which can be printed.
+    // They are compared as JSON, which can be printed.
     const text = async () => JSON.stringify((await summaryOf(user))["properties"]);
     const at = (time: number, name: string) =>
       track(anEvent({ user_id: user, timestamp: T0 + time, properties: { name } }));
@@ -72,13 +72,13 @@ describe("the latest known properties", () => {
       await at(10 * i, "same");
       await at(10 * i + 2, name);
       expect(await text()).toBe(JSON.stringify({ name }));
-      await at(10 * i + 3, name); // known already: its time is not noted
-      await at(10 * i + 1, "late"); // so that the log is looked through
+      await at(10 * i + 3, name); // the value is known already, so its time is not noted
+      await at(10 * i + 1, "late"); // so that the whole log would have to be read
       expect(await text()).toBe(JSON.stringify({ name }));
     }
   });
 
-  it("cost the same for a late event or an update as for any other, however long the log is", async ({ expect }) => {
+  it("cost the same for late events and updates as for others, however long the log is", async ({ expect }) => {
     const costs = [];
     for (const count of [10, 20_000]) {
       const user = newUser();
@@ -105,7 +105,7 @@ describe("the latest known properties", () => {
     expect(costs[0]!.read).toBeLessThan(10);
   });
 
-  it("of an erased user are gone", async ({ expect }) => {
+  it("are deleted when the user is erased", async ({ expect }) => {
     const user = newUser();
     await record(user, { properties: { email: "a@b.c", name: "Ada" } });
     await userLog(user).erase();
@@ -116,7 +116,7 @@ describe("the latest known properties", () => {
   });
 });
 
-/** Numbers from 10 on, as many as the second parameter says. */
+/** As many numbers from 10 on as the second parameter says. */
 const SERIES =
   "(WITH RECURSIVE numbers(value) AS (SELECT 10 UNION ALL SELECT value + 1 FROM numbers WHERE value < 9 + ?2) SELECT value FROM numbers)";
 
@@ -125,16 +125,16 @@ function eventsOf(user: string, count: number) {
 }
 
 describe("pending", () => {
-  it("is what D1 has not got: new events, then updates of those it has", async ({ expect }) => {
+  it("counts what D1 lacks, which is new events and then updates of those it has", async ({ expect }) => {
     const user = newUser();
     await track(eventsOf(user, 3));
-    await track({ ...eventsOf(user, 1)[0]!, properties: { a: 1 } }); // an update before it was delivered is still one
+    await track({ ...eventsOf(user, 1)[0]!, properties: { a: 1 } }); // an update before the delivery does not count again
     expect(await summaryOf(user)).toMatchObject({ events: 3, pending: 3 });
     await runDurableObjectAlarm(userLog(user));
     expect(await summaryOf(user)).toMatchObject({ events: 3, pending: 0 });
 
     await track({ ...eventsOf(user, 1)[0]!, properties: { a: 2 } });
-    await track({ ...eventsOf(user, 1)[0]!, properties: { a: 3 } }); // twice the same event
+    await track({ ...eventsOf(user, 1)[0]!, properties: { a: 3 } }); // this is the same event again
     await track(eventsOf(user, 4)); // three duplicates and one that is new
     expect(await summaryOf(user)).toMatchObject({ events: 4, pending: 2 });
     await runDurableObjectAlarm(userLog(user));
@@ -142,14 +142,14 @@ describe("pending", () => {
   });
 
   it.for(["before", "after"] as const)(
-    "counts what is in flight until its arrival is known, %s it",
+    "counts events in flight until D1's answer arrives, %s D1 has them",
     async (moment, { expect }) => {
       const user = newUser();
       const d1 = holdD1(moment);
       await track(eventsOf(user, 3));
       await d1.reached();
       expect(await summaryOf(user)).toMatchObject({ events: 3, pending: 3 });
-      await track({ ...eventsOf(user, 1)[0]!, properties: { a: 1 } }); // sent in its old revision
+      await track({ ...eventsOf(user, 1)[0]!, properties: { a: 1 } }); // this one is sent in its old revision
       await track(eventsOf(user, 4));
       expect(await summaryOf(user)).toMatchObject({ events: 4, pending: 4 });
       d1.release();

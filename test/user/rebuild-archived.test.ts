@@ -10,7 +10,7 @@ import { delivered, newUser, record, rowsOf } from "../tracklog.ts";
 env.D1_DAYS = "30";
 
 describe("rebuilding a database that has an archive", () => {
-  it("leaves out of D1 what the archive has, and brings back the rest", async ({ expect }) => {
+  it("leaves out the rows that the archive has, and restores the rest", async ({ expect }) => {
     const user = newUser();
     await record(user, { timestamp: Date.parse("2024-01-02") }, { timestamp: Date.now() });
     await delivered(user);
@@ -24,7 +24,7 @@ describe("rebuilding a database that has an archive", () => {
     expect((await rowsOf(user)).map(({ seq }) => seq as number)).toEqual([2]);
   });
 
-  it("lets archived rows go in between where the logs have more than the database holds", async ({ expect }) => {
+  it("removes archived rows meanwhile if the logs have more than fits into the database", async ({ expect }) => {
     const users = Array.from({ length: REBUILD_PAGE_USERS + 5 }, newUser);
     for (const user of users) await record(user, { timestamp: Date.parse("2024-01-02") }, { timestamp: Date.now() });
     for (const user of users) await delivered(user);
@@ -40,7 +40,7 @@ describe("rebuilding a database that has an archive", () => {
       const { rebuild } = await rebuildDatabase(env, "DB", { restart: false, clock: steps(), until: 1 });
       ({ stage } = rebuild);
       stages.push(stage);
-      // What the archive has is gone before more users come.
+      // The rows that the archive has are removed before more users are sent.
       if (stages.at(-2) === "archive" && stage === "users")
         expect(await env.DB.prepare("SELECT count(*) AS n FROM events WHERE seq = 1").first("n")).toBe(0);
     }
@@ -52,7 +52,7 @@ describe("rebuilding a database that has an archive", () => {
   });
 });
 
-/** A clock that lets one step be done. */
+/** A clock that allows one step. */
 function steps(): () => number {
   let now = 0;
   return () => now++;

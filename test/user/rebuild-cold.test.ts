@@ -21,7 +21,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Lets the time pass, and the cron run as often as it takes. */
+/** Lets time pass, and runs the cron as often as necessary. */
 async function pass(days: number): Promise<void> {
   vi.useFakeTimers({ toFake: ["Date"], now: Math.floor((Date.now() + days * DAY_MS) / DAY_MS) * DAY_MS });
   await rollUp(env, Date.now);
@@ -35,7 +35,7 @@ async function counted(): Promise<Answer[]> {
 }
 
 describe("D1_DAYS without an archive", () => {
-  it("lets rows leave D1 that the log keeps, counted, and ends cursors that had them ahead", async ({ expect }) => {
+  it("removes counted rows from D1 that the log keeps, and ends cursors that are before them", async ({ expect }) => {
     await record(user, { timestamp: Date.now() - 3_600_000 }, { timestamp: Date.now() + 20 * 3_600_000 });
     await delivered(user);
     const cursor = (await get("/events?limit=1")).body["next_cursor"] as string;
@@ -52,7 +52,7 @@ describe("D1_DAYS without an archive", () => {
     expect((await get("/events")).body["events"]).toMatchObject([{ seq: 3 }]);
   });
 
-  it("keeps what came late as long as what came in time, for the readers of the feed", async ({ expect }) => {
+  it("keeps late events as long as others, for the readers of the feed", async ({ expect }) => {
     const cursor = (await get("/events")).body["next_cursor"] as string;
     await record(user, { timestamp: Date.now() - 100 * DAY_MS });
     await delivered(user);
@@ -62,7 +62,7 @@ describe("D1_DAYS without an archive", () => {
     expect(await seqs()).toEqual([]);
   });
 
-  it.for(["before", "while"])("waits for an hour in which something came %s it runs", async (when, { expect }) => {
+  it.for(["before", "while"])("waits for an hour in which an event arrived %s it runs", async (when, { expect }) => {
     const hour = floorTo(HOUR_MS, Date.now() - HOUR_MS);
     await record(user, { timestamp: hour });
     await delivered(user);
@@ -83,7 +83,7 @@ describe("D1_DAYS without an archive", () => {
     expect(await seqs()).toEqual([]);
   });
 
-  it("waits for what the counters have not looked at for as long", async ({ expect }) => {
+  it("waits for events that have not been counted for a long time", async ({ expect }) => {
     await record(user, { timestamp: Date.now() - HOUR_MS });
     await delivered(user);
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 20 * DAY_MS });
@@ -94,7 +94,7 @@ describe("D1_DAYS without an archive", () => {
     expect(await counted()).toMatchObject([{ events: 1 }]);
   });
 
-  it("is not undone by a rebuild, which leaves the counters of what has left as they are", async ({ expect }) => {
+  it("is not undone by a rebuild, which does not change the counters of removed events", async ({ expect }) => {
     await record(user, { timestamp: Date.now() - 3_600_000 });
     await delivered(user);
     await pass(20);
@@ -105,14 +105,14 @@ describe("D1_DAYS without an archive", () => {
     const { rebuild } = await rebuildDatabase(env, "DB", { restart: true, clock: Date.now, until: Infinity });
     expect(rebuild).toMatchObject({ stage: "done", events: 2 });
     expect(new Set(await seqs())).toEqual(new Set([2, 3]));
-    // A late event of an hour that has left is added, and what had left is not forgotten.
+    // A late event in an hour that has left D1 is added, and the events that had left still count.
     await record(user, { timestamp: before[0]!["hour"] as number });
     await delivered(user);
     await pass(0);
     expect((await counted())[0]).toEqual({ ...before[0]!, events: (before[0]!["events"] as number) + 1 });
   });
 
-  it("begins with whole days, and is nothing with an archive or without the setting", ({ expect }) => {
+  it("covers whole days, and does nothing with an archive or without the setting", ({ expect }) => {
     const now = Date.UTC(2026, 5, 20, 12);
     expect(coldCutoff(env, now)).toBe(Date.UTC(2026, 5, 13));
     expect(coldCutoff({ ...env, D1_DAYS: "" }, now)).toBe(0);
@@ -121,11 +121,11 @@ describe("D1_DAYS without an archive", () => {
 });
 
 describe("a rebuild that was stopped half-way", () => {
-  it("begins anew where the database was lost or restored once more", async ({ expect }) => {
+  it("starts again if the database was lost or restored once more", async ({ expect }) => {
     await record(user, { timestamp: Date.now() });
     await delivered(user);
     let asked = 0;
-    // Until all users are delivered, and not yet to its end.
+    // It goes on until all users are delivered, but not to its end.
     const first = await rebuildDatabase(env, "DB", { restart: true, clock: () => asked++, until: 6 });
     expect(first.rebuild.stage).not.toBe("done");
     await env.DB.batch([

@@ -10,7 +10,7 @@ async function rebuilt(restart = false) {
   return rebuildDatabase(env, "DB", { restart, clock, until: Infinity });
 }
 
-/** A user with some events, one of them updated, all of them in D1. */
+/** A user with some events, one of them updated. D1 has all of them. */
 async function userInD1(events: number): Promise<string> {
   const user = newUser();
   const batch = Array.from({ length: events }, (_, n) =>
@@ -26,7 +26,7 @@ async function userInD1(events: number): Promise<string> {
   return user;
 }
 
-/** The rows as the log has them: when they were written is D1's own. */
+/** The rows as the log has them, without the time at which D1 wrote them. */
 async function contentOf(user: string): Promise<Answer[]> {
   return (await rowsOf(user)).map((row) => ({ ...row, written_at: 0 }));
 }
@@ -44,7 +44,7 @@ async function incarnation(): Promise<unknown> {
 }
 
 describe("rebuilding a database", () => {
-  it("brings back every row of every user, as the log has it", async ({ expect }) => {
+  it("restores every row of every user, as the log has it", async ({ expect }) => {
     const users = [await userInD1(3), await userInD1(1), await userInD1(40)];
     const before = await Promise.all(users.map(contentOf));
     const life = await incarnation();
@@ -57,7 +57,7 @@ describe("rebuilding a database", () => {
     expect(await incarnation()).not.toBe(life);
   });
 
-  it("changes nothing in a database that has everything, and tells the feed nothing", async ({ expect }) => {
+  it("changes neither the rows nor the feed of a database that has everything", async ({ expect }) => {
     const user = await userInD1(2);
     const rows = await rowsOf(user);
     const feed = await env.DB.prepare("SELECT count(*) AS count FROM feed").first("count");
@@ -66,13 +66,15 @@ describe("rebuilding a database", () => {
     expect(await env.DB.prepare("SELECT count(*) AS count FROM feed").first("count")).toBe(feed);
   });
 
-  it("keeps a user away who was erased after the point that the database was restored to", async ({ expect }) => {
+  it("does not bring back a user who was erased after the point to which the database was restored", async ({
+    expect,
+  }) => {
     const [erased, kept] = [await userInD1(5), await userInD1(2)];
     const copy = await env.DB.prepare("SELECT * FROM events").all<Answer>();
     await call("DELETE", `/users/${erased}`);
     await vi.waitFor(async () => expect(await rowsOf(erased)).toEqual([]), 10_000);
 
-    // The restore: the rows are back, the tombstone is gone.
+    // This is the restore. The rows are back, and the tombstone is gone.
     await emptyD1();
     const columns = Object.keys(copy.results[0]!);
     const insert = `INSERT INTO events (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`;
@@ -86,7 +88,7 @@ describe("rebuilding a database", () => {
     expect(await timelineOf(kept)).toHaveLength(2);
   });
 
-  it("goes on where it was stopped", async ({ expect }) => {
+  it("continues where it was stopped", async ({ expect }) => {
     const user = await userInD1(2);
     await emptyD1();
     const first = await rebuildDatabase(env, "DB", { restart: true, clock, until: 0 });
@@ -99,7 +101,7 @@ describe("rebuilding a database", () => {
 });
 
 describe("POST /rebuild", () => {
-  it("is 503 where the platform ends a writer in between", async ({ expect }) => {
+  it("is 503 if the platform ends a writer meanwhile", async ({ expect }) => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     vi.spyOn(D1Writer.prototype, "userCount").mockImplementationOnce(() => {
       throw new Error("The object was reset");
@@ -109,7 +111,7 @@ describe("POST /rebuild", () => {
     vi.restoreAllMocks();
   });
 
-  it("answers how far it has come", async ({ expect }) => {
+  it("answers how far it is", async ({ expect }) => {
     await userInD1(1);
     const { status, body } = await call("POST", "/rebuild?database=DB&restart=true");
     expect(status).toBe(200);

@@ -7,7 +7,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** A request whose second event cannot be bound, after the first was inserted. */
+/** A request whose second event SQL cannot store, after the first one was inserted. */
 function failing(user: string) {
   return runInDurableObject(userLog(user), async (log) => {
     const bad = { ...tracked({ userId: user, timestamp: 9 }), event: Symbol("bad") as never };
@@ -21,7 +21,7 @@ function failing(user: string) {
 }
 
 describe("a transaction that is rolled back", () => {
-  it("leaves nothing of a new log, and nothing of it in memory", async ({ expect }) => {
+  it("leaves nothing of a new log, neither on disk nor in memory", async ({ expect }) => {
     const user = newUser();
     await failing(user);
     expect(await userLog(user).summary()).toBeNull();
@@ -31,7 +31,7 @@ describe("a transaction that is rolled back", () => {
     expect(await rowsOf(user)).toHaveLength(1);
   });
 
-  it("leaves another log as it is on disk, with the events that D1 lacks", async ({ expect }) => {
+  it("leaves an existing log as it is on disk, including the events that D1 lacks", async ({ expect }) => {
     const user = newUser();
     const d1 = holdD1("before");
     await record(user, ...events(2));
@@ -53,7 +53,7 @@ describe("a transaction that is rolled back", () => {
     const before = (await stateOf(user))!.bucket;
     vi.useFakeTimers({ toFake: ["Date"], now: before.at });
     try {
-      for (let i = 0; i < 600; i++) await failing(user); // more than the bucket holds
+      for (let i = 0; i < 600; i++) await failing(user); // these are more than the bucket holds
       await record(user, ...events(1, 2));
     } finally {
       vi.useRealTimers();
@@ -63,7 +63,7 @@ describe("a transaction that is rolled back", () => {
 });
 
 describe("suppression", () => {
-  it("set and lifted with a delivery in flight, or an erasure, takes nothing from D1's way", async ({ expect }) => {
+  it("set and lifted during a delivery or an erasure, does not disturb it", async ({ expect }) => {
     const user = newUser();
     const d1 = holdD1("before");
     await record(user, ...events(1));

@@ -10,7 +10,7 @@ afterEach(() => {
 
 type Sent = ReturnType<typeof events>;
 
-/** Counts the rows of some requests, one after the other. */
+/** Counts the rows that some requests write, one after the other. */
 function rowsOfRequests(user: string, ...requests: Sent[]) {
   return countRows(user, async (log) => {
     for (const request of requests)
@@ -21,7 +21,7 @@ function rowsOfRequests(user: string, ...requests: Sent[]) {
   });
 }
 
-/** Twenty requests of an event each. */
+/** Twenty requests with one event each. */
 function session(from: number): Sent[] {
   return Array.from({ length: 20 }, (_, i) => events(1, from + i));
 }
@@ -32,26 +32,28 @@ function tablesOf(user: string): Promise<unknown[]> {
 
 describe("the rows that a user's object writes", () => {
   it("are a value and an alarm for a new user's first event, which needs no table", async ({ expect }) => {
-    const user = newUser(); // the platform's own tables for these two make it four
+    const user = newUser(); // the platform's own tables for these two make it four rows
     expect(await rowsOfRequests(user, events(1))).toMatchObject({ written: 2, values: 1, alarms: 1, statements: 0 });
     expect((await stateOf(user))!.only).toMatchObject({ seq: 1 });
     expect(await tablesOf(user)).toEqual([]);
   });
 
-  it("are in one transaction with the first event: nothing is awaited before the alarm is set", async ({ expect }) => {
+  it("are in one transaction for the first event, because nothing is awaited before the alarm is set", async ({
+    expect,
+  }) => {
     const user = newUser();
     await countRows(user, async (log, { storage }) => {
       const getAlarm = vi.spyOn(storage, "getAlarm");
       const setAlarm = vi.spyOn(storage, "setAlarm");
       const recorded = log.record([tracked({ userId: user })], null);
-      for (let turn = 0; turn < 5; turn++) await Promise.resolve(); // nothing can come in or go out meanwhile
+      for (let turn = 0; turn < 5; turn++) await Promise.resolve(); // nothing can arrive or be sent meanwhile
       expect(setAlarm).toHaveBeenCalledOnce();
       expect(getAlarm).not.toHaveBeenCalled();
       await recorded;
     });
   });
 
-  it("are at most 2.1 an event in a session of twenty events, and a table more for a new user", async ({ expect }) => {
+  it("are at most 2.1 per event in a session of twenty events, plus a table for a new user", async ({ expect }) => {
     const user = newUser();
     const first = await rowsOfRequests(user, ...session(1));
     expect(first).toMatchObject({ alarms: 1 });
@@ -60,12 +62,12 @@ describe("the rows that a user's object writes", () => {
     expect(later.written + first.alarms).toBeLessThanOrEqual(20 * 2.1);
   });
 
-  it("are at most 1.05 an event in a batch of a hundred", async ({ expect }) => {
+  it("are at most 1.05 per event in a batch of a hundred", async ({ expect }) => {
     const { written } = await rowsOfRequests(newUser(), events(100));
     expect(written / 100).toBeLessThanOrEqual(1.05);
   });
 
-  it("are none for a duplicate, be it of the only event or of another", async ({ expect }) => {
+  it("are none for a duplicate, whether of the only event or of another", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(1));
     expect(await rowsOfRequests(user, events(1), events(1))).toMatchObject({ written: 0 });
@@ -95,7 +97,7 @@ describe("the rows that a user's object writes", () => {
     expect(await rowsOf(user)).toMatchObject([{ revision: 3 }, { revision: 1 }]);
   });
 
-  it("are none when D1 has got an event", async ({ expect }) => {
+  it("are none when D1 has received an event", async ({ expect }) => {
     const user = newUser();
     const d1 = breakD1();
     await record(user, ...events(5));
@@ -108,7 +110,7 @@ describe("the rows that a user's object writes", () => {
     expect(written).toBeLessThanOrEqual(3); // event, state, and an alarm if there is none
   });
 
-  it("are one more only for a message that has an id and no time", async ({ expect }) => {
+  it("are one more for a message that has an id and no time, and for no other", async ({ expect }) => {
     const user = newUser();
     await record(user, ...events(2));
     const message = { event: "e", messageId: "m", hasOwnTime: false };

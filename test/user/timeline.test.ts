@@ -11,7 +11,7 @@ import { newUser, tracked, userLog } from "../tracklog.ts";
 
 const T0 = 1_700_000_000_000;
 
-/** A state with a table; nothing else of it matters to a page. */
+/** A state with a table. Nothing else in it matters to a page. */
 const STATE = { headSeq: 0, headTimestamp: 0, profile: {} } as LogState;
 
 /** Reads pages until there is no next one. `between` is called after each. */
@@ -36,7 +36,7 @@ function expectProgress(page: TimelinePage, after: TimelineQuery["after"]) {
     throw new Error("A page led to itself");
 }
 
-/** Begins a log and fills it, far past what requests could, with `count` events named by their number modulo 1,000. */
+/** Begins a log and fills it, faster than requests could, with `count` events named by their number modulo 1,000. */
 async function fill(user: string, count: number, timestampOf: string) {
   const first = [1, 2].map((n) => tracked({ userId: user, event: `${n}`, timestamp: T0, messageId: `${n}` }));
   await userLog(user).record(first, null);
@@ -50,7 +50,7 @@ async function fill(user: string, count: number, timestampOf: string) {
   });
 }
 
-/** Calls with the object's storage, and counts the rows that are read meanwhile. */
+/** Calls a function with the object's storage, and counts the rows that are read meanwhile. */
 function rowsReadBy<T>(user: string, read: (storage: DurableObjectStorage) => T): Promise<{ value: T; rows: number }> {
   return runInDurableObject(userLog(user), (_, { storage }) => {
     const exec = vi.spyOn(storage.sql, "exec");
@@ -62,7 +62,7 @@ function rowsReadBy<T>(user: string, read: (storage: DurableObjectStorage) => T)
 }
 
 describe("a page's boundary", () => {
-  it.for(["asc", "desc"] as const)("may lie between events of one time, %s", async (order, { expect }) => {
+  it.for(["asc", "desc"] as const)("may be between events of the same time, %s", async (order, { expect }) => {
     const user = newUser();
     const times = [0, 1, 1, 1, 1, 1, 2, 1];
     const events = times.map((time, i) => tracked({ userId: user, event: `e${i + 1}`, timestamp: T0 + time }));
@@ -80,14 +80,14 @@ describe("a cursor", () => {
     const user = newUser();
     const at = (time: number) => tracked({ userId: user, event: crypto.randomUUID(), timestamp: T0 + time });
     await userLog(user).record([0, 10, 10, 20, 30, 30, 40].map(at), null);
-    // Before, at and after the cursor; none of them may move what was there already.
+    // These are before, at and after the cursor. None of them may move the events that are there.
     const seqs = (
       await readAll(user, { order, limit: 2 }, async ({ next }) => {
         if ((await userLog(user).summary())!.events > 60) return;
         await userLog(user).record([-5, next!.timestamp - T0, 35, 50].map(at), null);
       })
     ).map(({ seq }) => seq);
-    expect(new Set(seqs).size).toBe(seqs.length); // none repeated
+    expect(new Set(seqs).size).toBe(seqs.length); // none is repeated
     expect(seqs.filter((seq) => seq <= 7)).toEqual(order === "asc" ? [1, 2, 3, 4, 5, 6, 7] : [7, 6, 5, 4, 3, 2, 1]);
   });
 });
@@ -103,7 +103,7 @@ describe("G3, G5: any sequence of pages", () => {
     event: fc.option(fc.constantFrom("a", "z"), { nil: undefined }),
   });
 
-  it("is the whole timeline, filtered", async ({ expect }) => {
+  it("has the whole timeline, filtered", async ({ expect }) => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(event, { minLength: 1, maxLength: 30 }),
@@ -133,7 +133,7 @@ describe("G3, G5: any sequence of pages", () => {
 });
 
 describe("out of 200,000 events", () => {
-  it("a page reads about a page of rows, wherever it is, in both orders", async ({ expect }) => {
+  it("a page reads about as many rows as it has events, at any place and in both orders", async ({ expect }) => {
     const user = newUser();
     await fill(user, 200_000, "n / 3");
     const middle = { timestamp: T0 + 33_333, seq: 100_000 };
@@ -150,29 +150,29 @@ describe("out of 200,000 events", () => {
     for (const order of ["asc", "desc"] as const)
       for (const query of queries) {
         const { rows } = await rowsReadBy(user, ({ sql }) => readTimeline(sql, STATE, { order, limit: 100, ...query }));
-        expect(rows, `${order} ${JSON.stringify(query)}`).toBeLessThan(350); // the index, the row, the sort of equal times
+        expect(rows, `${order} ${JSON.stringify(query)}`).toBeLessThan(350); // for the index, the row and the sorting of equal times
       }
   });
 
-  it("a filtered page looks at a bounded number, and its cursor goes on from there", async ({ expect }) => {
+  it("a filtered page reads a bounded number of events, and its cursor continues from there", async ({ expect }) => {
     const user = newUser();
     await fill(user, 50_000, "n / 3");
     for (const order of ["asc", "desc"] as const) {
       const rare = { order, limit: 20, event: "7" };
       const { value, rows } = await rowsReadBy(user, ({ sql }) => readTimeline(sql, STATE, rare));
       expect(rows).toBeLessThan(5 * MAX_SCANNED_EVENTS);
-      expect(value.events).toHaveLength(10); // one in a thousand: a short page
+      expect(value.events).toHaveLength(10); // one event in a thousand, so the page is short
       const seqs = (await readAll(user, rare)).map(({ seq }) => seq);
       const all = Array.from({ length: 50 }, (_, i) => i * 1000 + 7);
       expect(seqs).toEqual(order === "asc" ? all : all.toReversed());
 
       const full = await rowsReadBy(user, ({ sql }) => readTimeline(sql, STATE, { ...rare, limit: 1 }));
-      expect(full.rows).toBeLessThan(6_000); // no further than the page needs
-      expect((await readAll(user, { ...rare, event: "no such" })).length).toBe(0); // empty pages, and then the end
+      expect(full.rows).toBeLessThan(6_000); // no more than the page needs
+      expect((await readAll(user, { ...rare, event: "no such" })).length).toBe(0); // there are empty pages, and then the end
     }
   });
 
-  it("a summary reads as few rows as out of ten", async ({ expect }) => {
+  it("a summary reads as few rows as for ten events", async ({ expect }) => {
     const costs = [];
     for (const count of [10, 100_000]) {
       const user = newUser();

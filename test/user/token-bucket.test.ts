@@ -14,14 +14,14 @@ function take(bucket: TokenBucket | undefined, count: number, now: number, limit
 }
 
 describe("a token bucket", () => {
-  it("is full at first, and refused when it is empty", ({ expect }) => {
+  it("is full at first, and refuses when it is empty", ({ expect }) => {
     const empty = take(undefined, 10, NOW);
     expect(empty).toEqual({ tokens: 0, at: NOW });
     expect(takeTokens(empty, 1, NOW, LIMIT)).toEqual({ ok: false, retryAfterMs: 500 });
     expect(takeTokens(empty, 4, NOW + 500, LIMIT)).toEqual({ ok: false, retryAfterMs: 1_500 });
   });
 
-  it("fills up with the time, but never over", ({ expect }) => {
+  it("fills up over time, but never beyond its size", ({ expect }) => {
     expect(take(take(undefined, 10, NOW), 1, NOW + 1_000).tokens).toBe(1);
     expect(take(take(undefined, 10, NOW), 1, NOW + 86_400_000).tokens).toBe(9);
   });
@@ -32,7 +32,7 @@ describe("a token bucket", () => {
     expect(take(four, 4, NOW).tokens).toBe(0); // the refused five took nothing
   });
 
-  it("lets a request larger than itself pass when it is full, and is in debt then", ({ expect }) => {
+  it("accepts a request larger than itself when it is full, and is below zero then", ({ expect }) => {
     const debt = take(undefined, 25, NOW);
     expect(debt.tokens).toBe(-15);
     expect(takeTokens(debt, 1, NOW, LIMIT)).toEqual({ ok: false, retryAfterMs: 8_000 });
@@ -40,14 +40,14 @@ describe("a token bucket", () => {
     expect(takeTokens(debt, 25, NOW + 12_500, LIMIT).ok).toBe(true);
   });
 
-  it("neither fills nor locks when the clock is set back", ({ expect }) => {
+  it("neither fills nor blocks when the clock is set back", ({ expect }) => {
     const empty = take(undefined, 10, NOW);
     expect(takeTokens(empty, 1, NOW - 3_600_000, LIMIT)).toEqual({ ok: false, retryAfterMs: 500 });
     const one = take(undefined, 9, NOW);
     expect(take(take(one, 1, NOW - 3_600_000), 1, NOW - 3_600_000 + 500).tokens).toBe(0);
   });
 
-  it("follows a limit that is changed, in both directions", ({ expect }) => {
+  it("follows a change of the limit, in both directions", ({ expect }) => {
     const full = take(undefined, 0, NOW);
     expect(take(full, 1, NOW, { burst: 3, perSecond: 1 }).tokens).toBe(2);
     expect(takeTokens(full, 11, NOW, { burst: 100, perSecond: 1 })).toEqual({ ok: false, retryAfterMs: 1_000 });
@@ -61,7 +61,7 @@ describe("a token bucket", () => {
     maxLength: 60,
   });
 
-  it("never gives more than burst + rate · t in any window, but for one request larger than itself", ({ expect }) => {
+  it("never gives more than burst + rate · t in any window, except to one request larger than itself", ({ expect }) => {
     fc.assert(
       fc.property(limits, requests, (limit, sent) => {
         let bucket: TokenBucket | undefined;
@@ -87,7 +87,7 @@ describe("a token bucket", () => {
     );
   });
 
-  it("takes a refused request after the wait that it names, and not before", ({ expect }) => {
+  it("accepts a refused request after the wait that it named, and not before", ({ expect }) => {
     fc.assert(
       fc.property(limits, requests, (limit, sent) => {
         let bucket: TokenBucket | undefined;
@@ -98,7 +98,7 @@ describe("a token bucket", () => {
           if (!taken.ok) {
             const { retryAfterMs } = taken;
             expect(retryAfterMs).toBeGreaterThan(0);
-            expect(takeTokens(bucket, count, now + retryAfterMs - 2, limit).ok).toBe(false); // one is rounded up
+            expect(takeTokens(bucket, count, now + retryAfterMs - 2, limit).ok).toBe(false); // one of the two is for rounding
             now += retryAfterMs;
             taken = takeTokens(bucket, count, now, limit);
           }
@@ -112,12 +112,12 @@ describe("a token bucket", () => {
 });
 
 describe("a user's rate limit", () => {
-  it("is what the variables say", ({ expect }) => {
+  it("is what the settings say", ({ expect }) => {
     expect(setting("50", " 0.5 ")).toEqual({ burst: 50, perSecond: 0.5 });
   });
 
   it.for(["", undefined, "0", "-1", "many", "Infinity", "NaN"])(
-    "is the default where one says %j",
+    "is the default if a setting is %j",
     (text, { expect }) => {
       expect(setting(text, text)).toEqual({
         burst: DEFAULT_RATE_LIMIT_BURST_EVENTS,

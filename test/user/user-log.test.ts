@@ -8,7 +8,7 @@ import { MAX_EVENT_BYTES } from "../../src/limits.ts";
 import { anEvent, delivered, get, newUser, rowsOf, timelineOf, track, userLog } from "../tracklog.ts";
 
 describe("a user's log", () => {
-  it("takes one of forty equal events that come at once", async ({ expect }) => {
+  it("stores one of forty equal events that arrive at once", async ({ expect }) => {
     const event = anEvent({ user_id: newUser() });
     const answers = await Promise.all(Array.from({ length: 40 }, () => track(event)));
     const statuses = answers.map(({ body }) => body["status"] as string).sort();
@@ -16,7 +16,9 @@ describe("a user's log", () => {
     expect(answers.every(({ body }) => body["seq"] === 1 && body["revision"] === 1)).toBe(true);
   });
 
-  it("finds a retry after a year, though D1 has let the event go: there is no time window", async ({ expect }) => {
+  it("recognises a retry after a year although D1 has removed the event, because there is no time window", async ({
+    expect,
+  }) => {
     const user = newUser();
     const event = anEvent({ user_id: user });
     await track(event);
@@ -32,10 +34,10 @@ describe("a user's log", () => {
     } finally {
       vi.useRealTimers();
     }
-    expect(await timelineOf(user)).toHaveLength(1); // the logs keep what leaves D1
+    expect(await timelineOf(user)).toHaveLength(1); // the log keeps what leaves D1
   });
 
-  it("numbers sixty different events that come at once from 1 to 60, without a gap", async ({ expect }) => {
+  it("numbers sixty different events that arrive at once from 1 to 60, without a gap", async ({ expect }) => {
     const user = newUser();
     const events = Array.from({ length: 60 }, (_, i) => anEvent({ user_id: user, timestamp: 1_700_000_000 + i }));
     const answers = await Promise.all(events.map((event) => track(event)));
@@ -44,20 +46,20 @@ describe("a user's log", () => {
     const stored = await timelineOf(user);
     expect(stored).toHaveLength(60);
     const answered = new Map(answers.map(({ body }) => [body["timestamp"], body["seq"]]));
-    for (const { timestamp, seq } of stored) expect(answered.get(timestamp)).toBe(seq); // each has what was answered
+    for (const { timestamp, seq } of stored) expect(answered.get(timestamp)).toBe(seq); // as it was answered
   });
 
-  it("keeps every part of forty updates that come at once", async ({ expect }) => {
+  it("keeps every part of forty updates that arrive at once", async ({ expect }) => {
     const user = newUser();
     const updates = Array.from({ length: 40 }, (_, i) => anEvent({ user_id: user, properties: { [`key${i}`]: i } }));
     const answers = await Promise.all(updates.map((event) => track(event)));
     const revisions = answers.map(({ body }) => body["revision"] as number).sort((a, b) => a - b);
-    expect(revisions).toEqual(Array.from({ length: 40 }, (_, i) => i + 1)); // none was written over another
+    expect(revisions).toEqual(Array.from({ length: 40 }, (_, i) => i + 1)); // no update overwrote another
     const [stored] = await timelineOf(user);
     expect(stored!["properties"]).toEqual(Object.assign({}, ...updates.map((event) => event["properties"])));
   });
 
-  it("merges an update into the stored event, its context too", async ({ expect }) => {
+  it("merges an update into the stored event, including the context", async ({ expect }) => {
     const user = newUser();
     const event = anEvent({ user_id: user, properties: { a: 1, b: { x: 1 } }, context: { ip: "::1" } });
     await track(event);
@@ -69,7 +71,7 @@ describe("a user's log", () => {
     expect(stored!["context"]).toEqual({ ip: "::1", os: "mac" });
   });
 
-  it("finds the retry of an update to be a duplicate, though it has only some of the keys", async ({ expect }) => {
+  it("recognises the retry of an update as a duplicate, although it has only some of the keys", async ({ expect }) => {
     const event = anEvent({ user_id: newUser(), properties: { a: 1 } });
     const update = { ...event, properties: { b: 2 } };
     await track(event);
@@ -78,14 +80,14 @@ describe("a user's log", () => {
     expect((await track(event)).body).toMatchObject({ status: "duplicate", revision: 2 });
   });
 
-  it("takes an update of the context alone for an update", async ({ expect }) => {
+  it("treats a change of the context alone as an update", async ({ expect }) => {
     const event = anEvent({ user_id: newUser(), properties: { a: 1 } });
     await track(event);
     expect((await track({ ...event, context: { a: 1 } })).body).toMatchObject({ status: "updated", revision: 2 });
     expect((await track(event)).body).toMatchObject({ status: "duplicate", revision: 2 });
   });
 
-  it("looks at neither the order of properties nor how a timestamp or number is written", async ({ expect }) => {
+  it("ignores the order of properties and the notation of timestamps and numbers", async ({ expect }) => {
     const event = anEvent({ user_id: newUser(), properties: { a: 1, b: { x: 1, y: 2 } }, timestamp: "2026-01-02" });
     await track(event);
     const same = { ...event, properties: { b: { y: 2, x: 1 }, a: 1 }, timestamp: "26-01-02T02:00:00.0009+02:00" };
@@ -110,16 +112,16 @@ describe("a user's log", () => {
     expect(stored.map((one) => one["message_id"] as unknown)).toEqual([null, null, "1", "2", null]);
   });
 
-  it("says late of an event that happened before one already stored, and of no other", async ({ expect }) => {
+  it("marks an event as late if it happened before a stored one, and no other", async ({ expect }) => {
     const at = (timestamp: string) => anEvent({ user_id: user, timestamp });
     const user = newUser();
     const { body } = await track([at("2026-01-02"), at("2026-01-01"), at("2026-01-03"), at("2026-01-02T12:00")]);
     expect(body["results"].map(({ late }: { late?: boolean }) => late)).toEqual([undefined, true, undefined, true]);
     const equal = await track(anEvent({ user_id: user, timestamp: "2026-01-03", event: "other" }));
-    expect(equal.body).not.toHaveProperty("late"); // at the same time is not before
+    expect(equal.body).not.toHaveProperty("late"); // the same time is not earlier
   });
 
-  it("is begun by no read, and by no refused event", async ({ expect }) => {
+  it("is not created by a read or a refused event", async ({ expect }) => {
     const user = newUser();
     expect((await get(`/users/${user}/events`)).status).toBe(404);
     await track(anEvent({ user_id: user, timestamp: "never" }));
@@ -142,8 +144,8 @@ describe("a user's log", () => {
     expect(refused.body["errors"][0].actual).toBeGreaterThan(MAX_EVENT_BYTES);
     expect(await timelineOf(user)).toEqual(before);
     await delivered(user);
-    expect(await rowsOf(user)).toMatchObject([{ revision: 1 }]); // nothing else is on its way to D1
-    // An update that makes it smaller again, or keeps it within, is taken.
+    expect(await rowsOf(user)).toMatchObject([{ revision: 1 }]); // nothing else is sent to D1
+    // An update that stays within the limit is accepted.
     expect((await track({ ...event, properties: { a: "x" } })).body).toMatchObject({ status: "updated", revision: 2 });
   });
 });

@@ -1,9 +1,10 @@
--- What a team queries: a row for each event of every user. The user's Durable Object is the log of record, this its copy.
--- The rows are ordered by time, so that a question about a day reads a day, and so that new rows go to the table's end.
+-- The table that a team queries, with one row for each event of every user. It is a copy; each user's Durable Object
+-- has the authoritative log. The rows are sorted by time, so that a query for a day reads one day, and new rows go to
+-- the end.
 CREATE TABLE events (
   -- When it happened, in epoch milliseconds.
   timestamp   INTEGER NOT NULL,
-  -- Which log of the user the event is in: a random number, another one after the user was erased.
+  -- Which log of the user the event is in. It is a random number, and the user gets a new one after an erasure.
   generation  INTEGER NOT NULL,
   seq         INTEGER NOT NULL,
   user_id     TEXT    NOT NULL,
@@ -16,24 +17,24 @@ CREATE TABLE events (
   source      TEXT,
   -- When this revision was written here, in epoch milliseconds.
   written_at  INTEGER NOT NULL,
-  -- The user stands in the key so that two logs that drew the same number would still have rows of their own.
+  -- The key includes the user, so that two logs with the same random number still have different rows.
   PRIMARY KEY (timestamp, generation, seq, user_id)
 ) WITHOUT ROWID;
 
--- What was written to `events`, in the order of the statements: a row for each statement, and one for each erasure.
+-- What was written to `events`, in the order of the statements. Each statement has a row, and so has each erasure.
 CREATE TABLE feed (
   position   INTEGER PRIMARY KEY,
-  -- By the writer's clock, in epoch milliseconds, but never before the row before it.
+  -- The time of the writer's clock, in epoch milliseconds, but never earlier than the previous row's.
   written_at INTEGER NOT NULL,
   -- How many keys there are.
   events     INTEGER NOT NULL,
-  -- JSON: [[timestamp, generation, seq, revision], …]. No user's id, so that nothing here has to be erased.
+  -- JSON: [[timestamp, generation, seq, revision], …]. It has no user's id, so that nothing here has to be erased.
   keys       TEXT    NOT NULL,
   -- The generation that was erased; null for events.
   erased     INTEGER
 );
 
--- Logs that were erased. Statements that insert leave their rows out, so that a late one brings nobody back.
+-- Logs that were erased. Insertions leave their rows out, so that a late one does not bring a user back.
 CREATE TABLE erased (
   generation INTEGER NOT NULL,
   user_id    TEXT    NOT NULL,
@@ -42,22 +43,24 @@ CREATE TABLE erased (
   PRIMARY KEY (generation, user_id)
 ) WITHOUT ROWID;
 
--- Which life of this database it is. A cursor of the feed names it; a rebuilt or restored database gets another.
+-- The incarnation of this database. It is part of the feed's cursors, and a rebuilt or restored database gets a new
+-- one.
 CREATE TABLE incarnation (
   id    INTEGER PRIMARY KEY CHECK (id = 1),
   name  TEXT    NOT NULL,
-  -- Raised when events are given up for another database: insertions that were sent before then bring none of them back.
+  -- Raised when events move to another database, so that insertions that were sent before cannot bring them back.
   epoch INTEGER NOT NULL DEFAULT 0
 );
 
 INSERT INTO incarnation (id, name) VALUES (1, lower(hex(randomblob(8))));
 
--- For the sweep, which removes the oldest.
+-- For the removal of old tombstones.
 CREATE INDEX erased_by_time ON erased (erased_at);
 
--- For those who query. A view that groups reads the whole table; `events_readable` reads what a bound on `timestamp` leaves.
+-- The views are for people who query. `users` and `identities` read the whole table. `events_readable` only reads the
+-- rows that a condition on `timestamp` selects.
 
--- The same rows with their times in UTC: ISO-8601, the day, and the Monday of the week.
+-- The same rows with their times in UTC as ISO-8601, the day, and the Monday of the week.
 CREATE VIEW events_readable AS
 SELECT
   strftime('%Y-%m-%dT%H:%M:%fZ', timestamp / 1000.0, 'unixepoch') AS time,
@@ -68,14 +71,15 @@ SELECT
   strftime('%Y-%m-%dT%H:%M:%fZ', written_at / 1000.0, 'unixepoch') AS written
 FROM events;
 
--- A row a user, with the latest documented properties that D1 knows of. Segment's identify spells two of them otherwise.
+-- One row for each user, with the latest documented properties in D1. Segment's identify spells two of them
+-- differently.
 CREATE VIEW users AS
 SELECT
   user_id,
   strftime('%Y-%m-%dT%H:%M:%fZ', min(timestamp) / 1000.0, 'unixepoch') AS first_seen,
   strftime('%Y-%m-%dT%H:%M:%fZ', max(timestamp) / 1000.0, 'unixepoch') AS last_seen,
   count(*) AS events,
-  -- The order by time stands before each value in fixed width: the greatest text has the latest one.
+  -- Each value has its time and number in front of it, in fixed width, so that the greatest text has the latest value.
   substr(max(place || email), 33) AS email,
   substr(max(place || name), 33) AS name,
   substr(max(place || first_name), 33) AS first_name,
@@ -91,8 +95,8 @@ FROM (
   FROM events)
 GROUP BY user_id;
 
--- Which anonymous id turned out to be which user: from events that carry both ids, and from Segment's alias. A device
--- that several people share has several rows.
+-- Which anonymous id belongs to which user, from events that have both ids and from Segment's alias. A device that
+-- several people share has several rows.
 CREATE VIEW identities AS
 SELECT
   anonymous_id,

@@ -5,14 +5,15 @@ import type { Rejection } from "./rejection.ts";
 import { keptOfReason, storeRejections } from "./store-rejections.ts";
 import { Tally } from "./tally.ts";
 
-// An isolate gathers what it has refused, and stores it every few seconds: a client in trouble repeats itself, and must
-// not make D1 busy. What an isolate has not stored when it is ended is lost, so the numbers are near and not exact.
+// An isolate gathers what it has rejected and stores it every few seconds, because a client with a fault repeats itself
+// and must not keep D1 busy. If the isolate is evicted before that, these rejections are lost, so the counts are not
+// exact.
 
 let tally = new Tally();
 let storedAt = 0;
 const run = new SingleRun("rejections_not_stored");
 
-/** Notes that an event was rejected, to be looked at later. Returns at once. */
+/** Notes that an event was rejected. Returns at once. */
 export function noteRejection(env: Env, rejection: Rejection): void {
   tally.count(rejection);
   const kept = settingsOf(env).keepsRejectedBodies ? rejection : { ...rejection, userId: null, body: null };
@@ -20,7 +21,7 @@ export function noteRejection(env: Env, rejection: Rejection): void {
   run.begin(rejection.receivedAt, () => store(env, rejection.receivedAt));
 }
 
-/** Counts a request that was refused, and nothing more: it came from nobody who may write. */
+/** Counts a request that was refused. Keeps nothing else of it, because it came without a valid write key. */
 export function countRefusal(env: Env, receivedAt: number, reason: string): void {
   tally.count({ receivedAt, reason, event: null, source: null });
   run.begin(receivedAt, () => store(env, receivedAt));

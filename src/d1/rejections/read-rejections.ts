@@ -30,7 +30,9 @@ interface RejectionQuery {
   limit: number;
 }
 
-/** A page of rejections, the newest first. It ends early at MAX_PAGE_BYTES, though never empty. */
+/**
+ * Reads a page of rejections, the newest first. It ends early at MAX_PAGE_BYTES, but has at least one if there is any.
+ */
 export async function readRejections(
   env: Env,
   query: RejectionQuery,
@@ -62,7 +64,9 @@ export async function readRejections(
   return { rows, next: rows.length < results.length ? rows.at(-1)!.id : null };
 }
 
-/** Rejections that can be replayed, the oldest first: those with these ids, or those with a reason after an id. */
+/**
+ * Reads rejections after an id that can be replayed, oldest first: those with certain ids, or with a certain reason.
+ */
 export async function readReplayable(
   env: Env,
   { ids, reason, after, limit }: { ids?: number[]; reason?: string; after: number; limit: number },
@@ -78,7 +82,7 @@ export async function readReplayable(
   return results;
 }
 
-/** The counts of the hours in a period (epoch milliseconds), the newest hour first and at most MAX_REASON_ROWS of them. */
+/** Reads the counts of a period (epoch milliseconds), the newest hour first and at most MAX_REASON_ROWS of them. */
 export async function readRejectionCounts(env: Env, from: number, to: number): Promise<RejectionCount[]> {
   const { results } = await rejectionsDatabase(env)
     .prepare(

@@ -1,9 +1,9 @@
 import type { Fault } from "../../event/fault.ts";
 import { MAX_REASON_CHARACTERS } from "../../limits.ts";
 
-/** An event, or a whole request, that was refused although it came with a key that may write. */
+/** An event or a whole request that was rejected although it came with a valid write key. */
 export interface Rejection {
-  /** In epoch milliseconds. */
+  /** Epoch milliseconds. */
   receivedAt: number;
   reason: string;
   path: string;
@@ -17,9 +17,9 @@ export interface Rejection {
 }
 
 /**
- * What tells one kind of refusal from another: the first fault, without its numbers.
+ * The reason that groups similar rejections: the first fault, with N for each number.
  *
- * @param whole what an empty pointer points to
+ * @param whole names what an empty pointer points to
  */
 export function reasonOf([first]: readonly Fault[], whole: "The event" | "The body"): string {
   if (!first) return `${whole} is invalid`;

@@ -5,7 +5,7 @@ import { DAY_MS } from "../hour.ts";
 import { retentionCutoff } from "../retention.ts";
 import { rejectionsDatabase } from "./store-rejections.ts";
 
-/** Erases a user's rejections, those that an isolate still holds included. Rejects with what D1 throws. */
+/** Erases a user's rejections, including those that an isolate has not stored yet. Rejects with what D1 throws. */
 export async function eraseRejections(env: Env, userId: string, now: number): Promise<void> {
   const database = rejectionsDatabase(env);
   await database.batch([
@@ -18,7 +18,7 @@ export async function eraseRejections(env: Env, userId: string, now: number): Pr
   ]);
 }
 
-/** Removes rejections by their ids. Rejects with what D1 throws. */
+/** Deletes rejections by their ids. Rejects with what D1 throws. */
 export async function removeRejections(env: Env, ids: readonly number[]): Promise<void> {
   await rejectionsDatabase(env)
     .prepare("DELETE FROM rejections WHERE id IN (SELECT value FROM json_each(?1))")
@@ -27,8 +27,8 @@ export async function removeRejections(env: Env, ids: readonly number[]): Promis
 }
 
 /**
- * Removes what is older than REJECTION_DAYS or RETENTION_DAYS, and bodies that are not to be kept any more. Never throws:
- * the next run goes on.
+ * Deletes rejections that are older than REJECTION_DAYS or RETENTION_DAYS, and all kept bodies if KEEP_REJECTED_BODIES
+ * is off. Never rejects; the next run tries again.
  *
  * @param now epoch milliseconds
  */

@@ -5,7 +5,7 @@ import { floorTo, HOUR_MS } from "../hour.ts";
 import type { Tally } from "./tally.ts";
 import { inTime } from "../in-time.ts";
 
-// Of a reason, the first ones of an hour are kept. A user who was erased since stays out.
+// The first rejections of each reason and hour are kept. Those of a user who was erased since then are left out.
 const INSERT = `
 INSERT INTO rejections (received_at, reason, event, source, path, faults, user_id, body)
 SELECT sent.value ->> 'receivedAt', sent.value ->> 'reason', sent.value ->> 'event', sent.value ->> 'source',
@@ -24,7 +24,7 @@ ON CONFLICT DO UPDATE SET rejections = rejections + excluded.rejections`;
 
 const TRIM = `DELETE FROM rejections WHERE id <= (SELECT max(id) FROM rejections) - ${MAX_REJECTIONS}`;
 
-/** The database that rejections are in: the first one, since not every rejection tells its user. */
+/** The database with the rejections. It is the first one, because not every rejection has a user to choose it by. */
 export function rejectionsDatabase(env: Env): D1Database {
   return databaseNamed(env, databaseNames(env)[0]!);
 }
@@ -34,12 +34,12 @@ export function keptOfReason(env: Env): number {
   return settingsOf(env).keepsRejectedBodies ? MAX_REJECTIONS_OF_REASON : MAX_SAMPLES_OF_REASON;
 }
 
-/** Stores what an isolate has gathered. Rejects with what D1 throws; nothing is stored then. */
+/** Stores what an isolate has gathered, in one transaction. Rejects with what D1 throws, or if it does not answer. */
 export async function storeRejections(env: Env, { counts, rejections }: Tally): Promise<void> {
   const database = rejectionsDatabase(env);
   const rows = rejections.map((rejection) => ({ ...rejection, hour: floorTo(HOUR_MS, rejection.receivedAt) }));
   const stored = database.batch([
-    // First, since it goes by the counts of what came before.
+    // This comes first, because it uses the counts from before these rejections.
     database.prepare(INSERT).bind(JSON.stringify(rows), keptOfReason(env)),
     database.prepare(COUNT).bind(JSON.stringify(counts)),
     database.prepare(TRIM),

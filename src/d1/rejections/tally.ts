@@ -2,7 +2,7 @@ import { MAX_TALLIED_CHARACTERS, MAX_TALLIED_KINDS, MAX_TALLIED_REJECTIONS } fro
 import { floorTo, HOUR_MS } from "../hour.ts";
 import type { Rejection } from "./rejection.ts";
 
-/** How many were refused in one way, within an hour. */
+/** How many rejections with the same reason, event and key there were in an hour. */
 export interface RejectionCount {
   /** Its beginning, in epoch milliseconds. */
   hour: number;
@@ -14,11 +14,11 @@ export interface RejectionCount {
 
 type Kind = Pick<Rejection, "receivedAt" | "reason" | "event" | "source">;
 
-/** What an isolate has refused and not stored yet. Counts all, and keeps as many to look at as there is room for. */
+/** The rejections that an isolate has not stored yet. Counts all of them, and keeps some as samples. */
 export class Tally {
   readonly #counts = new Map<string, RejectionCount>();
   readonly rejections: Rejection[] = [];
-  /** How many of each reason. */
+  /** How many samples of each reason there are. */
   readonly #kept = new Map<string, number>();
   #characters = 0;
 
@@ -30,7 +30,7 @@ export class Tally {
     return [...this.#counts.values()];
   }
 
-  /** Beyond the bound on kinds, such as when a client invents names, the event's name no longer makes one. */
+  /** Counts rejections. After MAX_TALLIED_KINDS new kinds lose the event's name, because clients may invent names. */
   count({ receivedAt, reason, event, source }: Kind, rejections = 1): void {
     const hour = floorTo(HOUR_MS, receivedAt);
     const kindOf = (name: string) => JSON.stringify([hour, reason, name, source]);
@@ -43,9 +43,9 @@ export class Tally {
   }
 
   /**
-   * Keeps a rejection to look at. It is counted on its own.
+   * Keeps a rejection as a sample, if there is room. Does not count it.
    *
-   * @param limit how many of one reason are kept
+   * @param limit how many samples of one reason are kept
    */
   keep(rejection: Rejection, limit: number): void {
     const ofReason = this.#kept.get(rejection.reason) ?? 0;
@@ -58,7 +58,7 @@ export class Tally {
     this.rejections.push(rejection);
   }
 
-  /** Takes back what could not be stored. */
+  /** Adds the rejections of a tally that could not be stored. */
   takeBack(tally: Tally): void {
     for (const { hour, rejections, ...kind } of tally.counts) this.count({ ...kind, receivedAt: hour }, rejections);
     for (const rejection of tally.rejections) this.keep(rejection, MAX_TALLIED_REJECTIONS);

@@ -90,13 +90,14 @@ export const archive = new Hono<AppEnv>()
   });
 
 /**
- * Throws if the manifest is lost, since the files that it listed must not seem to be gone. The next run builds it again.
+ * Throws if the manifest is lost, since the files that it listed must not seem to be gone. The next run builds it
+ * again.
  */
 async function wholeManifest(env: Env, bucket: R2Bucket, database: string): Promise<Manifest> {
   // Asks the archiver first. Asked second, it might already know a newer manifest than the one that was read.
   const { manifestVersion } = await archiverOf(env, database).status();
   const { manifest } = await readManifest(new Bucket(bucket), database);
-  if (manifest.version < (manifestVersion ?? 0)) throw new Error("The archive's manifest is gone");
+  if (manifest.version < (manifestVersion ?? 0)) throw new Error("The archive's manifest is missing");
   return manifest;
 }
 

@@ -6,7 +6,7 @@ import { findWorkerd, forgetPeak, memoryOf } from "../../../bench/workerd-proces
 
 const EVENTS = 2_000_000;
 const USERS = 50_000;
-/** What V8 gets for objects: half of what an isolate has. */
+/** The heap that V8 gets for objects, which is half of an isolate's memory. */
 const HEAP_MB = 64;
 /** An isolate's memory (developers.cloudflare.com/workers/platform/limits). */
 const MAX_MB = 128;
@@ -27,11 +27,11 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
-// Two measures of the isolate that the archiver is in. V8 gets HEAP_MB for objects, and ends workerd where that does not
-// do. And the inspector tells what there is at most, buffers included. The process itself is larger: the stand-ins for D1 and
-// R2 are in it, each an isolate with a cache of its own.
+// There are two checks of the archiver's isolate. V8 gets HEAP_MB for objects, and ends workerd if that is not enough.
+// And the inspector reports the maximum including buffers. The process itself is larger, because the local D1 and R2
+// are in it, each in an isolate with its own cache.
 describe("a day of 2,000,000 events", () => {
-  it("goes to the archive in less than an isolate's memory, in bounded files and statements", async ({ expect }) => {
+  it("is archived with less than an isolate's memory, in bounded files and statements", async ({ expect }) => {
     await fillWithOldEvents(server, EVENTS, USERS, Date.UTC(2024, 0, 2));
     await fetch(new URL("/archive/manifest", server.url));
     const workerd = await findWorkerd(server.folder);

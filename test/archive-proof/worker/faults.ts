@@ -15,7 +15,7 @@ export function stepsTaken(): string[] {
   return steps;
 }
 
-/** The same bindings, whose calls are steps. */
+/** The same bindings, but each call is a step that may have a fault. */
 export function faultyEnv(env: Env, ctx: DurableObjectState): Env {
   const bindings = Object.entries(env).map(([name, binding]) => {
     if (/^DB(_\d+)?$/.test(name)) return [name, faultyDatabase(binding as D1Database, ctx)];

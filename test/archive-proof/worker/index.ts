@@ -2,7 +2,7 @@ import "./short-waits.ts";
 import worker, { Archiver as RealArchiver, UserLog as RealUserLog } from "../../../src/index.ts";
 import { faultyEnv, setFault, stepsTaken } from "./faults.ts";
 
-// Tracklog, with an archiver whose R2 and D1 fail when they are told to, and that crashes in between.
+// Tracklog with an archiver whose R2 and D1 fail when they are told to, and that also crashes.
 
 export { D1Writer, LiveView } from "../../../src/index.ts";
 
@@ -12,7 +12,7 @@ export class Archiver extends RealArchiver {
   }
 }
 
-/** A hundredth of each alarm's time: what waits after a failure goes on soon. */
+/** Shortens each alarm's time to a hundredth, so that retries after a failure come soon. */
 export class UserLog extends RealUserLog {
   constructor(ctx: DurableObjectState, env: Env) {
     const { storage } = ctx;

@@ -1,4 +1,4 @@
-// Imported before anything else: what waits for half a minute gives up soon.
+// Import this first. It shortens timeouts of half a minute.
 const LONG_MS = 20_000;
 const SHORTER = 75;
 
