@@ -75,7 +75,7 @@ export type RecordEntry = Timed & {
 export type EraseEntry = Timed & { kind: "erase"; user: string; answer: { erased: number } | null };
 export type SuppressEntry = Timed & { kind: "suppress"; user: string; on: boolean; answer: true | null };
 export type ReadEntry = Timed & { kind: "read"; user: string; answer: StoredEvent[] | null };
-/** A page of the feed. With "gone" the reader's epoch ends, and it begins anew with the next one. */
+/** A page of the feed. "gone" ends the reader's epoch, and the next one starts from the feed's beginning. */
 export type FeedEntry = Timed & {
   kind: "feed";
   reader: string;
