@@ -10,7 +10,7 @@ export function archiveText(archiving: Archiving, querying: Querying): string {
       `${archiving.d1BytesPerEvent.toFixed(0)} B in D1, ${archiving.archiveBytesPerEvent.toFixed(1)} B in the archive`,
     ],
     [
-      "D1's rows for an event that is moved",
+      "D1's rows for moving an event",
       `${archiving.d1RowsRead.toFixed(2)} read, ${archiving.d1RowsWritten.toFixed(2)} written`,
     ],
     ["moving a million events", `${usdPerMillionArchived(archiving).toFixed(2)} USD, once`],
@@ -19,7 +19,7 @@ export function archiveText(archiving: Archiving, querying: Querying): string {
       `${month.d1.toFixed(4)} USD in D1, ${month.archive.toFixed(4)} in the archive`,
     ],
     [
-      "events that DuckDB is asked about",
+      "events that DuckDB queries",
       `${querying.events.toLocaleString("en-US")} in ${querying.files} files, ${querying.bytesPerEvent.toFixed(1)} B each`,
     ],
     ...Object.entries(querying.seconds).map(([query, seconds]) => [`  ${query}`, `${seconds.toFixed(2)} s`]),

@@ -20,14 +20,14 @@ const DAY_MS = 86_400_000;
 
 export interface Archiving {
   eventsPerSecond: number;
-  /** What an event takes in D1, and then in the archive. */
+  /** The storage of an event in D1, and then in the archive. */
   d1BytesPerEvent: number;
   archiveBytesPerEvent: number;
   d1RowsRead: number;
   d1RowsWritten: number;
 }
 
-/** Moves old events to the archive. Counts what D1 bills for each. */
+/** Moves old events to the archive, and counts the rows that D1 bills for them. */
 export async function measureArchiving(): Promise<Archiving> {
   const server = await startWorkerServer({ ...METERED, hasArchive: true, vars: { D1_DAYS: "30" } });
   try {
@@ -61,11 +61,11 @@ export interface Querying {
   events: number;
   files: number;
   bytesPerEvent: number;
-  /** Each query's seconds, over the view in which each event is once; the last one over the files of one month. */
+  /** The seconds of each query. The last one reads the files of one month; the others read the view with each event once. */
   seconds: Record<"count" | "weekly users" | "monthly cohorts" | "users of a month", number>;
 }
 
-/** Asks DuckDB about an archive of ten million events, which this project's writer has written. */
+/** Times DuckDB's queries on an archive of ten million events, which Tracklog's own writer has written. */
 export async function measureQuerying(): Promise<Querying> {
   const folder = await mkdtemp(join(tmpdir(), "tracklog-bench-"));
   try {
@@ -108,7 +108,7 @@ export async function measureQuerying(): Promise<Querying> {
   }
 }
 
-/** A file's worth of events, all of one day. */
+/** The events of one file, all of one day. */
 function rowsOfDay(from: number, random: () => number): EventRow[] {
   const day = Date.UTC(2024, 0, 1) + (from / ARCHIVE_CHUNK_ROWS) * DAY_MS;
   return Array.from({ length: ARCHIVE_CHUNK_ROWS }, (_, n): EventRow => {

@@ -4,12 +4,12 @@ import * as esbuild from "esbuild";
 const root = dirname(import.meta.dirname);
 
 /**
- * Bundles a Worker from its entry. Throws where a module that is to be replaced is not a part of it: such a variant
- * would be Tracklog under another name.
+ * Bundles a Worker from its entry. Throws if the Worker does not import a module that should be replaced, because such a
+ * variant would be the same as Tracklog.
  *
- * @param entry from the repository's root
- * @param replaced modules with those that take their places, both from the repository's root
- * @param plugins what else esbuild is to do to it
+ * @param entry relative to the repository's root
+ * @param replaced modules and their replacements, both relative to the repository's root
+ * @param plugins more plugins for esbuild
  * @returns the Worker as one ES module
  */
 export async function buildWorker(

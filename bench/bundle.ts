@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const WRANGLER = join(import.meta.dirname, "../node_modules/wrangler/bin/wrangler.js");
 const MAX_RUN_MS = 60_000;
 
-/** The size of what `wrangler deploy` would upload, compressed, in kilobytes. */
+/** The size in kilobytes, compressed, of the files that `wrangler deploy` would upload. */
 export async function measureBundle(): Promise<number> {
   return inTemporaryFolder(async (folder) => {
     await wrangler("deploy", "--dry-run", "--outdir", folder);
@@ -21,7 +21,7 @@ export async function measureBundle(): Promise<number> {
   });
 }
 
-/** How long workerd is busy before the Worker can take its first request, in milliseconds. */
+/** How long workerd is busy before the Worker can handle its first request, in milliseconds. */
 export async function measureStartUp(runs: number): Promise<Spread> {
   return inTemporaryFolder(async (folder) => {
     const samples: number[] = [];

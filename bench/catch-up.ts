@@ -13,31 +13,31 @@ import { startWorkerServer } from "./worker-server.ts";
 
 const MAX_USERS = 20_000;
 const USERS_PER_REQUEST = 100;
-/** An object takes up to four files of workerd, which cannot have more open than the system lets it. */
+/** workerd needs up to four open files for an object, and the system limits how many it may have open. */
 const FILES_PER_USER = 4;
 const MEMORY = "/dev/shm";
 
-/** Few, as each request reaches for a hundred objects at once. */
+/** Few, because each request calls a hundred objects at once. */
 const CONNECTIONS = 2;
 
-/** D1 has been seen away for 60 to 80 s. */
+/** D1 has been unavailable for 60 to 80 s in practice. */
 const OUTAGE_MS = 60_000;
-/** The longest back-off after such an outage, and time for the work. */
+/** The longest back-off after such an outage, and the time for the deliveries. */
 const MAX_CATCH_UP_MS = 300_000;
 
 export interface CatchUp {
   users: number;
   outageSeconds: number;
-  /** From when D1 was back until it had everything. */
+  /** From the end of the outage until D1 had everything. */
   seconds: number;
-  /** workerd as a whole: the writer, the users' objects, which share its isolate here, and D1 itself. */
+  /** Of the whole workerd process. Locally it runs the writer, the users' objects and D1 itself. */
   memoryBeforeMb: number;
   peakMemoryMb: number;
 }
 
-/** Many users send an event each while D1 is locked, and all of their objects come to the writer when it is back. */
+/** Many users send one event each while D1 is locked. When it is unlocked, all of their objects call the writer. */
 export async function measureCatchUp(): Promise<CatchUp> {
-  // In memory where that can be: a disk would take minutes to make so many objects, which is not what is asked.
+  // In memory if possible: on a disk it would take minutes to create so many objects, and this is not measured here.
   const state = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "tracklog-catch-up-"));
   const server = await startWorkerServer({ ...VARIANTS.tracklog, state, mayEvict: true, isSilent: true });
   const stored = new StoredEvents(server.d1File);
@@ -55,7 +55,7 @@ export async function measureCatchUp(): Promise<CatchUp> {
     await sendLoad(server.url, bodies, CONNECTIONS);
     await sleep(Math.max(0, OUTAGE_MS - (performance.now() - began)));
 
-    console.error(`  ${users} users wait for D1 since ${Math.round((performance.now() - began) / 1000)} s`);
+    console.error(`  ${users} users have waited for D1 for up to ${Math.round((performance.now() - began) / 1000)} s`);
     const { nowMb } = await memoryOf(pid);
     await forgetPeak(pid);
     lock.exec("ROLLBACK");

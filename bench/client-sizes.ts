@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
-// `node bench/client-sizes.ts`: what a page loads of each client, bundled with all that it imports, minified, gzipped. It
-// installs the others into a folder of its own, which is gone afterwards.
+// `node bench/client-sizes.ts` prints how much a page loads for each client, bundled with everything that the client imports,
+// minified and gzipped. It installs the other clients into a temporary folder, and removes it afterwards.
 
-/** The import that a page makes of each, by its version. */
+/** What a page imports from each client, by the client's version. */
 const OTHERS: Record<string, string> = {
   "mixpanel-browser@2.83.0": 'export { default } from "mixpanel-browser"',
   "posthog-js@1.449.2": 'export { default } from "posthog-js"',

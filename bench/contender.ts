@@ -5,16 +5,16 @@ import { StoredEvents } from "./stored-events.ts";
 import { cpuMsOf, findWorkerd } from "./workerd-process.ts";
 import { startWorkerServer, type WorkerServerOptions } from "./worker-server.ts";
 
-/** One of those that get the same loads. */
+/** One of the systems that get the same loads. */
 export interface Contender {
   url: URL;
-  /** Where its events end, if they get there after the answer, so that the time until they have counts. */
+  /** Its database, if events reach it after the answer. The time until they do is then measured too. */
   copy: StoredEvents | null;
-  /** How many events it has stored; null where that cannot be asked. */
+  /** Counts the events that it has stored. Null if nothing can count them. */
   count: (() => Promise<number>) | null;
-  /** The CPU time that it has taken so far, in milliseconds; null where it is several processes. */
+  /** The CPU time that it has used so far, in milliseconds. Null if it consists of several processes. */
   cpuMs: (() => Promise<number>) | null;
-  /** How many different events it was sent so far. */
+  /** How many different events it has been sent so far. */
   sentEvents: number;
   stop: () => Promise<void>;
 }
@@ -26,11 +26,11 @@ export interface Sample {
 }
 
 /**
- * Starts a variant. It runs only a part of the time: were its objects evicted meanwhile, each block would begin with
- * cold ones, which users who are active all the time are not.
+ * Starts a variant. Its objects are not evicted while other variants have their turn. Otherwise each block would begin with
+ * cold objects, but users who are active all the time have warm ones.
  *
- * @param endsInD1 whether D1 has its events in the end
- * @param isLate whether they get there after the answer
+ * @param endsInD1 whether its events are stored in D1 in the end
+ * @param isLate whether they reach D1 after the answer
  */
 export async function startContender(
   options: WorkerServerOptions,
@@ -51,7 +51,7 @@ export async function startContender(
   };
 }
 
-/** Starts several at once. Where one does not start, none goes on. */
+/** Starts several at once. If one does not start, stops the others and rejects. */
 export async function startContenders<Name extends string>(
   starts: Record<Name, () => Promise<Contender>>,
 ): Promise<Record<Name, Contender>> {
@@ -65,7 +65,7 @@ export async function startContenders<Name extends string>(
   throw failed.reason;
 }
 
-/** Sends a load, and waits until the copy has it where there is one. */
+/** Sends a load. If there is a copy, waits until the copy has the load's events. */
 export async function runLoad(contender: Contender, load: LoadName, bodies: readonly string[]): Promise<Sample> {
   const { url, copy } = contender;
   const events = bodies.length * LOADS[load].eventsPerRequest;
@@ -82,7 +82,7 @@ export async function runLoad(contender: Contender, load: LoadName, bodies: read
   };
 }
 
-/** Throws where events are missing: one that lost some would be a fast one. */
+/** Throws if events are missing, because a system that loses events would look fast. */
 export async function checkStored({ url, count, sentEvents }: Contender): Promise<void> {
   const found = count ? await count() : sentEvents;
   if (found !== sentEvents) throw new Error(`${url.href} stored ${found} of ${sentEvents} events`);

@@ -5,24 +5,24 @@ import { DatabaseSync } from "node:sqlite";
 import { seededRandom } from "./seeded-random.ts";
 import { type Spread, spreadOf } from "./spread.ts";
 
-// The engine alone, in this process: what a statement costs D1's one thread, whatever the way there and the disk cost.
-// Both layouts get the same events of random users in turn, by the statements that Tracklog ran then and runs now.
+// Measures the engine alone, in this process: what a statement costs D1's one thread, without the network and the disk.
+// Both layouts get the same events of random users in turns, with the statements of the first release and of today.
 
 const USERS = 40_000;
 const GROUP_EVENTS = 200;
 const BLOCK_GROUPS = 25;
 const BLOCKS = 9;
 const FIRST_TIMESTAMP = 1_700_000_000_000;
-/** SQLite's own, which workerd leaves as it is: 2,000 KiB. */
+/** SQLite's default of 2,000 KiB, which workerd does not change. */
 const DEFAULT_CACHE = -2_000;
 
 const root = join(import.meta.dirname, "..");
 
 export interface D1Inserts {
-  /** Microseconds an event. */
+  /** Microseconds per event. */
   firstReleaseUs: Spread;
   currentUs: Spread;
-  /** How many times as fast the table of today is, taken block by block. */
+  /** How many times as fast today's table is, for each block. */
   ratio: Spread;
 }
 
@@ -66,7 +66,7 @@ const CURRENT: Layout = {
     SELECT timestamp, generation, seq, user_id, 1, 'page_viewed', '${PROPERTIES}', '{}', timestamp, timestamp FROM sent`,
 };
 
-/** @param prefilled how many events are there before */
+/** @param prefilled how many events the tables have before the first block */
 export async function measureD1Inserts(prefilled: number, blocks = BLOCKS): Promise<D1Inserts> {
   const folder = await mkdtemp(join(tmpdir(), "tracklog-inserts-"));
   try {
@@ -75,7 +75,7 @@ export async function measureD1Inserts(prefilled: number, blocks = BLOCKS): Prom
     const eventOf = eventSource(prefilled);
     const firstUs: number[] = [];
     const currentUs: number[] = [];
-    // The first block warms up.
+    // The first block warms up the caches and is not counted.
     for (let block = -1; block < blocks; block++) {
       const events = Array.from({ length: BLOCK_GROUPS * GROUP_EVENTS }, eventOf);
       const samples = [await first.insert(events), await current.insert(events)] as const;
@@ -95,7 +95,7 @@ export async function measureD1Inserts(prefilled: number, blocks = BLOCKS): Prom
   }
 }
 
-/** Goes on after the prefilled events, a millisecond an event. */
+/** Makes events that follow the prefilled ones, one each millisecond. */
 function eventSource(prefilled: number): () => RandomEvent {
   const random = seededRandom(1);
   let n = prefilled;
@@ -105,7 +105,7 @@ function eventSource(prefilled: number): () => RandomEvent {
   };
 }
 
-/** As long as a UUID, and in no order. USER_ID_SQL makes the same of a column `user`. */
+/** As long as a UUID, and in no order. USER_ID_SQL makes the same id from a column `user`. */
 function userIdOf(user: number): string {
   const hash = (Math.imul(user, 2_654_435_761) >>> 0).toString(16).padStart(8, "0");
   return `${hash}-0000-4000-8000-${user.toString(16).padStart(12, "0")}`;
@@ -124,11 +124,11 @@ async function open({ migration, inserter, encode, prefill }: Layout, file: stri
         user * 7919317 AS generation FROM chosen)
     INSERT INTO events ${prefill}`);
   database.exec(`PRAGMA wal_checkpoint(TRUNCATE); PRAGMA cache_size = ${DEFAULT_CACHE}`);
-  // The Worker's own module, which knows D1's types; here the engine stands for D1.
+  // This is the Worker's own module, which expects a D1. Here the engine takes D1's place.
   const { insertEvents } = (await import(join(root, inserter))) as { insertEvents: Insert };
   const d1 = engineAsD1(database);
 
-  /** Returns the microseconds an event. */
+  /** Returns the microseconds per event. */
   const insert = async (events: readonly RandomEvent[]): Promise<number> => {
     const rows = events.map(encode);
     const start = performance.now();

@@ -6,18 +6,18 @@ import { StoredEvents } from "./stored-events.ts";
 import { METERED } from "./variants.ts";
 import { startWorkerServer, type WorkerServer } from "./worker-server.ts";
 
-/** What one event makes the runtime do, on average. */
+/** The runtime's average work for one event. */
 export type EventWork = Counts & { requests: number; alarms: number };
 
-/** The users who send were there before, and asleep, except those of `newUser`. */
+/** The senders' logs existed before and were asleep, except those of `newUser`. */
 export interface EventWorks {
-  /** Twenty events of a user in a row, one request each, of many users side by side. */
+  /** Each user sends twenty events in a row, one per request, and many users do so at the same time. */
   session: EventWork;
-  /** One event of one user at a time: nothing is shared with anybody. */
+  /** One event of one user at a time, so it shares no work with other events. */
   lone: EventWork;
-  /** A user's first event, which is a lone one as well. */
+  /** A user's first event. It is also sent alone. */
   newUser: EventWork;
-  /** A user sends a batch now and then. */
+  /** Each user sends one batch. */
   batched: EventWork;
   /** A batch holds one event of each of many users. */
   batchedOverUsers: EventWork;
@@ -26,7 +26,7 @@ export interface EventWorks {
 export interface StorageUse {
   /** The object's storage after a user's first event. */
   newUserBytes: number;
-  /** What an event adds to its user's object, and to D1. */
+  /** The storage that an event adds to its user's object, and to D1. */
   objectBytesPerEvent: number;
   d1BytesPerEvent: number;
 }
@@ -34,17 +34,17 @@ export interface StorageUse {
 const LONE_USERS = 12;
 const STORAGE_REQUESTS = 50;
 
-/** From when a statement is on disk until all have heard of it and counted it. */
+/** From the time when a statement is on disk until every object has its answer and has counted it. */
 const SETTLE_MS = 300;
 
-/** Counts in a run of its own, since counting takes time. */
+/** Counts in a run of its own, because counting takes time and would slow down other measurements. */
 export async function measureEventWork(): Promise<{ work: EventWorks; storage: StorageUse }> {
   const server = await startWorkerServer(METERED);
   const meter = new Meter(server);
   try {
     await meter.counts();
     const lone = (name: string) => () => names(name, LONE_USERS).map((user) => [JSON.stringify(newEvent(user))]);
-    // Somebody else came before, so that no newcomer is charged with the tables of D1's writer.
+    // Another user comes first, so that the tables of D1's writer do not count as work for a new user.
     const newUser = await meter.measure({ users: ["earlier"], passes: lone("new"), eventsPerPass: 1 });
     const work: EventWorks = {
       session: await meter.measure({
@@ -73,9 +73,9 @@ export async function measureEventWork(): Promise<{ work: EventWorks; storage: S
 }
 
 interface Load {
-  /** Who is brought into being before, and sleeps when the load begins. */
+  /** The users who send events before the load, and whose objects are asleep when it begins. */
   users: string[];
-  /** Bodies that are sent at once; after each pass D1 is waited for. */
+  /** The bodies of each pass are sent at once. After each pass, D1 must have its events before the next one begins. */
   passes: () => string[][];
   eventsPerPass: number;
 }
@@ -98,7 +98,7 @@ class Meter {
   }
 
   async measure({ users, passes, eventsPerPass }: Load): Promise<EventWork> {
-    // With its second event a log has a table.
+    // A log gets its table with its second event.
     for (let event = 0; event < 2; event++)
       await this.#send(
         users.map((user) => JSON.stringify(newEvent(user))),
@@ -149,8 +149,8 @@ function names(prefix: string, count: number): string[] {
 }
 
 /**
- * An alarm goes off long after its event, when all is delivered, and finds nothing to do. It is not waited for but
- * reckoned in: a call for each one that was set, none of which had gone off yet.
+ * An alarm goes off long after its event, when everything is delivered, and finds nothing to do. The run does not wait for
+ * alarms. It adds a call for each alarm that was set, because none of them had gone off yet.
  */
 function workPerEvent(before: Counts, after: Counts, requests: number, events: number): EventWork {
   const counted = Object.keys(after) as (keyof Counts)[];

@@ -13,14 +13,14 @@ import { startWorkerServer } from "./worker-server.ts";
 
 type Counted = "tracklog" | "direct" | "minimal";
 
-/** An event of a session and a user's first event, until D1 has them where that is where they end. */
+/** For an event of a session and for a user's first event, until D1 has them if they are stored there. */
 export type Fsyncs = Record<Counted, { session: number; newUser: number }>;
 
 const NEW_USERS = 40;
 
 const MAX_ATTACH_MS = 5_000;
 
-/** Counts by `strace`. Null where that is not there or may not look into another process. */
+/** Counts with `strace`. Null if it is not installed, or may not attach to another process. */
 export async function countFsyncs(): Promise<Fsyncs | null> {
   try {
     const [tracklog, direct, minimal] = await Promise.all([
@@ -47,7 +47,7 @@ async function fsyncsPerEvent(variant: Counted): Promise<Fsyncs[Counted]> {
   };
   const users = Array.from({ length: SESSIONS }, (_, user) => `synced-${user}`);
   try {
-    // With its second event a log has a table.
+    // A log gets its table with its second event.
     for (let event = 0; event < 2; event++) await send(users.map((user) => JSON.stringify(newEvent(user))));
     const pid = await findWorkerd(server.folder);
     const count = async (bodies: readonly string[]) => (await countCalls(pid, () => send(bodies))) / bodies.length;
@@ -77,7 +77,7 @@ async function countCalls(pid: number, work: () => Promise<void>): Promise<numbe
     const ended = once(strace, "exit");
     strace.kill("SIGINT");
     await ended;
-    // A call that another thread interrupts takes two lines, of which the second says that it is resumed.
+    // A call that another thread interrupts has two lines. The second one says `resumed` and does not match.
     return (await readFile(file, "utf8")).match(/\bf(data)?sync\(/g)?.length ?? 0;
   } finally {
     strace.kill("SIGKILL");

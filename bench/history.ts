@@ -12,11 +12,11 @@ const BLOCK_REQUESTS = 50;
 /** A year before the run's own events. */
 const HISTORY_BEGAN = Date.now() - 365 * 24 * 60 * 60 * SECOND_MS;
 
-/** Latency of one event at a time, in milliseconds: of a user who begins with one event, and of one with a million. */
+/** The latency of single events, in milliseconds: of a user who begins with few events, and of one with a million. */
 interface Compared {
   emptyMs: Spread;
   millionMs: Spread;
-  /** Of the medians' ratios, block by block. */
+  /** The median of the blocks' ratios. */
   ratio: number;
 }
 
@@ -27,7 +27,7 @@ export interface History {
   lateProfile: Compared;
 }
 
-/** Measures whether a long history slows a user down; blocks of both users alternate. */
+/** Measures whether a long history slows a user down. The blocks of both users alternate. */
 export async function measureHistory(blocks: number): Promise<History> {
   const server = await startWorkerServer(SEEDABLE);
   const send = async (bodies: readonly unknown[]) => {
@@ -41,7 +41,7 @@ export async function measureHistory(blocks: number): Promise<History> {
   const random = seededRandom(1);
   let lateEvents = 0;
   const lateEvent = (userId: string) => {
-    // Between two of the history's events.
+    // The time is between two of the history's events.
     const time = HISTORY_BEGAN + Math.floor(random() * HISTORY_EVENTS) * SECOND_MS + 1 + (lateEvents % 998);
     return newEvent(userId, time, `ada-${lateEvents++}@example.com`);
   };
@@ -49,7 +49,7 @@ export async function measureHistory(blocks: number): Promise<History> {
     const empty: number[] = [];
     const million: number[] = [];
     const block = (userId: string) => send(Array.from({ length: BLOCK_REQUESTS }, () => eventOf(userId)));
-    // The first block warms up.
+    // The first block warms up the caches and is not counted.
     for (let done = -1; done < blocks; done++) {
       const newcomer = await block("newcomer");
       const veteran = await block("veteran");
@@ -61,7 +61,7 @@ export async function measureHistory(blocks: number): Promise<History> {
     return { emptyMs: spreadOf(empty), millionMs: spreadOf(million), ratio: quantile(ratios, 0.5) };
   };
   try {
-    // With its second event a log has a table.
+    // A log gets its table with its second event.
     for (const user of ["newcomer", "veteran"]) for (let event = 0; event < 2; event++) await send([newEvent(user)]);
     const seed = `/bench/seed?user_id=veteran&events=${HISTORY_EVENTS}&first=${HISTORY_BEGAN}&step=${SECOND_MS}`;
     const seeded = await fetch(new URL(seed, server.url));

@@ -5,27 +5,27 @@ import { type Estimate, medianOf } from "./spread.ts";
 import { UNANNOUNCED, UNTALLIED, VARIANTS } from "./variants.ts";
 import type { WorkerServerOptions } from "./worker-server.ts";
 
-/** Tracklog's single events per second, over those of a Tracklog that lacks something. */
+/** Tracklog's single events per second, divided by those of a Tracklog that lacks a part. */
 interface Ratio {
-  /** By the clock, until D1 has them. */
+  /** By the clock, until D1 has the events. */
   clock: Estimate;
-  /** By the CPU time of workerd as a whole. */
+  /** By the CPU time of the whole workerd process. */
   cpu: Estimate;
 }
 
 export interface LiveCost {
   blocks: number;
-  /** Over one that hands nothing on to the live view: while nobody watches, and while somebody does. */
+  /** Divided by a Tracklog without the live view: while nobody watches, and while one viewer does. */
   unwatched: Ratio;
   watched: Ratio;
-  /** Over one that does not count what it answered. */
+  /** Divided by a Tracklog that does not count its answers. */
   tallied: Ratio;
-  /** What the viewer saw, and what it was told it could not. */
+  /** How many events the viewer saw, and how many it was told it did not see. */
   seen: number;
   leftOut: number;
 }
 
-/** What the live view may cost. */
+/** How much of the throughput must be left with the live view. */
 const UNWATCHED_TARGET = 0.98;
 const WATCHED_TARGET = 0.9;
 
@@ -38,11 +38,11 @@ function start(options: WorkerServerOptions): () => Promise<Contender> {
 }
 
 /**
- * Measures in short blocks that take turns. A block's throughput is compared with that of the same round alone, so that
- * what the machine does besides falls on both sides.
+ * Measures in short blocks that take turns. A block's throughput is compared only with those of the same round, so that the
+ * machine's other work affects both sides.
  *
- * @param requests how many a block has
- * @param users how many are brought into being before the blocks
+ * @param requests the requests in each block
+ * @param users how many users send events before the first block
  */
 export async function measureLiveCost(
   rounds: number,
@@ -75,7 +75,7 @@ export async function measureLiveCost(
     }
     over.abort();
     const { verdicts, leftOut, broken } = await viewer;
-    if (broken !== null) throw new Error(`Nobody watched any more: ${broken}`);
+    if (broken !== null) throw new Error(`The viewer stopped watching: ${broken}`);
     const ratio = (name: Name, to: Name): Ratio => ({
       clock: medianOf(byClock[name].map((speed, round) => speed / byClock[to][round]!)),
       cpu: medianOf(byCpu[name].map((speed, round) => speed / byCpu[to][round]!)),
@@ -100,7 +100,7 @@ export function liveCostReport({ blocks, unwatched, watched, tallied, seen, left
     ...lines("nobody watches, to a build without the live view", unwatched, UNWATCHED_TARGET),
     ...lines("one watches, to a build without the live view", watched, WATCHED_TARGET),
     ...lines("with tallies, to a build without", tallied),
-    `  The viewer saw ${seen} events, and was told of ${leftOut} left out.`,
+    `  The viewer saw ${seen} events, and was told that ${leftOut} were left out.`,
   ].join("\n");
 }
 
@@ -121,7 +121,7 @@ function textOf({ median, low, high }: Estimate): string {
   return `${median.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
 }
 
-/** What an interval says, and no more. */
+/** Says only what the interval proves. */
 function verdictOf(low: number, high: number, target: number): string {
   if (low >= target) return "met";
   return high < target ? "missed" : "not decided by this run";

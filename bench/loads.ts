@@ -1,26 +1,26 @@
 import { CONNECTIONS } from "./send-load.ts";
 
-/** The loads that every variant gets. */
+/** The loads that each contender gets. */
 export const LOAD_NAMES = ["single", "new_users", "batch_one_user", "batch_many_users", "duplicates"] as const;
 
 export type LoadName = (typeof LOAD_NAMES)[number];
 
 export const BATCH_EVENTS = 100;
 
-/** A session of a user, and how many users have one side by side: each on a connection of its own. */
+/** The events of a user's session, and how many users have one at the same time, each on its own connection. */
 export const SESSION_EVENTS = 20;
 export const SESSIONS = CONNECTIONS;
 
 const USERS = 400;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Moves on by a millisecond an event, so that every event of a run is new to whoever stores it. */
+/** Advances by a millisecond with each event, so that every event of a run is a new one. */
 let clock = Date.now() - 30 * DAY_MS;
 
-/** The first event of each user. Sent once before the rounds, and again and again as the duplicates. */
+/** The first event of each user. It is sent once before the rounds, and again and again in the load of duplicates. */
 export const FIRST_EVENTS = Array.from({ length: USERS }, (_, user) => JSON.stringify(newEvent(visitor(user))));
 
-/** Sent before the rounds as well: with its second event a user is no newcomer any more. */
+/** Also sent before the rounds, because a user counts as new until the second event. */
 export const SECOND_EVENTS = Array.from({ length: USERS }, (_, user) => JSON.stringify(newEvent(visitor(user))));
 
 interface Load {
@@ -31,7 +31,7 @@ interface Load {
 
 export const LOADS: Record<LoadName, Load> = {
   single: { eventsPerRequest: 1, body: (index) => JSON.stringify(newEvent(visitor(index))) },
-  /** The first event of a user, who sends no other. */
+  /** The first and only event of each user. */
   new_users: { eventsPerRequest: 1, body: (index) => JSON.stringify(newEvent(`newcomer-${index}`)) },
   batch_one_user: {
     eventsPerRequest: BATCH_EVENTS,
@@ -51,7 +51,7 @@ export function newEvent(userId: string, time = clock++, email = "ada@example.co
   };
 }
 
-/** The requests of all sessions, an event each, in turn: `sendLoad` then keeps a user to a connection. */
+/** The requests of all sessions in turn, with one event each. So `sendLoad` sends each user's events on one connection. */
 export function sessionBodies(name: string): string[] {
   return Array.from({ length: SESSIONS * SESSION_EVENTS }, (_, index) =>
     JSON.stringify(newEvent(`${name}-${index % SESSIONS}`)),
@@ -66,7 +66,7 @@ function visitor(index: number): string {
   return `visitor-${index % USERS}`;
 }
 
-/** New bodies at each call, of users in turn. */
+/** Makes new bodies at each call, with the users in turn. */
 export function bodySource(): (load: LoadName, count: number) => string[] {
   const next = new Map<LoadName, number>();
   return (load, count) => {

@@ -9,7 +9,7 @@ import { measureThroughput } from "./throughput.ts";
 import { timedStep } from "./timed-step.ts";
 import { startVariants } from "./variants.ts";
 
-/** By when a quick run's last round should have ended, and how long its rounds take where nothing else is running. */
+/** By when a quick run's last round should have ended, and how long its rounds take if the machine is idle. */
 const QUICK_MS = 45_000;
 const QUICK_ROUNDS_MS = 25_000;
 
@@ -37,7 +37,7 @@ function planOf(isQuick: boolean, began: number) {
 
 type Requests = ReturnType<typeof planOf>["requests"];
 
-/** Makes the rounds of a quick run smaller on a busy machine, where little time is left for them. */
+/** Makes the rounds of a quick run smaller if little time is left for them, as on a busy machine. */
 function inTime(requests: Requests, deadline: number): Requests {
   const share = Math.min(1, Math.max(0.2, (deadline - performance.now()) / QUICK_ROUNDS_MS));
   const fewer = Object.entries(requests).map(([load, count]) => [load, Math.ceil(count * share)]);
@@ -45,10 +45,10 @@ function inTime(requests: Requests, deadline: number): Requests {
 }
 
 /**
- * Measures Tracklog beside three other ways to take the same events, in one run on one machine, and prints it.
+ * Compares Tracklog with three other ways to accept the same events, in one run on one machine, and prints the results.
  *
- * @param isQuick whether it ends within 50 seconds where nothing else is running
- * @param isJson whether it ends with one line for programs
+ * @param isQuick whether the run ends within 50 seconds if the machine is idle
+ * @param isJson whether the output ends with one line for programs
  */
 export async function measureAll(isQuick: boolean, isJson: boolean): Promise<void> {
   const began = performance.now();

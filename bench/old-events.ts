@@ -4,8 +4,8 @@ const ROWS_AT_ONCE = 50_000;
 const DAY_MS = 86_400_000;
 
 /**
- * Fills D1 with events of one day, evenly spread, that have been there for long. Each has some 200 bytes of JSON, and
- * the columns that a page view of a browser has.
+ * Fills D1 with events of one day, evenly spread, that were written long ago. Each has about 200 bytes of JSON, and the
+ * columns that a browser's page view has.
  */
 export async function fillWithOldEvents(
   server: WorkerServer,

@@ -14,7 +14,7 @@ export interface Measured {
   work: EventWorks;
   storage: StorageUse;
   history: History;
-  /** Null where strace cannot count. */
+  /** Null if strace cannot count. */
   fsyncs: Fsyncs | null;
   d1Inserts: D1Inserts;
   bundleGzipKb: number;
@@ -73,7 +73,7 @@ export function jsonReport(measured: Measured): string {
   });
 }
 
-/** The whole run as tables; medians, with the lowest and the highest round in brackets. */
+/** The whole run as tables of medians, with the lowest and the highest round in brackets. */
 export function textReport(measured: Measured): string {
   return [...loadLines(measured), "", ...workLines(measured), "", ...otherLines(measured)].join("\n");
 }
@@ -107,7 +107,7 @@ function workLines({ work }: Measured): string[] {
     "work per event".padEnd(21) + WORK_NAMES.map((load) => load.padStart(18)).join(""),
     ...counts.map((name) => row(name, (of) => of[name])),
     row("USD per million", usdPerMillionEvents),
-    "  Alarms go off when there is nothing left to do: they are not waited for, a call is reckoned in for each.",
+    "  Alarms go off after the run, when nothing is left to do. A call is added for each of them.",
   ];
 }
 
@@ -139,7 +139,7 @@ function otherLines({ storage, history, fsyncs, d1Inserts, catchUp, bundleGzipKb
       line(
         `catch-up of ${catchUp.users.toLocaleString("en-US")} users`,
         `${catchUp.seconds.toFixed(0)} s after ${catchUp.outageSeconds.toFixed(0)} s without D1; workerd's memory ` +
-          `${catchUp.memoryBeforeMb.toFixed(0)} MB before, ${catchUp.peakMemoryMb.toFixed(0)} MB at most`,
+          `${catchUp.memoryBeforeMb.toFixed(0)} MB before, at most ${catchUp.peakMemoryMb.toFixed(0)} MB then`,
       ),
     );
   lines.push(line("bundle, gzipped", `${bundleGzipKb.toFixed(1)} KB`));
@@ -148,11 +148,11 @@ function otherLines({ storage, history, fsyncs, d1Inserts, catchUp, bundleGzipKb
 }
 
 function fsyncLines(fsyncs: Fsyncs | null): string[] {
-  if (!fsyncs) return [line("fsyncs an event", "not counted: strace is not there, or may not attach")];
+  if (!fsyncs) return [line("fsyncs per event", "not counted: strace is not installed, or may not attach")];
   const { tracklog, direct, minimal } = fsyncs;
   return (["session", "newUser"] as const).map((load) =>
     line(
-      load === "session" ? "fsyncs an event of a session" : "fsyncs of a user's first event",
+      load === "session" ? "fsyncs per event of a session" : "fsyncs of a user's first event",
       `${tracklog[load].toFixed(2)}, direct ${direct[load].toFixed(2)}, minimal ${minimal[load].toFixed(2)}`,
     ),
   );

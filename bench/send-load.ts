@@ -1,16 +1,16 @@
 import autocannon from "autocannon";
 
-/** How many requests are under way at any time, each on a connection of its own. */
+/** How many requests are under way at the same time, each on its own connection. */
 export const CONNECTIONS = 16;
 
 export interface SentLoad {
   seconds: number;
-  /** Of every request, in milliseconds. */
+  /** The latency of each request, in milliseconds. */
   latencies: number[];
 }
 
 /**
- * Posts each body once to /track. Throws where any answer is not a plain 200: a load that was half refused would
+ * Posts each body once to /track. Throws if any answer is not a plain 200, because a load that is half refused would
  * look fast.
  */
 export async function sendLoad(url: URL, bodies: readonly string[], concurrency = CONNECTIONS): Promise<SentLoad> {
@@ -27,10 +27,10 @@ export async function sendLoad(url: URL, bodies: readonly string[], concurrency 
         connections,
         amount: bodies.length,
         timeout: 20,
-        // autocannon notices its end at a sample only.
+        // autocannon notices the end of the load only when it takes a sample.
         sampleInt: 10,
         setupClient: (client) => {
-          // The share that autocannon gives this connection, in its order. Built before the clock starts.
+          // The requests that autocannon gives this connection, in its order. They are built before the clock starts.
           const own = bodies.filter((_, i) => i % connections === connection);
           connection++;
           client.setRequests(own.map((body) => ({ body, headers: { "content-type": "application/json" } })));

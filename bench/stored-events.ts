@@ -5,8 +5,8 @@ const POLL_MS = 5;
 const MAX_WAIT_MS = 60_000;
 
 /**
- * Watches D1's table by its file, from outside of workerd: asking through the Worker would take the very thread
- * that is measured.
+ * Watches D1's table by reading its file from outside workerd, because a query through the Worker would need the same
+ * thread that is measured.
  */
 export class StoredEvents {
   readonly #database: DatabaseSync;
@@ -15,16 +15,16 @@ export class StoredEvents {
     this.#database = new DatabaseSync(d1File, { readOnly: true, timeout: 1_000 });
   }
 
-  /** How many rows there are, all of them counted. */
+  /** Counts all rows. */
   count(): number {
     return this.#one("SELECT count(*) AS value FROM events");
   }
 
   /**
-   * Waits until `more` events were created since `before`. The feed tells, which has a row for each statement: that
-   * stays cheap while the table grows.
+   * Waits until `more` events have been created since `before`. It reads the feed, which has one row for each statement, so
+   * it stays cheap while the table grows. Throws after `maxWaitMs`.
    *
-   * @param before a position that `position()` gave
+   * @param before a position that `position()` returned
    */
   async waitForMore(before: number, more: number, maxWaitMs = MAX_WAIT_MS): Promise<void> {
     const start = performance.now();
@@ -42,7 +42,7 @@ export class StoredEvents {
     return this.#one("SELECT coalesce(max(position), 0) AS value FROM feed");
   }
 
-  /** What the database takes, in bytes. */
+  /** The size of the database, in bytes. */
   bytes(): number {
     return this.#one("SELECT page_count * page_size AS value FROM pragma_page_count, pragma_page_size");
   }

@@ -6,7 +6,7 @@ export interface Throughput {
   eventsPerSecond: Spread;
   p50Ms: Spread;
   p99Ms: Spread;
-  /** Tracklog's events per second over this contender's, taken round by round. */
+  /** Tracklog's events per second divided by this contender's, for each round. */
   ratio: Spread;
 }
 
@@ -16,17 +16,17 @@ type Samples<Name extends string> = Record<LoadName, Record<Name, Sample[]>>;
 
 export interface ThroughputPlan {
   rounds: number;
-  /** How many users are brought into being before the rounds, and so at most the duplicates; all, unless it is said. */
+  /** How many users send events before the rounds. There are as many different duplicates. The default is all users. */
   users?: number;
   /** How many requests of each load every contender gets in a round. */
   requests: Record<LoadName, number>;
-  /** No round is begun that would probably not end by then, on the clock of `performance.now()`; but one always is. */
+  /** No round begins that would probably end after this time of `performance.now()`, except the first. */
   deadline: number;
 }
 
 /**
- * Measures all contenders under all loads, in rounds: what the machine does besides falls on all of them alike. Ends
- * them.
+ * Measures all contenders with all loads, in rounds, so that the machine's other work affects all of them alike. Then
+ * stops them.
  */
 export async function measureThroughput<Name extends string>(
   contenders: Record<Name | "tracklog", Contender>,
@@ -34,7 +34,7 @@ export async function measureThroughput<Name extends string>(
 ): Promise<Throughputs<Name | "tracklog">> {
   const names = Object.keys(contenders) as (Name | "tracklog")[];
   try {
-    // Brings every user into being, which a deployment sees once in a user's life and a round must not see.
+    // The objects of all users are created here, because a deployment creates each only once and a round must not include it.
     for (const events of [FIRST_EVENTS, SECOND_EVENTS])
       await Promise.all(names.map((name) => runLoad(contenders[name], "single", events.slice(0, users))));
     const bodiesOf = bodySource();
@@ -46,7 +46,7 @@ export async function measureThroughput<Name extends string>(
       for (const load of LOAD_NAMES) {
         const bodies = bodiesOf(load, requests[load]);
         for (let turn = 0; turn < names.length; turn++) {
-          // Another one begins each round.
+          // Another contender begins each round.
           const name = names[(turn + round) % names.length]!;
           samples[load][name].push(await runLoad(contenders[name], load, bodies));
         }

@@ -1,4 +1,4 @@
-/** Measures something, and says how long that took where the result does not go. */
+/** Measures something, and writes to stderr how long the measurement took. */
 export async function timedStep<T>(name: string, measure: () => Promise<T>): Promise<T> {
   const start = performance.now();
   const measured = await measure();

@@ -1,7 +1,7 @@
 import { type Contender, startContender, startContenders } from "./contender.ts";
 import type { WorkerServerOptions } from "./worker-server.ts";
 
-/** What Tracklog is measured against. Each is the same app; what differs is how an event is recorded. */
+/** Tracklog and the variants that it is compared with. Each is the same app, but records events in another way. */
 export const VARIANT_NAMES = ["floor", "minimal", "direct", "tracklog"] as const;
 
 export type VariantName = (typeof VARIANT_NAMES)[number];
@@ -44,24 +44,24 @@ export function startVariants(): Promise<Record<VariantName, Contender>> {
   });
 }
 
-/** Tracklog without the live view: nothing is handed on to those who might watch. */
+/** Tracklog without the live view: it sends no event to viewers. */
 export const UNANNOUNCED: WorkerServerOptions = {
   ...TRACKLOG,
   replaced: { "src/live/watch.ts": "bench/variants/unannounced/watch.ts" },
 };
 
-/** Tracklog that does not count what it has answered. */
+/** Tracklog that does not count its answers. */
 export const UNTALLIED: WorkerServerOptions = {
   ...TRACKLOG,
   replaced: { "src/stats/tally.ts": "bench/variants/untallied/tally.ts" },
 };
 
-/** Tracklog, with the runtime's own counters read after every statement. */
+/** Tracklog that reads the runtime's own counters after every statement. */
 export const METERED: WorkerServerOptions = {
   ...TRACKLOG,
   entry: "bench/variants/metered/index.ts",
   durableObjects: { METER: "Meter" },
 };
 
-/** Tracklog, with a way to fill a user's log without sending each event. */
+/** Tracklog with a route that fills a user's log without sending each event. */
 export const SEEDABLE: WorkerServerOptions = { ...TRACKLOG, entry: "bench/variants/seedable/index.ts" };

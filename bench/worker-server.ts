@@ -6,12 +6,12 @@ import { convertV4MiniflareOptions, Miniflare, type V4DurableObject } from "mini
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf, unstable_splitSqlQuery as splitSql } from "wrangler";
 import { buildWorker } from "./build-worker.ts";
 
-/** What a benchmark lets the Worker do beyond a deployment's defaults: no key, and no limit on one user's rate. */
+/** Settings that differ from a deployment's: requests need no key, and a user's rate has no limit. */
 const VARS = { OPEN: "true", RATE_LIMIT_EVENTS_PER_SECOND: "1000000000", RATE_LIMIT_BURST_EVENTS: "1000000000" };
 
 export interface WorkerServer {
   url: URL;
-  /** Where the state is kept. */
+  /** The folder of the state. */
   folder: string;
   /** The SQLite file behind the binding DB, where that is the only database. */
   d1File: string;
@@ -21,11 +21,11 @@ export interface WorkerServer {
   database: (binding: string) => Promise<Database>;
   /** The bucket behind the binding ARCHIVE. */
   archive: () => Promise<Bucket>;
-  /** Puts an object to sleep, as the runtime does with one that had nothing to do for a while. */
+  /** Evicts an object, as the runtime does when an object has had nothing to do for a while. */
   evict: (className: string, name: string) => Promise<void>;
-  /** Only where `isInspected`. */
+  /** Needs `isInspected`. */
   inspector: () => Promise<URL>;
-  /** Runs what the cron runs. */
+  /** Runs the cron's handler. */
   runCron: () => Promise<void>;
   stop: () => Promise<void>;
 }
@@ -34,42 +34,42 @@ type Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
 type Bucket = Awaited<ReturnType<Miniflare["getR2Bucket"]>>;
 
 export interface WorkerServerOptions {
-  /** The Worker's entry, from the repository's root. */
+  /** The Worker's entry, relative to the repository's root. */
   entry: string;
-  /** Modules with those that take their places, both from the repository's root. */
+  /** Modules and their replacements, both relative to the repository's root. */
   replaced?: Record<string, string>;
-  /** Durable Objects that wrangler.toml does not know of, or that it binds to another class: binding to class. */
+  /** Durable Objects that wrangler.toml does not have, or binds to another class, as binding to class. */
   durableObjects?: Record<string, string>;
-  /** The folder of .sql files to make the tables of an empty D1 of, from the repository's root. */
+  /** The folder of the .sql files for an empty D1, relative to the repository's root. */
   migrations: string;
-  /** A folder whose files take the place of those with the same name. */
+  /** A folder whose files replace the migrations with the same name. */
   ownMigrations?: string;
-  /** Where the state is kept. Without it, state is in a folder of its own that is gone after `stop`. */
+  /** The folder of the state. Without it, the state is in a temporary folder, which `stop` removes. */
   state?: string;
   port?: number;
-  /** Whether the runtime may put objects to sleep that had nothing to do for some seconds. */
+  /** Whether the runtime may evict objects that have had nothing to do for some seconds. */
   mayEvict?: boolean;
-  /** Whether nobody wants to read what the Worker logs. */
+  /** Whether to discard what the Worker logs. */
   isSilent?: boolean;
-  /** Is told each line that the Worker logs; without it they are printed. */
+  /** Gets each line that the Worker logs. Without it the lines are printed. */
   onLog?: (line: string) => void;
-  /** Whether the pages are there, too, which take part in nothing that is measured. */
+  /** Whether to serve the pages as well. No measurement needs them. */
   hasPages?: boolean;
-  /** Variables in another value than that of wrangler.toml. */
+  /** Variables with another value than in wrangler.toml. */
   vars?: Record<string, string>;
   /** Whether the bucket ARCHIVE is bound. */
   hasArchive?: boolean;
   /** Databases besides DB, by their bindings. */
   moreDatabases?: readonly string[];
-  /** What else esbuild is to do to the Worker. */
+  /** More plugins for esbuild. */
   plugins?: Plugin[];
-  /** Whether V8's inspector is to be asked. */
+  /** Whether V8's inspector is available. */
   isInspected?: boolean;
 }
 
 /**
- * Runs a Worker in a workerd of its own, with the bindings of wrangler.toml and state on disk. Requests go straight
- * to the Worker: neither wrangler dev's proxy nor Miniflare's entry Worker is between.
+ * Runs a Worker in its own workerd, with the bindings of wrangler.toml and state on disk. Requests go straight to the
+ * Worker, without wrangler dev's proxy and Miniflare's entry Worker.
  */
 export async function startWorkerServer({
   entry,
@@ -90,8 +90,8 @@ export async function startWorkerServer({
   isInspected = false,
 }: WorkerServerOptions): Promise<WorkerServer> {
   process.env["WRANGLER_LOG"] ??= "warn";
-  // Cloudflare counts a key's rate in memory and keeps assets apart; the local stand-ins, a database and one more Worker
-  // in the way, would take more of every request than what is measured.
+  // Cloudflare counts a key's rate in memory and serves assets elsewhere. The local versions, a database and another Worker
+  // in front, would take more time of each request than the code that is measured.
   const { modulesRules: _, ratelimits: __, assets, ...options } = workerOptionsOf("wrangler.toml").workerOptions;
   const objects: Record<string, V4DurableObject> = {};
   for (const [binding, object] of Object.entries(options["durableObjects"] as Record<string, V4DurableObject>))
@@ -126,7 +126,7 @@ export async function startWorkerServer({
   };
   try {
     const url = await miniflare.unsafeGetDirectURL();
-    // D1 may be beyond reach when a server is started again.
+    // D1 may be locked when a server is started again, so the migrations are not repeated.
     if ((await findD1Files(folder)).length === 0)
       for (const binding of ["DB", ...moreDatabases])
         await migrate(await miniflare.getD1Database(binding), migrations, ownMigrations);

@@ -22,11 +22,11 @@ const CLIENTS: Record<ClientName, string> = {
   same: "the same body, with an id",
   sameWithoutId: "the same body, without an id",
   segment: "as Segment's SDKs do",
-  withoutTime: "an id, and no time",
-  newTime: "a new time, and no id",
+  withoutTime: "an id, but no time",
+  newTime: "a new time at each attempt, and no id",
 };
 
-/** Two tables of Markdown, as the README shows them. */
+/** Two tables of Markdown, from which those in the documentation are made. */
 export function besideReport({ throughputs, storms }: Beside): string {
   const names = SYSTEM_NAMES.filter((name) => storms[name] !== undefined);
   const heading = (first: string) => [
@@ -49,14 +49,14 @@ export function besideReport({ throughputs, storms }: Beside): string {
     }),
   );
   return [
-    ...heading("events a second (p50, p99 in ms)"),
+    ...heading("events per second (p50, p99 in ms)"),
     ...speeds,
     "",
-    ...heading("five kills, and what clients send again"),
+    ...heading("what the client sends again, with five kills"),
     ...losses,
     ...(names.includes("node")
       ? []
-      : ["", "Node with PostgreSQL was left out: there are no `initdb` and `postgres` here."]),
+      : ["", "Node with PostgreSQL was left out, because `initdb` and `postgres` are not installed."]),
   ].join("\n");
 }
 

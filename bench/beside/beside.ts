@@ -11,7 +11,7 @@ export interface Beside {
   storms: Partial<Record<SystemName, Record<ClientName, StormOutcome>>>;
 }
 
-/** Measures Tracklog beside what a team writes first on Cloudflare, and beside a Node server with PostgreSQL. */
+/** Compares Tracklog with what a team usually writes first on Cloudflare, and with a Node server with PostgreSQL. */
 export async function measureBeside(plan: ThroughputPlan): Promise<Beside> {
   const throughputs = await timedStep("throughput", async () => measureThroughput<SystemName>(await startAll(), plan));
   const storms: Beside["storms"] = {};
@@ -27,7 +27,7 @@ export async function measureBeside(plan: ThroughputPlan): Promise<Beside> {
   return { throughputs, storms };
 }
 
-/** Without `node` where there is no PostgreSQL. */
+/** Starts all systems, without `node` if PostgreSQL is not installed. */
 async function startAll(): Promise<Record<SystemName, Contender>> {
   const starts = {
     tracklog: () => startContender(VARIANTS.tracklog, { endsInD1: true, isLate: true }),

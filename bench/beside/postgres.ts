@@ -13,7 +13,7 @@ const MAX_INITDB_MS = 60_000;
 const MAX_END_MS = 30_000;
 const MAX_CONNECT_MS = 5_000;
 const POLL_MS = 50;
-/** Where Debian has the servers, beside what is in PATH. */
+/** Where Debian installs the servers, which are not in PATH. */
 const DEBIAN = "/usr/lib/postgresql";
 const NOBODY = 65_534;
 
@@ -27,7 +27,7 @@ interface Owner {
   gid: number;
 }
 
-/** Where PostgreSQL is; null where it is not installed. */
+/** The paths of PostgreSQL's programs. Null if it is not installed. */
 export function findPostgres(): Binaries | null {
   const folders = (process.env["PATH"] ?? "").split(delimiter);
   for (const version of versionsOf(DEBIAN)) folders.push(join(DEBIAN, version, "bin"));
@@ -36,7 +36,7 @@ export function findPostgres(): Binaries | null {
   return initdb !== undefined && postgres !== undefined ? { initdb, postgres } : null;
 }
 
-/** A PostgreSQL of its own, that listens on a socket in its folder only, and writes to disk before it says so. */
+/** A separate PostgreSQL that listens only on a socket in its folder, and confirms a commit after it is on disk. */
 export class Postgres {
   readonly folder: string;
   readonly #binaries: Binaries;
@@ -105,7 +105,7 @@ export class Postgres {
     }
   }
 
-  /** Kills the server and each of its processes at once, as when the machine's power goes. */
+  /** Kills the server and all of its processes at once, as in a power failure. */
   async kill(): Promise<void> {
     await this.#end(async (pid) => {
       const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
@@ -114,7 +114,7 @@ export class Postgres {
   }
 
   async stop(): Promise<void> {
-    // The fast shutdown: it does not wait for clients.
+    // This is the fast shutdown, which does not wait for clients.
     await this.#end(async (pid) => void process.kill(pid, "SIGINT"));
   }
 
@@ -158,11 +158,11 @@ function isExecutable(file: string): boolean {
   }
 }
 
-/** One of the server's processes may have ended by itself. */
+/** Kills a process that may have ended by itself. */
 function killIfThere(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {
-    // It is gone, which is what was wanted.
+    // It has ended already.
   }
 }

@@ -7,16 +7,16 @@ import type { System } from "./systems.ts";
 const KILLS = 5;
 const LIFE_MS = 2_000;
 const OUTAGE_MS = 1_000;
-/** Of each kind of client. Events come whether or not the server is there, so that all retries meet its start. */
+/** For each kind of client. Clients also send while the server is down, so all of their retries arrive when it starts. */
 const EVENTS_PER_SECOND = 12;
 const USERS = 40;
-/** What comes at once right before a kill, and up to how long before, so that it finds many requests at every stage. */
+/** This many events are sent up to this long before a kill, so that it finds many requests at every stage. */
 const BURST_EVENTS = 200;
 const MAX_BURST_MS = 80;
 const RETRY_DELAY_MS = 150;
 const MAX_ANSWER_MS = 15_000;
 const MAX_SECONDS_TO_ANSWER = 120;
-/** A copy has everything once nothing came for as long as the alarm takes that guards Tracklog's delivery. */
+/** A copy is complete if nothing has arrived for longer than Tracklog's alarm takes to repeat a delivery. */
 const QUIET_MS = SAFEGUARD_DELAY_MS + 5_000;
 const MAX_CATCH_UP_MS = 120_000;
 
@@ -26,21 +26,21 @@ interface Attempt {
 }
 
 /**
- * How clients send an event again, seen from SDKs: what is the same with every attempt, and what is new. Each makes the
- * attempts of one event.
+ * The ways in which clients send an event again, taken from SDKs. They differ in what stays the same at each attempt. Each
+ * function makes the attempts of one event.
  */
 const CLIENTS = {
-  /** Our own client, and whoever keeps the body. */
+  /** As our own client, and every client that keeps the body. */
   same: (user, n) => {
     const body = { event: "clicked", user_id: user, timestamp: timeOf(n), message_id: randomUUID(), properties: { n } };
     return () => ({ path: "/track", body });
   },
-  /** A time of its own and no id. */
+  /** The event has a time, but no id. */
   sameWithoutId: (user, n) => {
     const body = { event: "clicked", user_id: user, timestamp: timeOf(n), properties: { n } };
     return () => ({ path: "/track", body });
   },
-  /** Segment's and Rudder's SDKs: the message stays, `sentAt` is another one. */
+  /** As Segment's and RudderStack's SDKs: the message stays the same, and `sentAt` is new. */
   segment: (user, n) => {
     const message = { type: "track", event: "clicked", userId: user, messageId: randomUUID(), properties: { n } };
     const timestamp = timeOf(n);
@@ -49,14 +49,14 @@ const CLIENTS = {
       body: { batch: [{ ...message, timestamp }], sentAt: new Date().toISOString() },
     });
   },
-  /** Segment's protocol spoken by hand: an id, and no time, which the protocol lets one leave out. */
+  /** As a hand-written client of Segment's protocol: an id, but no time, because the protocol allows that. */
   withoutTime: (user, n) => {
     const message = { type: "track", event: "clicked", userId: user, messageId: randomUUID(), properties: { n } };
     return () => ({ path: "/v1/batch", body: { batch: [message] } });
   },
   /**
-   * A time that is taken anew with every attempt, and no id: nobody can tell the attempts from two events. Nor two events
-   * of a user in one millisecond from one, which is not the question here, so that each has a user of its own.
+   * A new time at each attempt, and no id: no endpoint can tell such attempts from new events. Two events of a user in the
+   * same millisecond would count as one event, which is not measured here, so each event has a user of its own.
    */
   newTime: (user, n) => () => ({
     path: "/track",
@@ -69,7 +69,7 @@ export type ClientName = keyof typeof CLIENTS;
 export const CLIENT_NAMES = Object.keys(CLIENTS) as ClientName[];
 
 export interface StormOutcome {
-  /** All of which were answered 2xx in the end. */
+  /** All of them were answered 2xx in the end. */
   events: number;
   /** How many of them had to be sent more than once. */
   repeated: number;
@@ -78,8 +78,8 @@ export interface StormOutcome {
 }
 
 /**
- * Kills a system again and again while clients send, who send again what was not answered, and looks for every event in
- * its database.
+ * Kills a system again and again while clients send, and send again what was not answered. Then looks for every event in
+ * the system's database.
  */
 export async function measureRetryStorm(system: System): Promise<Record<ClientName, StormOutcome>> {
   const random = seededRandom(1);
@@ -138,13 +138,13 @@ async function sendUntilAnswered(url: URL, attemptOf: () => Attempt): Promise<nu
     const { path, body } = attemptOf();
     const status = await statusOf(new URL(path, url), JSON.stringify(body));
     if (status >= 200 && status < 300) return attempts;
-    if (status >= 400 && status < 500 && status !== 429) throw new Error(`${path} was answered ${status}`);
-    if (performance.now() > end) throw new Error(`${url.href} took no event for ${MAX_SECONDS_TO_ANSWER} s`);
+    if (status >= 400 && status < 500 && status !== 429) throw new Error(`${path} answered ${status}`);
+    if (performance.now() > end) throw new Error(`${url.href} accepted no event for ${MAX_SECONDS_TO_ANSWER} s`);
     await sleep(RETRY_DELAY_MS);
   }
 }
 
-/** 0 where there was no answer. */
+/** The status of the answer. 0 if there was no answer. */
 async function statusOf(url: URL, body: string): Promise<number> {
   const headers = { "Content-Type": "application/json" };
   try {
@@ -157,8 +157,8 @@ async function statusOf(url: URL, body: string): Promise<number> {
 }
 
 /**
- * How often each event is stored, by its number. Gives a copy its time to have all: also what is there twice, of which
- * one may come late.
+ * How often each event is stored, by its number. Waits until a copy is complete, because the second row of a doubled
+ * event may arrive late.
  */
 async function storedOf(system: System): Promise<Map<number, number>> {
   let numbers = await system.numbers();
@@ -175,7 +175,7 @@ async function storedOf(system: System): Promise<Map<number, number>> {
   return stored;
 }
 
-/** A millisecond of each event's own, in the past, so that no clock of a server plays a part. */
+/** Gives each event its own millisecond in the past, so that the servers' clocks do not matter. */
 function timeOf(n: number): string {
   return new Date(Date.UTC(2026, 0, 1) + n).toISOString();
 }

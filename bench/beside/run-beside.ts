@@ -1,10 +1,10 @@
 import { measureBeside } from "./beside.ts";
 import { besideReport } from "./beside-report.ts";
 
-/** By when the last round should have ended: on a busy machine there are fewer of them. */
+/** By when the last round should have ended, so a busy machine runs fewer rounds. */
 const MAX_ROUNDS_MS = 110_000;
 
-/** Compares with other systems, and prints the README's tables. */
+/** Compares Tracklog with other systems, and prints the tables. */
 export async function runBeside(): Promise<void> {
   const beside = await measureBeside({
     rounds: 5,

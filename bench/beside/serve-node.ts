@@ -7,17 +7,17 @@ import type { TrackedEvent } from "../../src/event/contract.ts";
 import { eventParser, type ParsedEvent } from "../../src/event/parse-event.ts";
 import { messageParser } from "../../src/event/segment-message.ts";
 
-// What a team writes without Cloudflare: a Node server that inserts into PostgreSQL and answers when that has committed.
-// It reads events by Tracklog's own contract, so that what differs is what stores them. `--state` is the folder of
-// PostgreSQL's socket.
+// What a team might write without Cloudflare: a Node server that inserts into PostgreSQL and answers after the commit.
+// It reads events by Tracklog's own contract, so the systems differ only in how they store events. `--state` is the
+// folder of PostgreSQL's socket.
 
 const { state, port } = parseArgs({ options: { state: { type: "string" }, port: { type: "string" } } }).values;
 
 const pool = new Pool({ host: state!, user: "tracklog", database: "postgres" });
-// PostgreSQL is killed, too. Without this an idle connection's end would end the process.
+// PostgreSQL is killed, too. Without this handler, the loss of an idle connection would end the process.
 pool.on("error", () => {});
 
-// The identity is that of the direct variant.
+// Two events are the same if these columns are the same, as in the direct variant.
 await pool.query(`
   CREATE TABLE IF NOT EXISTS events (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -36,7 +36,7 @@ const INSERT = `
   SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::jsonb[], $6::jsonb[])
   ON CONFLICT DO NOTHING`;
 
-/** One statement a request, prepared once a connection. Returns how many events are new. */
+/** Executes one statement per request, which each connection prepares once. Returns how many events are new. */
 async function store(events: readonly TrackedEvent[]): Promise<number> {
   const values = [
     events.map(({ userId }) => userId),

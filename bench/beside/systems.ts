@@ -6,29 +6,29 @@ import { DatabaseSync } from "node:sqlite";
 import { MortalServer } from "../../test/faults/mortal-server.ts";
 import { findPostgres, Postgres } from "./postgres.ts";
 
-/** What is compared. */
+/** The systems that are compared. */
 export const SYSTEM_NAMES = ["tracklog", "direct", "node"] as const;
 
 export type SystemName = (typeof SYSTEM_NAMES)[number];
 
-/** Something that takes events, and can be killed and started again. */
+/** A system that accepts events, and can be killed and started again. */
 export interface System {
   url: URL;
-  /** Whether its database has events some time after the answer. */
+  /** Whether events reach its database some time after the answer. */
   isLate: boolean;
-  /** Kills all of it at once, its database included. */
+  /** Kills all of it at once, including its database. */
   kill: () => Promise<void>;
   /** Starts it again. */
   start: () => Promise<void>;
   /** How many events it has stored. */
   count: () => Promise<number>;
-  /** The numbers that events carry as their property `n`, each as often as it is stored. */
+  /** The property `n` of each stored event. A doubled event appears twice. */
   numbers: () => Promise<number[]>;
-  /** Ends it, and removes what it stored. */
+  /** Stops it, and removes its data. */
   stop: () => Promise<void>;
 }
 
-/** @returns null where it cannot be had on this machine */
+/** @returns null if the system is not installed on this machine */
 export async function startSystem(name: SystemName): Promise<System | null> {
   switch (name) {
     case "tracklog":
@@ -91,7 +91,7 @@ async function startNode(): Promise<System | null> {
   };
 }
 
-/** It is gone when the process is, also where the run is broken off. */
+/** Makes a folder that is removed when the process ends, also if the run is interrupted. */
 async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "tracklog-beside-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));

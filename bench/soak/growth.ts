@@ -4,8 +4,8 @@ import { quantile } from "../spread.ts";
 export type Point = readonly [seconds: number, value: number];
 
 /**
- * How much a value grew over the points: the median of the slopes between all pairs (Theil and Sen), by which a few wild
- * points move nothing, times the time from first to last.
+ * How much a value grew over the points: the median of the slopes between all pairs (Theil and Sen), multiplied by the time
+ * from the first to the last. A few outliers do not change this median.
  */
 export function growthOf(points: readonly Point[]): number {
   const slopes: number[] = [];
@@ -15,7 +15,7 @@ export function growthOf(points: readonly Point[]): number {
   return quantile(slopes, 0.5) * (points.at(-1)![0] - points[0]![0]);
 }
 
-/** The later half: in the first one heaps and caches fill, as they do once in a process's life. */
+/** The later half of the points. In the first half, heaps and caches fill, which happens once in a process. */
 export function laterHalf(points: readonly Point[]): Point[] {
   const [begin, end] = [points[0]![0], points.at(-1)![0]];
   return points.filter(([time]) => time >= (begin + end) / 2);

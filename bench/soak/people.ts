@@ -1,10 +1,10 @@
-/** Events after which a user comes no more, so that a page of the timeline holds all of one user. */
+/** After this many events a user does not return, so that one page of the timeline has all of a user's events. */
 const MAX_EVENTS = 200;
-/** How many users are in a session at a time, and how likely a session ends with an event. */
+/** How many users are in a session at the same time, and how likely an event is the last of its session. */
 const SESSIONS = 60;
 const LAST_EVENT_SHARE = 1 / 15;
 
-/** Who comes, who rests, and who is about to be answered. */
+/** Keeps track of the users: who is in a session, who rests, and who waits for an answer. */
 export class People {
   readonly #random: () => number;
   readonly #events = new Map<string, number>();
@@ -17,7 +17,7 @@ export class People {
     this.#random = random;
   }
 
-  /** A user who never came before, and is in a session from now on. */
+  /** A new user, who is in a session from now on. */
   newcomer(): string {
     const user = `visitor-${this.#count++}`;
     this.#events.set(user, 0);
@@ -26,7 +26,7 @@ export class People {
     return user;
   }
 
-  /** Whose event is next: a user in a session, which may be the last of it. */
+  /** The user of the next event. It is a user in a session, and may be the last event of this session. */
   visitor(): string {
     if (this.#inSession.length === 0) return this.newcomer();
     const index = this.#indexIn(this.#inSession);
@@ -41,12 +41,12 @@ export class People {
     return user;
   }
 
-  /** Somebody who was here, rested or not. */
+  /** Any user who has sent an event. */
   anybody(): string {
     return `visitor-${Math.floor(this.#random() * this.#count)}`;
   }
 
-  /** Somebody who rests and waits for no answer. Never comes again. */
+  /** A user who rests and waits for no answer. This user never returns. */
   leaver(): string | undefined {
     const index = this.#indexIn(this.#resting);
     const user = this.#resting[index];

@@ -3,7 +3,7 @@ import { INTERVAL_HEADING, intervalLine, judgeSoak, soakChart } from "./soak-rep
 
 const MAX_SHOWN_FAULTS = 20;
 
-/** Soaks the server and prints how it went. Returns whether nothing grew and nothing is missing. */
+/** Runs the steady load and prints the results. Returns whether nothing grew and nothing is missing. */
 export async function runSoak(minutes: number): Promise<boolean> {
   console.log(INTERVAL_HEADING);
   const soak = await measureSoak(minutes, (interval) => console.log(intervalLine(interval))).catch(brokenOff);
@@ -13,13 +13,13 @@ export async function runSoak(minutes: number): Promise<boolean> {
   for (const fault of faults.slice(0, MAX_SHOWN_FAULTS)) console.log(`FAULT: ${fault}`);
   console.log(
     faults.length === 0
-      ? "PASSED: nothing that was judged grew, and everything that was answered is there once, in the timelines, in D1 and in the feed"
+      ? "PASSED: nothing that was judged grew, and every answered event is once in the timelines, in D1 and in the feed"
       : `FAILED: ${faults.length} faults`,
   );
   return faults.length === 0;
 }
 
 function brokenOff(error: Error): null {
-  console.log(`FAILED: the run broke off: ${error.message}`);
+  console.log(`FAILED: the run ended early: ${error.message}`);
   return null;
 }

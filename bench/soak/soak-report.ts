@@ -2,15 +2,15 @@ import { growthOf, laterHalf, type Point } from "./growth.ts";
 import type { Interval, Soak } from "./soak.ts";
 
 /**
- * What memory may seem to grow by in the later half. workerd's allocator and V8's heap take and give memory in steps of
- * some megabytes, and V8 lets garbage lie while there is room. A leak of a kilobyte a request would be twice as much.
+ * By how much memory may seem to grow in the later half. workerd's allocator and V8's heap take and return memory in steps of
+ * some megabytes, and V8 does not collect garbage while it has room. A leak of one kilobyte per request would be twice this.
  */
 const MEMORY_ALLOWANCE_MB = 16;
 
-/** A shorter run tells nothing of memory: workerd's caches and V8's heap fill for minutes. */
+/** A shorter run says nothing about memory, because workerd's caches and V8's heap take minutes to fill. */
 const MIN_JUDGED_MEMORY_SECONDS = 9 * 60;
 
-/** What the backlog may seem to grow by: what comes in a second, for which alone the reader of the feed pauses. */
+/** By how much the backlog may seem to grow: the events of one second, because the feed's reader pauses for as long. */
 const BACKLOG_ALLOWANCE_SECONDS = 1;
 
 const WIDTH = 80;
@@ -28,7 +28,7 @@ export function intervalLine({ seconds, requestsPerSecond, ...of }: Interval): s
   return [time, ...values.map((value, index) => value.toFixed(digits[index]))].map(cell).join("");
 }
 
-/** Every value over the whole time as a line of bars, from nought to the highest, which stands at its end. */
+/** Draws each value over the whole time as a line of bars from zero to the highest value, followed by its range. */
 export function soakChart({ intervals }: Soak): string {
   const line = (name: string, valueOf: (interval: Interval) => number, unit: string) => {
     const values = intervals.map(valueOf);
@@ -47,7 +47,7 @@ export function soakChart({ intervals }: Soak): string {
   ].join("\n");
 }
 
-/** What was found, and what is wrong with it: nothing is if `faults` is empty. */
+/** Describes the results and what is wrong with them. Nothing is wrong if `faults` is empty. */
 export function judgeSoak(soak: Soak): { lines: string[]; faults: string[] } {
   const { requests, repeats, events, users, erasures, watched, violations } = soak;
   const seconds = soak.intervals.at(-1)!.seconds;
@@ -60,21 +60,21 @@ export function judgeSoak(soak: Soak): { lines: string[]; faults: string[] } {
   };
   const lines = [
     `${requests} requests, ${events} events of ${users} users answered, ${erasures} erasures; sent again: ${repeats}`,
-    `the live viewer saw ${watched.verdicts} and was told of ${watched.leftOut} left out`,
-    "growth in the later half, by the median slope between all pairs of its seconds:",
+    `the live viewer saw ${watched.verdicts} events, and was told that ${watched.leftOut} were left out`,
+    "growth in the later half, by the median slope between all pairs of points:",
     `  ${seconds < MIN_JUDGED_MEMORY_SECONDS ? unjudgedMemory(soak) : growth("memory", soak.memoryMb, MEMORY_ALLOWANCE_MB, "MB")}`,
     `  ${growth("unread", soak.unread, BACKLOG_ALLOWANCE_SECONDS * perSecond, "events")}`,
     `  ${growth("backlog", soak.backlog, BACKLOG_ALLOWANCE_SECONDS * perSecond, "events")}`,
   ];
   if (repeats > 0) faults.push(`${repeats} requests were not answered 2xx at once`);
-  if (watched.broken !== null) faults.push(`the live view broke off: ${watched.broken}`);
+  if (watched.broken !== null) faults.push(`the live view ended early: ${watched.broken}`);
   faults.push(...violations);
   return { lines, faults };
 }
 
 function unjudgedMemory({ memoryMb }: Soak): string {
   const grew = growthOf(laterHalf(memoryMb)).toFixed(1);
-  return `memory: ${grew} MB, not judged in less than ${MIN_JUDGED_MEMORY_SECONDS / 60} minutes`;
+  return `memory: ${grew} MB, not judged in a run of less than ${MIN_JUDGED_MEMORY_SECONDS / 60} minutes`;
 }
 
 function cell(text: string): string {

@@ -9,31 +9,31 @@ import type { Point } from "./growth.ts";
 import { Traffic } from "./traffic.ts";
 import { readFeed, type Watched, watchLive } from "./watchers.ts";
 
-/** Some fifty events a second, of which workerd takes about a tenth of a core. */
+/** This makes about fifty events per second, for which workerd needs about a tenth of a core. */
 const REQUESTS_PER_SECOND = 30;
 const RETURNING_USERS = 300;
 const INTERVALS = 20;
-/** The run stands for an hour, in which the cron runs six times. */
+/** The run represents an hour, in which the cron runs six times. */
 const CRON_RUNS = 6;
 const MAX_CATCH_UP_MS = 60_000;
 
 /** A row of the chart. */
 export interface Interval {
-  /** Its end. */
+  /** When it ended. */
   seconds: number;
   requestsPerSecond: number;
   p50Ms: number;
   p99Ms: number;
   memoryMb: number;
-  /** Events that were answered and that the reader of the feed did not have. */
+  /** Events that were answered, but that the reader of the feed has not read yet. */
   unread: number;
-  /** Events that wait for D1, as /metrics says. */
+  /** Events that wait for D1, according to /metrics. */
   backlog: number;
 }
 
 export interface Soak {
   intervals: Interval[];
-  /** A point a second: workerd as a whole, which has all objects and D1 in one process here. */
+  /** One point per second. It is the memory of the whole workerd process, which runs all objects and D1 here. */
   memoryMb: Point[];
   unread: Point[];
   backlog: Point[];
@@ -44,13 +44,13 @@ export interface Soak {
   users: number;
   erasures: number;
   watched: Watched;
-  /** What of the answered events is missing, there twice, or otherwise than it was answered. */
+  /** The answered events that are missing, doubled, or differ from their answers. */
   violations: string[];
 }
 
 /**
- * @param onInterval hears of each row as soon as it is there
- * @param users who were there before, and return
+ * @param onInterval gets each row as soon as it exists
+ * @param users how many users send an event before the load, and return in it
  */
 export async function measureSoak(
   minutes: number,
@@ -141,13 +141,13 @@ async function sample(
 async function backlogOf(url: URL): Promise<number> {
   const text = await (await fetch(new URL("/metrics", url))).text();
   const values = [...text.matchAll(/^tracklog_backlog_events\{[^}]*\} (\d+)/gm)];
-  if (values.length === 0) throw new Error(`/metrics tells no backlog: ${text.slice(0, 200)}`);
+  if (values.length === 0) throw new Error(`/metrics has no backlog: ${text.slice(0, 200)}`);
   return values.reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
 async function runCrons(server: WorkerServer, everySeconds: number): Promise<void> {
   for (let run = 0; run < CRON_RUNS; run++) {
-    // In the middle of its time, so that the load's end is not the cron's.
+    // The cron runs in the middle of its interval, so that it does not run when the load ends.
     await sleep((everySeconds * 1000) / 2);
     await server.runCron();
     await sleep((everySeconds * 1000) / 2);

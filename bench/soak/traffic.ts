@@ -3,13 +3,13 @@ import { label, Ledger, type SentEvent } from "../../test/faults/ledger.ts";
 import { People } from "./people.ts";
 import { Unread } from "./unread.ts";
 
-/** Of a hundred requests, how many are what. The rest are events of sessions, one each. */
+/** How many of a hundred requests are of each kind. Each of the others is one event of a session. */
 const MIX = { newcomer: 6, batch: 3, retry: 10, update: 6, timeline: 6, summary: 3, overview: 1.7, erasure: 0.3 };
 
 const BATCH_EVENTS = 20;
-/** What can be sent again or updated: the latest answered requests. */
+/** How many of the latest answered requests can be sent again or updated. */
 const REMEMBERED_REQUESTS = 2_000;
-/** Beyond this the server does not keep up, and to go on would only measure the line before it. */
+/** With more requests under way the server does not keep up, and the run would only measure the queue in front of it. */
 const MAX_UNDER_WAY = 2_000;
 const MAX_ANSWER_MS = 30_000;
 const RETRY_DELAY_MS = 200;
@@ -22,13 +22,13 @@ interface Answer {
 }
 
 /**
- * What many clients do, as an open loop: requests begin when they are due, whether or not the server has answered the
- * ones before. A client sends a request again, unchanged, until it is answered.
+ * The requests of many clients, as an open loop: a request begins when it is due, even if the server has not answered the
+ * ones before. A client sends the same request again until it is answered.
  */
 export class Traffic {
   readonly ledger = new Ledger();
   readonly unread = new Unread();
-  /** From when a request was due until it was answered, in milliseconds. Whoever looks at them takes them. */
+  /** From the time when a request was due until its answer, in milliseconds. The reader empties the list. */
   latencies: number[] = [];
   requests = 0;
   /** How often a request had to be sent again. */
@@ -37,7 +37,7 @@ export class Traffic {
   readonly #random: () => number;
   readonly #people: People;
   readonly #remembered: SentEvent[][] = [];
-  /** Times of events that are under way: what comes of two versions at once is not known beforehand. */
+  /** The times of events that are under way. If two versions were sent at once, their outcome would not be known. */
   readonly #busy = new Set<string>();
   readonly #underWay = new Set<Promise<unknown>>();
   #clock = 0;
@@ -49,17 +49,17 @@ export class Traffic {
     this.#people = new People(random);
   }
 
-  /** Brings users into being who return later. */
+  /** Sends the first events of users who return later. */
   async begin(users: number): Promise<void> {
     for (let user = 0; user < users; user++) await this.#send([this.#newEvent(this.#people.newcomer())], false);
     this.latencies = [];
     this.requests = 0;
   }
 
-  /** Throws where requests fail for good, or where the server does not keep up. */
+  /** Throws if a request fails at every attempt, or if the server does not keep up. */
   async run(requestsPerSecond: number, seconds: number): Promise<void> {
     const end = performance.now() + seconds * 1000;
-    // A Poisson process: requests know nothing of each other.
+    // The times form a Poisson process, because the requests are independent of each other.
     for (let due = performance.now(); due < end; due -= (Math.log(1 - this.#random()) / requestsPerSecond) * 1000) {
       const wait = due - performance.now();
       if (wait > 1) await sleep(wait);
@@ -102,7 +102,7 @@ export class Traffic {
       }
       case "update": {
         const [event] = this.#rememberedRequest() ?? [];
-        // Another time at each update, or it would be a duplicate.
+        // The value is new at each update. Otherwise the event would be a duplicate.
         return event ? this.#send([{ ...event, properties: { step: this.#clock } }], false) : this.#visit();
       }
       case "timeline":
@@ -137,7 +137,7 @@ export class Traffic {
     return { event: "page_viewed", user_id: user, timestamp: new Date(this.#clock).toISOString(), properties };
   }
 
-  /** One that may be sent again: no event of it is under way, and nobody's of it was erased. */
+  /** A request that may be sent again: none of its events is under way, and none of its users was erased. */
   #rememberedRequest(): SentEvent[] | undefined {
     const events = this.#remembered[Math.floor(this.#random() * this.#remembered.length)];
     const isFree = events?.every(
@@ -165,15 +165,15 @@ export class Traffic {
     if (this.#remembered.length > REMEMBERED_REQUESTS) this.#remembered.shift();
   }
 
-  /** What is sent again may be an older version: it changes nothing, and the ledger neither. */
+  /** A repeated event may be an older version. It must change nothing, so the ledger does not change either. */
   #checkDuplicate(event: SentEvent, { status, seq }: Answer): void {
     const known = this.ledger.users.get(event.user_id)?.get(event.timestamp);
     if (status !== "duplicate" || seq !== known?.seq)
-      this.ledger.violations.push(`${label(event)} was sent again and answered ${status}, seq ${seq}`);
+      this.ledger.violations.push(`${label(event)} was sent again, and the answer was ${status}, seq ${seq}`);
   }
 
   async #read(path: string): Promise<void> {
-    // Whoever was erased is not found.
+    // An erased user is answered 404.
     const { answer } = await this.#ask("GET", path, null, 404);
     await answer.arrayBuffer();
   }
@@ -181,7 +181,7 @@ export class Traffic {
   async #erase(): Promise<void> {
     const user = this.#people.leaver();
     if (user === undefined) return this.#visit();
-    // From now on nothing of this user is sent again.
+    // From now on no event of this user is sent again.
     this.ledger.erased.add(user);
     await (await this.#ask("DELETE", `/users/${user}`, null)).answer.arrayBuffer();
     for (const time of this.ledger.users.get(user)?.keys() ?? []) this.unread.erased(time);
@@ -199,7 +199,7 @@ export class Traffic {
       const answer = await fetch(new URL(path, this.#url), { method, body, signal }).catch((error: unknown) => error);
       if (answer instanceof Response && (answer.ok || answer.status === accepted)) return { answer, attempts };
       const said = answer instanceof Response ? `${answer.status} ${await answer.text()}` : String(answer);
-      if (attempts === MAX_ATTEMPTS) throw new Error(`${method} ${path} was answered ${said}`);
+      if (attempts === MAX_ATTEMPTS) throw new Error(`${method} ${path} answered ${said}`);
       this.repeats++;
       await sleep(RETRY_DELAY_MS);
     }

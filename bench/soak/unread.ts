@@ -1,6 +1,6 @@
 /**
- * What was answered and a reader of the feed has not read yet: events on their way through the log, the writer, D1 and
- * the feed. Events are told by their times, which no two of them share.
+ * The events that were answered, but that a reader of the feed has not read yet: they are on their way through the log,
+ * the writer, D1 and the feed. An event is identified by its time, because no two events have the same.
  */
 export class Unread {
   readonly #answered = new Set<string>();
@@ -23,7 +23,7 @@ export class Unread {
     if (this.#answered.has(time)) this.#size--;
   }
 
-  /** An event that was erased may never come. */
+  /** An event that was erased may never appear in the feed. */
   erased(time: string): void {
     if (this.#answered.has(time)) this.read(time);
   }

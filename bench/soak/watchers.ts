@@ -3,14 +3,14 @@ import type { Unread } from "./unread.ts";
 
 const FEED_PAUSE_MS = 1_000;
 
-/** Reads the feed on and on, as whoever copies events elsewhere does. Ends when it is told, after a last look. */
+/** Reads the feed continuously, like a program that copies events elsewhere. After the signal it reads once more and ends. */
 export async function readFeed(url: URL, unread: Unread, signal: AbortSignal): Promise<void> {
   let after = "";
   for (;;) {
     const isOver = signal.aborted;
     for (let more = true; more;) {
       const answer = await fetch(new URL(`/events?limit=500&after=${encodeURIComponent(after)}`, url));
-      if (!answer.ok) throw new Error(`GET /events was answered ${answer.status} ${await answer.text()}`);
+      if (!answer.ok) throw new Error(`GET /events answered ${answer.status} ${await answer.text()}`);
       const page = (await answer.json()) as { events: { timestamp: string }[]; next_cursor: string; more: boolean };
       for (const { timestamp } of page.events) unread.read(timestamp);
       after = page.next_cursor;
@@ -24,11 +24,11 @@ export async function readFeed(url: URL, unread: Unread, signal: AbortSignal): P
 export interface Watched {
   verdicts: number;
   leftOut: number;
-  /** Why it ended before it was told to; null where it did not. */
+  /** Why it ended before the signal. Null if it did not. */
   broken: string | null;
 }
 
-/** Watches events arrive, until it is told to end. */
+/** Watches the live view until the signal. */
 export async function watchLive(url: URL, signal: AbortSignal): Promise<Watched> {
   const watched: Watched = { verdicts: 0, leftOut: 0, broken: null };
   try {

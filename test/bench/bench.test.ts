@@ -7,11 +7,11 @@ import { measureThroughput } from "../../bench/throughput.ts";
 import { METERED, SEEDABLE, startVariants, UNANNOUNCED, UNTALLIED, VARIANT_NAMES } from "../../bench/variants.ts";
 import { startWorkerServer } from "../../bench/worker-server.ts";
 
-// Whether the benchmark still runs, not what it measures. It reaches into src, and only a run tells what it lacks there.
+// Tests whether the benchmark still runs, not what it measures. It uses modules of src, and only a run shows if one is missing.
 
 const REQUESTS = { single: 8, new_users: 2, batch_one_user: 1, batch_many_users: 1, duplicates: 4 };
 
-// With its second event a log has a table.
+// A log gets its table with its second event.
 const TWO_EVENTS = ["ada", "ada"].map((user) => JSON.stringify(newEvent(user)));
 
 describe("the benchmark", () => {
@@ -34,7 +34,7 @@ describe("the benchmark", () => {
   });
 
   it.for([
-    ["counts what an event does", METERED, "/bench/counts", /"objectRowsWritten":[1-9]/],
+    ["counts the work for an event", METERED, "/bench/counts", /"objectRowsWritten":[1-9]/],
     ["fills a user's log", SEEDABLE, "/bench/seed?user_id=ada&events=10&first=0&step=1", /^seeded$/],
   ] as const)("%s", async ([, options, path, expected], { expect }) => {
     const server = await startWorkerServer(options);
@@ -47,7 +47,7 @@ describe("the benchmark", () => {
     }
   });
 
-  it("inserts into D1's table of today and that of the first release", async ({ expect }) => {
+  it("inserts into today's table of D1 and into that of the first release", async ({ expect }) => {
     const { ratio } = await measureD1Inserts(1_000, 1);
     expect(ratio.median).toBeGreaterThan(0);
   });

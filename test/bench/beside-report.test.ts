@@ -20,17 +20,17 @@ function besideOf(names: readonly SystemName[]): Beside {
   };
 }
 
-describe("the report beside other systems", () => {
+describe("the report on other systems", () => {
   it("has a column for each system", ({ expect }) => {
     const report = besideReport(besideOf(SYSTEM_NAMES));
     expect(report).toContain("| Tracklog | `INSERT` into D1 in the request | Node and PostgreSQL |");
     expect(report).toContain("0 lost, 2 doubled of 10 (4 sent again)");
   });
 
-  it("leaves PostgreSQL out where there is none, and says so in one line", ({ expect }) => {
+  it("leaves PostgreSQL out if it is not installed, and says so in one line", ({ expect }) => {
     const lines = besideReport(besideOf(["tracklog", "direct"])).split("\n");
     const column = lines.filter((line) => line.includes("Node and PostgreSQL"));
     expect(column).toEqual([]);
-    expect(lines.at(-1)).toBe("Node with PostgreSQL was left out: there are no `initdb` and `postgres` here.");
+    expect(lines.at(-1)).toBe("Node with PostgreSQL was left out, because `initdb` and `postgres` are not installed.");
   });
 });

@@ -4,7 +4,7 @@ import { measureSoak, type Soak } from "../../bench/soak/soak.ts";
 import { judgeSoak } from "../../bench/soak/soak-report.ts";
 import { Unread } from "../../bench/soak/unread.ts";
 
-/** Ten minutes, a point a second. */
+/** Ten minutes with one point per second. */
 function points(valueAt: (second: number) => number): Point[] {
   return Array.from({ length: 600 }, (_, second) => [second, valueAt(second)]);
 }
@@ -23,13 +23,13 @@ const STEADY: Soak = {
   violations: [],
 };
 
-/** From 200 to 300 MB as caches fill, with the steps and the saw of a heap. */
+/** Memory that grows from 200 to 300 MB as caches fill, and then goes up and down in steps, as a heap does. */
 function heapAt(second: number): number {
   return 200 + Math.min(100, second) + (second % 17) * 2 + (second > 450 ? 4 : 0);
 }
 
 describe("the soak's verdict", () => {
-  it("takes no saw, no step and no first minutes for growth", ({ expect }) => {
+  it("does not count a heap's ups and downs, a single step or the first minutes as growth", ({ expect }) => {
     expect(judgeSoak({ ...STEADY, memoryMb: points(heapAt) }).faults).toEqual([]);
   });
 
@@ -42,7 +42,7 @@ describe("the soak's verdict", () => {
     expect(faults).toEqual([expect.stringMatching(new RegExp(`^${name} grew by `))]);
   });
 
-  it("does not judge memory by a run that is too short to tell", ({ expect }) => {
+  it("does not judge memory in a run that is too short", ({ expect }) => {
     const short: Soak = {
       ...STEADY,
       intervals: [{ ...STEADY.intervals[0]!, seconds: 60 }],
@@ -53,14 +53,14 @@ describe("the soak's verdict", () => {
     expect(lines.join("\n")).toContain("not judged");
   });
 
-  it("finds what is missing, what was refused, and a viewer who was lost", ({ expect }) => {
+  it("reports missing events, refused requests, and a viewer whose stream ended", ({ expect }) => {
     const watched = { ...STEADY.watched, broken: "gone" };
     expect(judgeSoak({ ...STEADY, repeats: 1, watched, violations: ["one event"] }).faults).toHaveLength(3);
   });
 });
 
-describe("what a reader of the feed has not read", () => {
-  it("counts an event from its answer until it is read, whichever comes first", ({ expect }) => {
+describe("the events that a reader of the feed has not read", () => {
+  it("count from their answer until they are read, even if they are read first", ({ expect }) => {
     const unread = new Unread();
     unread.answered("1");
     unread.read("2");
@@ -75,7 +75,7 @@ describe("what a reader of the feed has not read", () => {
 });
 
 describe("a soak of seconds", () => {
-  it("finds everything that was answered", async ({ expect }) => {
+  it("finds every event that was answered", async ({ expect }) => {
     const soak = await measureSoak(0.07, () => {}, 20);
     expect(soak.violations).toEqual([]);
     expect(soak.watched.broken).toBeNull();

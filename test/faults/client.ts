@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ledger, SentEvent } from "./ledger.ts";
 
-/** Below what one page of a timeline holds. */
+/** Fewer than fit one page of a timeline. */
 const EVENTS_PER_USER = 300;
 
 const MAX_BATCH_EVENTS = 10;
@@ -13,11 +13,11 @@ const MAX_ANSWER_MS = 10_000;
 let clock = Date.now() - 24 * 60 * 60 * 1000;
 
 /**
- * Sends events as a careful client does: one request after the other, each sent again, unchanged, until it is
- * answered. Every other batch goes to the user that all clients write to.
+ * Sends events as a careful client does: one request after the other, and each again, unchanged, until it is answered.
+ * Every other batch goes to the user to whom all clients write.
  *
- * @param random from 0 to 1, what the client does next
- * @param isOver when to begin no further request
+ * @param random numbers from 0 to 1 that decide what the client does next
+ * @param isOver whether to begin no further request
  */
 export async function runClient(
   url: string,
@@ -54,7 +54,7 @@ export async function send(url: string, events: SentEvent[], ledger: Ledger): Pr
   }
 }
 
-/** Null where there was no answer, or one that says to come again. */
+/** Null if there was no answer, or one that asks to try again later. */
 export async function post(
   url: string,
   body: string,
@@ -83,7 +83,7 @@ function sharedUser(): string {
   return `shared-${Math.floor(sharedEvents++ / EVENTS_PER_USER)}`;
 }
 
-/** @param dice from 0 to 1, which of them */
+/** @param dice a number from 0 to 1 that chooses one of them */
 function someEventOf(ledger: Ledger, userId: string, dice: number): SentEvent | null {
   const entries = [...(ledger.users.get(userId)?.values() ?? [])];
   return entries[Math.floor(dice * entries.length)]?.sent ?? null;

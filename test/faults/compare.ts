@@ -10,12 +10,12 @@ interface Stored {
   properties: unknown;
 }
 
-/** Says what is wrong in the timelines: each must have what was answered, exactly once, under the answered seq. */
+/** Returns what is wrong in the timelines: each must have every answered event exactly once, with the answered seq. */
 export async function compareTimelines(url: string, ledger: Ledger): Promise<string[]> {
   const violations: string[] = [];
   for (const [userId, entries] of everybody(ledger)) {
     const response = await fetch(`${url}/users/${userId}/events?limit=500`);
-    const { events = [] } = (await response.json()) as { events?: Stored[] }; // none of a user who is erased
+    const { events = [] } = (await response.json()) as { events?: Stored[] }; // an erased user has none
     violations.push(...compareUser(`the timeline of ${userId}`, entries, events));
     const inOrder = events.toSorted((a, b) => a.timestamp.localeCompare(b.timestamp) || a.seq - b.seq);
     if (!isDeepStrictEqual(inOrder, events)) violations.push(`the timeline of ${userId} is out of order`);
@@ -23,10 +23,10 @@ export async function compareTimelines(url: string, ledger: Ledger): Promise<str
   return violations;
 }
 
-/** Says what is wrong in D1, which gets its time to catch up. */
+/** Returns what is wrong in D1. Waits first until D1 has caught up. */
 export async function compareD1(d1File: string, ledger: Ledger, maxWaitMs: number): Promise<string[]> {
   const database = new DatabaseSync(d1File, { readOnly: true, timeout: 5_000 });
-  // All users at once: the table has no index by user.
+  // Reads all users at once, because the table has no index by user.
   const select = database.prepare(
     "SELECT user_id, timestamp, seq, revision, properties FROM events ORDER BY timestamp, seq",
   );
@@ -58,7 +58,7 @@ export async function compareD1(d1File: string, ledger: Ledger, maxWaitMs: numbe
   return violations;
 }
 
-/** Says where D1 is not, row by row and column by column, what the logs have together. */
+/** Returns where D1 differs from the logs, row by row and column by column. */
 export async function compareCopies(url: string, d1File: string, ledger: Ledger): Promise<string[]> {
   const violations: string[] = [];
   const database = new DatabaseSync(d1File, { readOnly: true, timeout: 5_000 });
@@ -88,7 +88,7 @@ export async function compareCopies(url: string, d1File: string, ledger: Ledger)
   return violations;
 }
 
-/** Everybody whose events were answered, and those who were erased since. */
+/** All users whose events were answered, including those who were erased since. */
 function everybody({ users, erased }: Ledger): [string, Map<string, LedgerEntry>][] {
   const nothing = new Map<string, LedgerEntry>();
   return [...users, ...[...erased].filter((user) => !users.has(user)).map((user) => [user, nothing] as const)].map(
@@ -103,7 +103,8 @@ function compareUser(where: string, entries: Map<string, LedgerEntry>, stored: r
     const entry = entries.get(timestamp);
     if (!entry) violations.push(`${where} has ${timestamp}, which was never answered`);
     else if (seen.has(timestamp)) violations.push(`${where} has ${timestamp} twice`);
-    else if (seq !== entry.seq) violations.push(`${where} has ${timestamp} as seq ${seq}, answered ${entry.seq}`);
+    else if (seq !== entry.seq)
+      violations.push(`${where} has ${timestamp} as seq ${seq}, but it was answered as ${entry.seq}`);
     else if (revision !== entry.revision || !isDeepStrictEqual(properties, entry.sent.properties))
       violations.push(`${where} lacks an answered update of ${timestamp}`);
     seen.add(timestamp);

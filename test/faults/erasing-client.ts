@@ -8,9 +8,10 @@ const RETRY_DELAY_MS = 50;
 const MAX_ANSWER_MS = 10_000;
 
 /**
- * Records events of one user after the other, erases them, and records some anew: these alone must be there in the end.
+ * Records events of one user after the other, erases the user, and records some more events. Only these must be there in
+ * the end.
  *
- * @param isOver when to begin with no further user
+ * @param isOver whether to begin with no further user
  */
 export async function runErasingClient(url: string, ledger: Ledger, isOver: () => boolean): Promise<void> {
   for (let number = 0; !isOver(); number++) {
@@ -27,7 +28,7 @@ export async function runErasingClient(url: string, ledger: Ledger, isOver: () =
   }
 }
 
-/** Erases a user, however often it takes until that is answered. */
+/** Erases a user, and repeats the request until it is answered. */
 export async function erase(url: string, user: string, ledger: Ledger): Promise<void> {
   while (!(await isErased(url, user))) await sleep(RETRY_DELAY_MS);
   ledger.erased.add(user);

@@ -1,4 +1,4 @@
-/** An event as it was sent, and what was answered: what the server must have in the end. */
+/** An event as it was sent, and its answer. The server must have it in the end. */
 export interface SentEvent {
   event: string;
   user_id: string;
@@ -7,7 +7,7 @@ export interface SentEvent {
 }
 
 export interface LedgerEntry {
-  /** As the server must have it: with the properties of every answered update. */
+  /** The event that the server must have, with the properties of every answered update. */
   sent: SentEvent;
   seq: number;
   revision: number;
@@ -19,17 +19,17 @@ interface Answer {
   revision: number;
 }
 
-/** Everything that was answered 2xx, by user. Only what cannot be right in an answer is found here. */
+/** Everything that was answered 2xx, by user. It finds only faults that an answer alone shows. */
 export class Ledger {
   readonly users = new Map<string, Map<string, LedgerEntry>>();
-  /** Users whose erasure was answered. What was answered since is in `users`. */
+  /** Users whose erasure was answered. Events that were answered since are in `users`. */
   readonly erased = new Set<string>();
   readonly violations: string[] = [];
   answered = 0;
-  /** Events whose first answer was lost, and that came out as created or as duplicate when sent again. */
+  /** How often each status was the answer to an event that was sent again because its first answer was lost. */
   readonly retried = { created: 0, duplicate: 0, updated: 0 };
 
-  /** @param wasRetried whether an earlier attempt to send it was left without an answer */
+  /** @param wasRetried whether an earlier attempt to send it had no answer */
   note(sent: SentEvent, { status, seq, revision }: Answer, wasRetried: boolean): void {
     this.answered++;
     const user = this.users.get(sent.user_id) ?? new Map<string, LedgerEntry>();
@@ -37,7 +37,7 @@ export class Ledger {
     const known = user.get(sent.timestamp);
     const expected = known ? "updated" : "created";
     if (status !== expected && !(wasRetried && status === "duplicate"))
-      this.violations.push(`${label(sent)} was answered ${status}, not ${expected}`);
+      this.violations.push(`${label(sent)} was answered as ${status}, not ${expected}`);
     if (known && known.seq !== seq) this.violations.push(`${label(sent)} changed its seq from ${known.seq} to ${seq}`);
     if (wasRetried) this.retried[status as keyof Ledger["retried"]]++;
     const properties = { ...known?.sent.properties, ...sent.properties };

@@ -8,12 +8,12 @@ const MAX_START_MS = 60_000;
 const MAX_QUOTED_CHARACTERS = 2_000;
 
 /**
- * A server in a process group of its own, which can be killed at any moment and started again on the same state:
- * Tracklog, or what another script serves.
+ * A server in its own process group, which can be killed at any moment and started again with the same state. It is
+ * Tracklog, or the server of another script.
  */
 export class MortalServer {
   readonly url: string;
-  /** The SQLite file behind D1, where it has one; known once the server has started. */
+  /** The SQLite file behind D1, if the server has one. It is known after the server has started. */
   d1File = "";
   /** The same of all of its databases, where it has several. */
   d1Files: string[] = [];
@@ -33,8 +33,8 @@ export class MortalServer {
 
   /**
    * @param state the folder of its state
-   * @param options of the script
-   * @param script takes `--state` and `--port`, and prints a line of JSON when it serves, which says where D1 is if any
+   * @param options the script's options
+   * @param script takes `--state` and `--port`. When it serves, it prints a line of JSON, which names D1's file if there is one
    */
   static async start(
     state: string,
@@ -46,14 +46,14 @@ export class MortalServer {
     return server;
   }
 
-  /** @param options of the script that serves */
+  /** @param options the script's options */
   async start(options: readonly string[] = []): Promise<void> {
     const child = spawn(
       process.execPath,
       [this.#script, "--state", this.#state, "--port", String(this.#port), ...options],
       { detached: true, stdio: ["pipe", "pipe", "pipe"] },
     );
-    // It may be killed while it is told something.
+    // The server may be killed while somebody writes to its input.
     child.stdin.on("error", () => {});
     this.#process = child;
     let errors = "";
@@ -77,7 +77,7 @@ export class MortalServer {
     this.#process?.stdin?.write(`${JSON.stringify(message)}\n`);
   }
 
-  /** Kills Node, workerd and whatever else they started, at once: nobody gets to finish or to flush anything. */
+  /** Kills Node, workerd and all of their children at once, so that nothing can be finished or flushed. */
   async kill(): Promise<void> {
     const child = this.#process;
     if (!child || child.exitCode !== null) return;

@@ -7,21 +7,21 @@ import { erase } from "./erasing-client.ts";
 import type { Ledger } from "./ledger.ts";
 import type { MortalServer } from "./mortal-server.ts";
 
-// D1 is lost, and is put back to an earlier point, while clients go on writing. What `npm run rebuild` makes of that is
-// looked at when all is over.
+// Deletes D1, and later restores an older copy of it, while clients go on writing. The result of `npm run rebuild` is checked
+// at the end of the run.
 
 const PAUSE_MS = 4_000;
 const MAX_TRIES = 5;
 const MANY_USERS = 400;
 const MAX_DELIVERY_MS = 30_000;
 
-/** Users who are erased after the copy was made, every other one of whom comes back. */
+/** How many users are erased after the copy is made. Every other one of them returns. */
 const DOOMED_USERS = 20;
 const DOOMED_EVENTS = 5;
 
 /** Deletes the database's files, and rebuilds it from the logs under load. */
 export async function loseDatabase(server: MortalServer, ledger: Ledger): Promise<void> {
-  // So that the rebuilding takes its time, and meets those who write.
+  // Makes the rebuild take longer, so that it runs while clients write.
   for (let round = 0; round < 3; round++)
     await send(
       server.url,
@@ -40,8 +40,8 @@ export async function loseDatabase(server: MortalServer, ledger: Ledger): Promis
 }
 
 /**
- * Puts an older copy of the database in its place, and rebuilds it under load, with a kill half-way. Users were erased
- * since whose rows the copy has.
+ * Replaces the database with an older copy, and rebuilds it under load, with a kill half-way. The copy has rows of users
+ * who were erased since.
  */
 export async function restoreDatabase(server: MortalServer, ledger: Ledger, random: () => number): Promise<void> {
   const copy = `${server.d1File}.copy`;
@@ -84,12 +84,12 @@ export async function restoreDatabase(server: MortalServer, ledger: Ledger, rand
   await expectGone(server.url, cursor, ledger);
 }
 
-/** Starts it again where it is cut off, as a person would. */
+/** Starts the rebuild again whenever it is interrupted, as a person would. */
 async function rebuild(url: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const { code, output, errors } = await runRebuild(url);
     if (code === 0) return;
-    if (attempt === MAX_TRIES) throw new Error(`The rebuilding does not come to its end: ${errors}${output}`);
+    if (attempt === MAX_TRIES) throw new Error(`The rebuild does not finish: ${errors}${output}`);
     await sleep(1_000);
   }
 }
@@ -98,20 +98,20 @@ function runRebuild(url: string) {
   return runScript("scripts/rebuild.ts", ["--url", url]);
 }
 
-/** A consistent copy, while others write. */
+/** Makes a consistent copy while others write. */
 function copyDatabase(file: string, copy: string): void {
   const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
   database.prepare("VACUUM INTO ?").run(copy);
   database.close();
 }
 
-/** Waits until D1 has so many rows of the users who are going to be erased. */
+/** Waits until D1 has this many rows of the users who will be erased. */
 async function waitForRows(file: string, rows: number): Promise<void> {
   const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
   const select = database.prepare("SELECT count(*) AS rows FROM events WHERE user_id LIKE 'doomed-%'");
   const start = performance.now();
   while ((select.get() as { rows: number }).rows < rows) {
-    if (performance.now() - start > MAX_DELIVERY_MS) throw new Error("D1 does not get what the logs have");
+    if (performance.now() - start > MAX_DELIVERY_MS) throw new Error("D1 does not get the events of the logs");
     await sleep(100);
   }
   database.close();
@@ -121,7 +121,7 @@ function removeDatabase(file: string): void {
   for (const part of [file, `${file}-wal`, `${file}-shm`]) rmSync(part, { force: true });
 }
 
-/** Where a reader of the feed stands. */
+/** The current cursor of a reader of the feed. */
 async function feedCursor(url: string): Promise<string> {
   const response = await fetch(`${url}/events?limit=1`);
   return ((await response.json()) as { next_cursor: string }).next_cursor;
@@ -129,5 +129,5 @@ async function feedCursor(url: string): Promise<string> {
 
 async function expectGone(url: string, cursor: string, ledger: Ledger): Promise<void> {
   const { status } = await fetch(`${url}/events?after=${cursor}`);
-  if (status !== 410) ledger.violations.push(`a cursor from before is answered ${status}, not 410`);
+  if (status !== 410) ledger.violations.push(`an older cursor was answered ${status}, not 410`);
 }

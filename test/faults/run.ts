@@ -12,14 +12,14 @@ import { MortalServer } from "./mortal-server.ts";
 import { randomFrom } from "./random.ts";
 import { loseDatabase, restoreDatabase } from "./rebuild-drills.ts";
 
-// `npm run test:faults`: kills the server again and again while clients write, keeps D1 from being written for a
-// minute, sets the clock back, loses D1 and puts an older copy in its place, and then looks for every event that was
-// answered. `--only rebuild` leaves out what comes before that. `SEED` repeats a run, as far as two
-// machines ever do the same. Not a part of `npm test`, since it takes some minutes.
+// `npm run test:faults` kills the server again and again while clients write, locks D1 for a minute, sets the clock back,
+// deletes D1 and restores an older copy of it, and then looks for every event that was answered. `--only rebuild` runs only
+// the part with the rebuilds. `SEED` repeats a run's choices, but not its timing. It is not a part of `npm test`, because it
+// takes some minutes.
 
 const { only } = parseOptions({ options: { only: { type: "string" } } }).values;
 if (only !== undefined && only !== "rebuild") {
-  console.error("--only takes rebuild, or is left out");
+  console.error("--only takes no other value than rebuild");
   process.exit(1);
 }
 
@@ -32,11 +32,11 @@ const LOCK_MS = 60_000;
 const MAX_CATCH_UP_MS = 90_000;
 
 setTimeout(() => {
-  console.error(`FAILED: not over after ${MAX_RUN_MS / 1000} s`);
+  console.error(`FAILED: the run did not end within ${MAX_RUN_MS / 1000} s`);
   process.exit(1);
 }, MAX_RUN_MS).unref();
 
-// Ctrl-C does not reach the server, whose process group is its own; leaving by `exit` kills it.
+// Ctrl-C does not reach the server, because it has a process group of its own. The handlers of `exit` kill it.
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
 const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
@@ -64,19 +64,19 @@ try {
     `sent: ${answered} events and updates of ${users.size} users were answered 2xx, and ${erased.size} erasures`,
   );
   console.log(
-    `sent again after an answer was lost: ${retried.created} came out as created, ` +
-      `${retried.duplicate} as duplicate, ${retried.updated} as updated`,
+    `sent again after an answer was lost: ${retried.created} were created, ` +
+      `${retried.duplicate} duplicates, ${retried.updated} updated`,
   );
   violations.push(...(await compareTimelines(server.url, ledger)));
   violations.push(...(await compareD1(server.d1File, ledger, MAX_CATCH_UP_MS)));
   violations.push(...(await compareCopies(server.url, server.d1File, ledger)));
   if (only === undefined && retried.duplicate === 0)
-    violations.push("no kill came between a commit and its answer: nothing was tried");
+    violations.push("no kill came between a commit and its answer, so the run has tested no retries");
 
   for (const violation of violations.slice(0, 20)) console.error(`VIOLATION: ${violation}`);
   console.log(
     violations.length === 0
-      ? `found: every one of them exactly once, in order, in the timelines and in D1`
+      ? `found: every one of them exactly once and in order, in the timelines and in D1`
       : `FAILED: ${violations.length} violations`,
   );
   process.exitCode = violations.length === 0 ? 0 : 1;
@@ -87,7 +87,7 @@ try {
 async function haveFaults(ledger: Ledger): Promise<void> {
   for (let kill = 1; kill <= KILLS; kill++) {
     await sleep(LIFE_MS * (0.5 + random()));
-    // One of the kills falls into the time in which D1 is locked.
+    // One of the kills happens while D1 is locked.
     const lock = kill === KILLS - 1 ? lockDatabase(server.d1File, LOCK_MS) : null;
     if (lock) {
       const before = ledger.answered;
@@ -96,7 +96,7 @@ async function haveFaults(ledger: Ledger): Promise<void> {
     }
     await server.kill();
     console.log(`killed ${kill} of ${KILLS}, after ${ledger.answered} answered events`);
-    // One of its lives is an hour before the others.
+    // After one of the kills, the server's clock is an hour behind.
     await server.start(kill === CLOCK_BACK_AFTER_KILL ? ["--clock-back"] : []);
     await lock;
   }

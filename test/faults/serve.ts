@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { startWorkerServer } from "../../bench/worker-server.ts";
 
-// The process that is killed: Tracklog on a given port and state, until then.
+// The process that is killed. It runs Tracklog with the given port and state.
 
 const { values } = parseArgs({
   options: { state: { type: "string" }, port: { type: "string" }, "clock-back": { type: "boolean" } },

@@ -44,7 +44,7 @@ const FIELDS = [
   "context",
   "writeKey",
 ];
-/** Field names are repeated in answers, and the fields of the envelope are what makes a request one. */
+/** Fields whose values are never marked, because answers may repeat names, and the envelope must keep its form. */
 const STRUCTURE = /^(event|event_name|type|timestamp|originalTimestamp|sentAt|batch|writeKey|message_?id)$/i;
 const USER = /^(user_?id|anonymous_?id|groupId|previousId)$/i;
 
@@ -53,7 +53,7 @@ export interface MadeBody {
   isMarkedByEvent: boolean;
 }
 
-/** Makes bodies of those that a description shows, of what its schemas allow, and of what real SDKs send. */
+/** Makes bodies from the description's examples, from its schemas, and from what real SDKs send. */
 export class BodyMaker {
   readonly #dice: Dice;
   readonly #index: number;
@@ -65,13 +65,13 @@ export class BodyMaker {
     this.#schemas = schemas;
   }
 
-  /** What an SDK sends, with another user and values, and with some faults. */
+  /** The body of a real SDK, with other users and values, and with some faults. */
   ofSdk(): { request: (typeof SDK_REQUESTS)[number]; made: MadeBody } {
     const request = this.#dice.one(SDK_REQUESTS);
     return { request, made: this.#written(this.#grown(structuredClone(request.body))) };
   }
 
-  /** One of the bodies that are shown, or else what the schema lets pass. */
+  /** One of the description's examples, or if there is none, a value that the schema allows. */
   described(examples: readonly unknown[], schema: JsonSchema): MadeBody {
     const isShown = examples.length > 0 && this.#dice.hits(0.6);
     const body: unknown = isShown
@@ -82,7 +82,7 @@ export class BodyMaker {
     return { text: lines.join("\n"), isMarkedByEvent: false };
   }
 
-  /** Text that is JSON as far as a grammar goes, or nearly. */
+  /** Text that is valid JSON according to the grammar, or almost valid. */
   wild(): MadeBody {
     const text = jsonTextOf(this.#dice, markOf(this.#index, 0));
     return { text: this.#dice.hits(0.3) ? mangled(text, this.#dice) : text, isMarkedByEvent: false };
@@ -97,11 +97,11 @@ export class BodyMaker {
     }
   }
 
-  /** Repeats the events of a batch now and then, up to more than are allowed. */
+  /** Sometimes repeats the events of a batch, up to more than are allowed. */
   #grown(body: unknown): unknown {
     const events = eventsOf(body);
     if (!events || events.length === 0 || !this.#dice.hits(0.2)) return body;
-    // What is costly to answer is rare, or it would be all that a run does.
+    // Large batches are rare, because their answers take long, and a run would do little else.
     const count = this.#dice.hits(0.003) ? 490 + this.#dice.below(20) : this.#dice.below(6);
     const repeated = Array.from({ length: count }, (_, i) => events[i % events.length]);
     return Array.isArray(body) ? repeated : { ...(body as object), batch: repeated };
@@ -125,7 +125,7 @@ export class BodyMaker {
     return { text, isMarkedByEvent: false };
   }
 
-  /** Marks the values of an event, gives it to a user of ours, and puts faults into a share of its places. */
+  /** Marks the values of an event, gives it one of the run's users, and puts faults into a share of its fields. */
   #mutated(body: unknown, event: number, share: number): unknown {
     const dice = this.#dice;
     const mark = event < MAX_MARKED_EVENTS ? markOf(this.#index, event) : "";
@@ -152,11 +152,11 @@ function eventsOf(body: unknown): unknown[] | null {
   return Array.isArray(batch) ? (batch as unknown[]) : null;
 }
 
-/** The local runtime keeps some memory for every object that it ever had, so a run goes back to the same users. */
+/** The local runtime keeps some memory for every object that it has ever had, so a run uses the same users again. */
 const SHARED_USERS = 60;
 const NEW_USERS = 400;
 
-/** Users whom many requests share, one who sends too much, and ones who are new. */
+/** Chooses a user: one that many requests share, one that sends too much, or a new one. */
 export function userIdFor(dice: Dice, index: number, mark: string): string {
   if (dice.hits(0.9)) return `u${dice.below(SHARED_USERS)}`;
   if (dice.hits(0.4)) return "hot";

@@ -41,7 +41,7 @@ describe("a connection", () => {
       ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r", "\n3\r\nllo\r\n0\r\n", "\r\n"],
       "hello",
     ],
-    ["after a note to go on", ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"], "x"],
+    ["after a 100 Continue", ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"], "x"],
     ["without a body", ["HTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n"], ""],
   ])("reads an answer %s, and is used again", async ([, pieces, body], { expect }) => {
     const { connection, count } = await answering(pieces);
@@ -53,7 +53,7 @@ describe("a connection", () => {
     connection.close();
   });
 
-  it("waits for no body of HEAD, and for none that goes on for ever", async ({ expect }) => {
+  it("does not wait for the body of a HEAD or for a body that never ends", async ({ expect }) => {
     const head = await answering(["HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"]);
     expect(await head.connection.send(REQUEST, { ...PLAIN, isHead: true })).toMatchObject({ ok: true });
     const stream = await answering(["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"]);
@@ -67,7 +67,7 @@ describe("a connection", () => {
     ["ends before an answer", [], "no answer"],
     ["ends within an answer", ["HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe"], "cut off"],
     ["speaks something else", ["220 ready\r\n\r\n"], "not HTTP"],
-  ])("tells that a server %s", async ([, pieces, fault], { expect }) => {
+  ])("reports that a server %s", async ([, pieces, fault], { expect }) => {
     const { connection } = await answering(pieces, (socket) => socket.destroy());
     expect(await connection.send(REQUEST, PLAIN)).toEqual({ ok: false, fault });
   });

@@ -1,12 +1,12 @@
 import { connect, type Socket } from "node:net";
 
-/** An answer as it came. What a server sends besides, such as reasons, is left out. */
+/** An answer as it was received, without the rest of the status line, such as the reason. */
 export interface Answer {
   status: number;
   /** By name in lower case. */
   headers: Map<string, string>;
   body: Buffer;
-  /** Whether the body goes on for ever, and only its beginning is here. */
+  /** Whether the body never ends, so that this is only its beginning. */
   isStream: boolean;
 }
 
@@ -15,21 +15,21 @@ export type Exchange =
   | { ok: false; fault: "no answer" | "too late" | "cut off" | "not HTTP" };
 
 interface Options {
-  /** Whether the answer has no body whatever its headers say. */
+  /** Whether the answer has no body, even if its headers announce one. */
   isHead: boolean;
-  /** Whether the body may go on for ever. It is then not waited for. */
+  /** Whether the body may never end. Then `send` does not wait for its end. */
   mayStream: boolean;
-  /** Whether the request lacks its end, so that the server has to be told that nothing more comes. */
+  /** Whether the request is incomplete, so that the connection must be half-closed after it. */
   isIncomplete: boolean;
 }
 
-/** Long enough for a machine that is busy with other things. */
+/** Long enough for a machine that is busy with other work. */
 const TIMEOUT_MS = 60_000;
 const HEAD_END = "\r\n\r\n";
 
 /**
- * A connection that is kept and made anew where the server has closed it. It sends bytes as they are: Node's own
- * clients refuse or mend the most interesting ones.
+ * A connection that is kept, and opened again if the server has closed it. It sends bytes as they are, because Node's own
+ * clients refuse or correct the most interesting requests.
  */
 export class Connection {
   readonly #host: string;
@@ -44,7 +44,7 @@ export class Connection {
   async send(wire: Buffer, options: Options): Promise<Exchange> {
     const isReused = this.#socket !== null;
     const exchange = await this.#exchange(wire, options);
-    // A server may close a connection just as it is used again, and then has not seen the request.
+    // If a server closes a connection just when it is used again, it has not read the request.
     return !exchange.ok && exchange.fault === "no answer" && isReused ? this.#exchange(wire, options) : exchange;
   }
 
@@ -61,7 +61,7 @@ export class Connection {
       const done = (exchange: Exchange, isKept = false) => {
         clearTimeout(timer);
         socket.removeAllListeners();
-        // Errors that come when nobody waits any more are the next request's to find.
+        // Errors that occur between two requests are found by the next request.
         socket.on("error", () => {});
         if (!isKept) this.close();
         resolve(exchange);
@@ -80,7 +80,7 @@ export class Connection {
   }
 }
 
-/** Reads an answer from what arrives, piece by piece. */
+/** Reads an answer from the pieces that arrive. */
 class AnswerReader {
   readonly #options: Options;
   #received: Buffer = Buffer.alloc(0);
@@ -92,7 +92,7 @@ class AnswerReader {
     this.#options = options;
   }
 
-  /** The answer, once it is whole. */
+  /** The answer as soon as it is complete. */
   take(chunk: Buffer): Exchange | null {
     this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
     while (!this.#head) {
@@ -107,7 +107,7 @@ class AnswerReader {
     return this.#whole(this.#head);
   }
 
-  /** What there is when nothing more comes. */
+  /** The answer when no more data arrives. */
   end(): Exchange {
     if (!this.#head) return { ok: false, fault: this.#received.length === 0 ? "no answer" : "cut off" };
     const { headers, at } = this.#head;
@@ -126,7 +126,7 @@ class AnswerReader {
     }
     if (headers.get("transfer-encoding") !== "chunked") return null;
     if (this.#options.mayStream && status === 200) return this.#answer(Buffer.alloc(0), true);
-    // Quick to look at: an answer that is not whole yet must not be taken apart with each of its pieces.
+    // This check is quick, so that an incomplete answer is not parsed again with each piece.
     if (!rest.subarray(-5).equals(Buffer.from("0\r\n\r\n"))) return null;
     const body = dechunked(rest);
     return body && this.#kept(body, true);
@@ -155,7 +155,7 @@ function parseHead(text: string): { status: number; headers: Map<string, string>
   return { status: Number(status), headers };
 }
 
-/** A chunked body put together, or null if its end is not here yet. */
+/** Joins the chunks of a body. Null if its end has not arrived yet. */
 function dechunked(sent: Buffer): Buffer | null {
   const parts: Buffer[] = [];
   for (let at = 0; ;) {

@@ -4,10 +4,10 @@ import { type DescribedResponse, type Description, readingsOf, type Route, route
 import type { FuzzRequest } from "./fuzz-request.ts";
 import type { JsonSchema } from "./sample-of.ts";
 
-/** The preflight's answer, and the upgrade to a WebSocket, are of HTTP's own making and described nowhere. */
+/** The answer to a preflight and the upgrade to a WebSocket belong to HTTP and are not described. */
 const UNDESCRIBED = new Set([101, 204]);
 
-/** What is described once for all that is no route: nothing is there, not with this method, or not for everybody. */
+/** Answers that may come without a route: there is nothing at the path, not with this method, or not for this client. */
 const ANYWHERE: Record<number, string> = {
   401: "no_read_key",
   403: "origin_not_allowed",
@@ -15,7 +15,7 @@ const ANYWHERE: Record<number, string> = {
   405: "UnknownMethod",
 };
 
-/** Holds answers to what the deployment's own description says of the route and the status. */
+/** Compares answers with the deployment's own description of the route and the status. */
 export class DescribedAnswers {
   readonly #description: Description;
   readonly #routes: Route[];
@@ -28,16 +28,16 @@ export class DescribedAnswers {
     this.#ajv.addSchema({ $id: "tracklog:", components: description.components });
   }
 
-  /** What an answer has that is not described, or null if it is as described. */
+  /** Says how an answer differs from the description. Null if it does not. */
   faultOf({ method, target, headers: sent }: FuzzRequest, answer: Answer): string | null {
     if (UNDESCRIBED.has(answer.status)) return null;
-    // The runtime takes what asks for a WebSocket as a GET, unless it asks for something else as well.
+    // The runtime treats a request for a WebSocket as a GET, unless it requests another upgrade as well.
     const isSocket = sent.some(([name, value]) => name === "Upgrade" && value === "websocket");
     const methods = method === "HEAD" ? ["GET"] : isSocket ? ["GET", method] : [method];
     const responses = readingsOf(this.#routes, target).flatMap((routes) =>
       methods.flatMap((read) => this.#responsesOf(routes, read, answer.status)),
     );
-    // A path may be read as another one that is described too, so it is enough if one of them has the answer.
+    // A path may match several described routes, so it is enough if one of them has the answer.
     if (responses.length === 0) return `the status ${answer.status} is not described for this route`;
     if (answer.isStream || method === "HEAD") return null;
     const faults = responses.map((response) => this.#faultIn(response, answer.headers, answer.body));
@@ -57,7 +57,7 @@ export class DescribedAnswers {
     const missing = Object.keys(response.headers ?? {}).find((name) => !headers.has(name.toLowerCase()));
     if (missing !== undefined) return `the header ${missing} is missing`;
     const sent = headers.get("content-type") ?? "";
-    // A page for a browser, and an answer without a body, have nothing that a schema could say.
+    // No schema can describe a page for a browser or an answer without a body.
     if (sent.startsWith("text/html") || !response.content || body.length === 0) return null;
     const content = Object.entries(response.content).find(([type]) => sameType(type, sent))?.[1];
     if (!content) return `the content type ${sent} is not described`;

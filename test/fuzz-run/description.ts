@@ -1,6 +1,6 @@
 import type { JsonSchema } from "./sample-of.ts";
 
-/** A parameter as OpenAPI writes it. */
+/** A parameter in OpenAPI's form. */
 export interface Parameter {
   name: string;
   in: "path" | "query" | "header";
@@ -21,7 +21,7 @@ interface DescribedOperation {
   "x-aliases"?: string[];
 }
 
-/** An OpenAPI document, as far as it is read here. */
+/** The parts of an OpenAPI document that are read here. */
 export interface Description {
   paths: Record<string, Record<string, DescribedOperation>>;
   components: { schemas: Record<string, JsonSchema>; responses: Record<string, DescribedResponse> };
@@ -29,12 +29,12 @@ export interface Description {
 
 export interface Route {
   method: string;
-  /** With its parameters in braces. */
+  /** The path with its parameters in braces. */
   template: string;
   operation: DescribedOperation;
 }
 
-/** Every route that is described, aliases included. */
+/** Every described route, including aliases. */
 export function routesOf({ paths }: Description): Route[] {
   return Object.entries(paths).flatMap(([path, item]) =>
     Object.entries(item).flatMap(([method, operation]) =>
@@ -48,8 +48,8 @@ export function routesOf({ paths }: Description): Route[] {
 }
 
 /**
- * The routes that take a target, by either way to read it: whether dots that are escaped are resolved is for the runtime
- * to say. One slash too many is none.
+ * The routes that a target matches, for each way to read it, because it depends on the runtime whether escaped dots are
+ * resolved. An extra slash does not matter.
  */
 export function readingsOf(routes: readonly Route[], target: string): Route[][] {
   const asSent = target.split(/[?#]/, 1)[0]!;
@@ -65,7 +65,7 @@ const patterns = new Map<string, RegExp>();
 function patternOf(template: string): RegExp {
   let pattern = patterns.get(template);
   if (!pattern) {
-    // A segment of a path; the archive's objects have slashes in their names.
+    // A parameter matches one segment of a path, but the names of the archive's objects have slashes.
     const source = template
       .replace(/(?<=.)\/$/, "")
       .replaceAll(/\{(\w+)\}/g, (_, name) => (name === "name" ? ".+" : "[^/]+"));

@@ -6,12 +6,12 @@ const bombs = new Map<string, Buffer>();
 
 interface Encoded {
   body: Buffer;
-  /** What the header says, which may be wrong. */
+  /** The header's value, which may be wrong. */
   encoding: string | null;
   isDamaged: boolean;
 }
 
-/** A body compressed, or said to be, or broken on the way, or far larger than it looks. */
+/** A compressed body, one that only claims to be compressed, a broken one, or one that inflates to a large size. */
 export function encoded(body: Uint8Array, dice: Dice): Encoded {
   switch (dice.below(14)) {
     case 0:
@@ -54,7 +54,7 @@ function damaged(bytes: Buffer, dice: Dice): Buffer {
   return copy;
 }
 
-/** Megabytes of nothing, or of brackets, which take a thousandth on their way. */
+/** Megabytes of spaces or of open brackets, which compress to a thousandth. */
 function bomb(dice: Dice): Buffer {
   const megabytes = dice.one(BOMB_MB);
   const fill = dice.one([" ", "[", '{"a":']);

@@ -1,14 +1,14 @@
-/** A request to send as it is, byte for byte. Texts of the head hold a byte in each character. */
+/** A request that is sent as it is, byte for byte. In texts of the head, each character is one byte. */
 export interface FuzzRequest {
-  /** Its place in the run: with the seed it makes the request again. */
+  /** Its number in the run. Together with the seed it makes the request again. */
   index: number;
   method: string;
   target: string;
   headers: readonly (readonly [name: string, value: string])[];
   body: Buffer | null;
-  /** "cut" announces more than it sends. */
+  /** "cut" announces more bytes than it sends. */
   framing: "length" | "chunked" | "cut";
-  /** Whether the marks of its events tell each one's place in the batch. */
+  /** Whether the marks of its events have each event's place in the batch. */
   isMarkedByEvent: boolean;
 }
 
@@ -25,7 +25,7 @@ export function wireOf({ method, target, headers, body, framing }: FuzzRequest):
   return Buffer.concat([head, framing === "chunked" ? chunked(body) : body]);
 }
 
-/** A command that sends a request again. */
+/** A `curl` command that sends a request again. */
 export function curlOf(origin: string, { method, target, headers, body, framing }: FuzzRequest): string {
   const parts = ["curl -sS -i --path-as-is", `-X ${quoted(method)}`, quoted(`${origin}${target}`)];
   for (const [name, value] of headers) parts.push(`-H ${quoted(value === "" ? `${name};` : `${name}: ${value}`)}`);
@@ -47,7 +47,7 @@ function chunked(body: Buffer): Buffer {
   return Buffer.concat([...parts, Buffer.from("0\r\n\r\n")]);
 }
 
-/** As a word of bash. */
+/** Quotes a text as one word of bash. */
 function quoted(text: string): string {
   if (/^[\x20-\x7e]*$/.test(text)) return `'${text.replaceAll("'", `'\\''`)}'`;
   const escaped = JSON.stringify(text).slice(1, -1).replaceAll("'", "\\'").replaceAll('\\"', '"');

@@ -1,4 +1,4 @@
-/** What the Worker's isolate has on its heap, as its inspector tells it. */
+/** Measures the heap of the Worker's isolate with V8's inspector. */
 export class HeapProbe {
   readonly #socket: WebSocket;
   readonly #waiting = new Map<number, PromiseWithResolvers<Record<string, number>>>();
@@ -17,7 +17,7 @@ export class HeapProbe {
     });
   }
 
-  /** @param url of the inspector */
+  /** @param url the inspector's address */
   static async open(url: URL): Promise<HeapProbe> {
     const socket = new WebSocket(`ws://${url.host}/core:user:`);
     await new Promise((resolve, reject) => {
@@ -29,7 +29,7 @@ export class HeapProbe {
     return probe;
   }
 
-  /** Megabytes that are in use once the garbage is gone, buffers outside of V8's own heap included. */
+  /** Megabytes in use after garbage collection, including buffers outside V8's own heap. */
   async liveMb(): Promise<number> {
     await this.#call("HeapProfiler.collectGarbage");
     const { usedSize = 0, embedderHeapUsedSize = 0, backingStorageSize = 0 } = await this.#call("Runtime.getHeapUsage");

@@ -1,6 +1,6 @@
 import type { Dice } from "./random.ts";
 
-// JSON as text: what no serializer writes, and parsers differ on.
+// JSON texts that no serializer writes, and that parsers read differently.
 
 const NUMBERS = [
   "0",
@@ -81,9 +81,9 @@ const FIELDS_OF_EVENT = (mark: string): Record<string, string> => ({
   '"timestamp"': "1767323045",
 });
 
-/** A text that may be an event in odd JSON, or something else altogether. */
+/** A text that may be an event in odd JSON, or something quite different. */
 export function jsonTextOf(dice: Dice, mark: string): string {
-  // The name of a refused event is kept on purpose, for whoever looks for its sender, and so is no value.
+  // The name of a refused event is stored on purpose, because it helps to find the sender, so it does not count as a value.
   return textOfKind(dice.below(10), dice, mark).replaceAll(/("ev[\w\\]*"\s*:\s*")zq[\dxc]+q/g, "$1e");
 }
 
@@ -98,7 +98,7 @@ function textOfKind(kind: number, dice: Dice, mark: string): string {
   return oddEvent(dice, mark);
 }
 
-/** A text with something taken away, put in, or doubled. */
+/** A text from which something is removed, or in which something is inserted or doubled. */
 export function mangled(text: string, dice: Dice): string {
   const at = dice.below(text.length + 1);
   switch (dice.below(6)) {
@@ -115,7 +115,7 @@ export function mangled(text: string, dice: Dice): string {
   }
 }
 
-/** An event with fields twice, in another order, and with values of other types. */
+/** An event that has fields twice, in another order, or with values of other types. */
 function oddEvent(dice: Dice, mark: string): string {
   const fields = Object.entries(FIELDS_OF_EVENT(mark)).map(([key, value]) => [
     key,
@@ -148,7 +148,7 @@ function deep(dice: Dice): string {
   return dice.hits(0.5) ? value : `{"event":"e","user_id":"u1","timestamp":1767323045,"properties":{"deep":${value}}}`;
 }
 
-/** Many faults, many keys, or many events. */
+/** A body with many faults, many keys, or many events. */
 function many(dice: Dice, mark: string): string {
   const count = dice.hits(0.1) ? dice.one([499, 501, 3_000]) : dice.one([10, 50, 51]);
   switch (dice.below(4)) {

@@ -3,13 +3,13 @@ import type { DescribedAnswers } from "./described-answers.ts";
 import type { FuzzRequest } from "./fuzz-request.ts";
 import { type Fates, keysIn, marksIn, MAX_MARKED_EVENTS } from "./marks.ts";
 
-/** What is wrong with an answer, in a word that stays the same while a reproduction is made smaller, and in full. */
+/** What is wrong with an answer: a kind that stays the same while the request is made smaller, and the details. */
 export interface Fault {
   kind: "no answer" | "server error" | "value echoed" | "key echoed" | "refused value served" | "not as described";
   detail: string;
 }
 
-/** The codes of the 503 that are documented. */
+/** The codes of the documented 503s. */
 const DOCUMENTED_503 = new Set(["unavailable", "unreachable", "closed", "unhealthy", "not_ready"]);
 
 interface Verdicts {
@@ -18,7 +18,7 @@ interface Verdicts {
   results?: { index: number; status: string }[];
 }
 
-/** Holds the answers of a run to the rules, and remembers what was refused. */
+/** Checks the answers of a run against the rules, and remembers which values were refused. */
 export class Judge {
   readonly #described: DescribedAnswers;
   readonly #fates: Fates;
@@ -28,9 +28,9 @@ export class Judge {
     this.#fates = fates;
   }
 
-  /** What is wrong with an answer; null if nothing is. */
+  /** Says what is wrong with an answer. Null if nothing is. */
   faultOf(request: FuzzRequest, exchange: Exchange): Fault | null {
-    // Who sends less than was announced is owed no answer.
+    // A request that is shorter than announced needs no answer.
     if (!exchange.ok) return request.framing === "cut" ? null : { kind: "no answer", detail: exchange.fault };
     const { answer } = exchange;
     if (isOfRuntime(answer)) return null;
@@ -54,7 +54,7 @@ export class Judge {
     return fault === null ? null : { kind: "not as described", detail: fault };
   }
 
-  /** Remembers what became of a request's values. */
+  /** Remembers whether a request's values were accepted or refused. */
   note(request: FuzzRequest, { status, body }: Answer): void {
     const refused = refusedEvents(status, verdictsIn(body.toString("utf8")));
     if (refused === "all") this.#fates.refuse(request.index);
@@ -65,8 +65,8 @@ export class Judge {
 }
 
 /**
- * Which events of a request were not taken. Those of a user whose events are not stored count as refused. Where a rate
- * was passed or something was away, some may be stored.
+ * Which events of a request were not accepted. Events of a suppressed user count as refused. After a 429 or a 5xx it is
+ * unknown, because some events may be stored.
  */
 function refusedEvents(status: number, verdicts: Verdicts | null): "all" | "unknown" | Set<number> {
   if (status === 429 || status >= 500) return "unknown";
@@ -86,14 +86,14 @@ function verdictsIn(text: string): Verdicts | null {
 }
 
 /**
- * The runtime refuses what is not HTTP before a Worker sees it; at the edge it is Cloudflare who does. All that comes from
- * the Worker has an id.
+ * The runtime refuses a request that is not HTTP before the Worker gets it, and at the edge Cloudflare does. Every answer
+ * of the Worker has a request id.
  */
 function isOfRuntime({ headers, status }: Answer): boolean {
   return (status === 400 || status === 501) && !headers.has("x-request-id");
 }
 
-/** Its answer tells the write key that stands in the path, as an SDK expects it. */
+/** Whether the answer has to repeat the write key from the path, because an SDK expects it. */
 function isSettings({ target }: FuzzRequest): boolean {
   return target.includes("/settings") || target.includes("sourceConfig");
 }

@@ -1,10 +1,10 @@
-// What tells in an answer, in the log and on disk which request a value came from.
+// A mark in a value shows from which request the value came, in an answer, in the log and on disk.
 
-/** The keys that the server takes. No answer and no log line may ever hold one. */
+/** The keys that the server accepts. No answer and no log line may contain one. */
 export const WRITE_KEYS = Array.from({ length: 6 }, (_, i) => `wkq${i}-0f6b4d57`);
 export const READ_KEYS = Array.from({ length: 3 }, (_, i) => `rkq${i}-4f3a9a0f`);
 
-/** Events of a request that have marks of their own; what comes later has none. */
+/** How many events of a request have marks of their own. Later events have none. */
 export const MAX_MARKED_EVENTS = 40;
 /** The place of marks that belong to no event: in paths, queries and headers. */
 export const NO_EVENT = 99;
@@ -21,7 +21,7 @@ export function markOf(index: number, event: number): string {
   return `zq${index}x${event}c${checkOf(index, event)}q`;
 }
 
-/** A key that is nobody's. */
+/** A key that the server does not accept. */
 export function refusedKeyOf(index: number): string {
   return `kkq${index}q`;
 }
@@ -34,17 +34,17 @@ export function marksIn(text: string): Mark[] {
     .map(([index, event]) => ({ index, event }));
 }
 
-/** Tells a mark from one that lost a digit when its text was mangled. */
+/** A check number, because a mark may have lost a digit when its text was changed. */
 function checkOf(index: number, event: number): number {
   return (index * 31 + event * 17) % 9_973;
 }
 
-/** The keys, good or refused, that a text holds. */
+/** All keys in a text, valid or not. */
 export function keysIn(text: string): string[] {
   return text.includes("kq") ? [...text.matchAll(SECRET)].map(([key]) => key) : [];
 }
 
-/** What became of the values of all requests of a run. */
+/** Which values of a run were accepted and which were refused. */
 export class Fates {
   readonly #refused = new Set<number>();
   readonly #ofEvents = new Map<number, Set<number>>();
@@ -54,7 +54,7 @@ export class Fates {
     this.#refused.add(index);
   }
 
-  /** Some events of a batch were refused. */
+  /** Notes that some events of a batch were refused. */
   refuseEvents(index: number, events: Iterable<number>): void {
     this.#ofEvents.set(index, new Set(events));
   }

@@ -1,6 +1,6 @@
 import { randomFrom } from "../faults/random.ts";
 
-/** Draws from one stream of random numbers. */
+/** Draws from one sequence of random numbers. */
 export class Dice {
   readonly #random: () => number;
 
@@ -17,7 +17,7 @@ export class Dice {
     return choices[this.below(choices.length)]!;
   }
 
-  /** True in this share of the throws. */
+  /** True with this probability. */
   hits(share: number): boolean {
     return this.#random() < share;
   }

@@ -14,20 +14,20 @@ function wires(seed: number, indexes: number[]): string[] {
   return indexes.map((index) => wireOf(maker.make(index)).toString("base64"));
 }
 
-/** What bash makes of a command's words. */
+/** The arguments and the input that bash passes to `curl`. */
 function words(command: string): string[] {
   const script = `curl() { printf '%s\\0' "$@"; cat; }; ${command} < /dev/null`;
   return execFileSync("bash", ["-c", script], { encoding: "utf8" }).split("\0");
 }
 
 describe("the requests of a run", () => {
-  it("are the same for the same seed, each without the others", ({ expect }) => {
+  it("are the same for the same seed, and do not depend on each other", ({ expect }) => {
     const indexes = Array.from({ length: 200 }, (_, i) => i);
     expect(wires(1, indexes.toReversed()).toReversed()).toEqual(wires(1, indexes));
     expect(wires(2, indexes)).not.toEqual(wires(1, indexes));
   });
 
-  it("ask every route, with marks that tell whose values they are", ({ expect }) => {
+  it("use every route, with marks that show from which request a value came", ({ expect }) => {
     const maker = new RequestMaker(5, SMALL_DESCRIPTION);
     const routes = routesOf(SMALL_DESCRIPTION);
     const asked = new Set<string>();
@@ -61,7 +61,7 @@ describe("a reproduction", () => {
     isMarkedByEvent: false,
   };
 
-  it("is a command that says the same, byte for byte", ({ expect }) => {
+  it("is a command that sends the same request, byte for byte", ({ expect }) => {
     const text = words(curlOf("http://h", request));
     expect(text).toEqual(expect.arrayContaining(["POST", "http://h/track?x=1", "X-A: it's", "X-B;"]));
     expect(text).toContain(request.body!.toString());
@@ -81,7 +81,7 @@ describe("a reproduction", () => {
     expect(tried.length).toBeLessThan(301);
   });
 
-  it("stays whole where the fault does not show again", async ({ expect }) => {
+  it("is not made smaller if the fault does not show again", async ({ expect }) => {
     expect(await shrink(request, async () => false)).toBe(request);
   });
 });

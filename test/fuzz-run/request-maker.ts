@@ -6,7 +6,7 @@ import { markOf, NO_EVENT, READ_KEYS, refusedKeyOf, WRITE_KEYS } from "./marks.t
 import { Dice } from "./random.ts";
 import { sampleOf } from "./sample-of.ts";
 
-/** Shares of the requests, relative to 1. What reads or deletes much is asked for now and then only. */
+/** How often routes are used, relative to 1. Routes that read or delete much are rare. */
 const WEIGHTS: [pattern: RegExp, weight: number][] = [
   [/^POST \/(rebuild|archive\/run)/, 0.001],
   [/^GET \/events/, 0.02],
@@ -124,7 +124,7 @@ const QUERY_NAMES = [
   "__proto__",
 ];
 
-/** Makes a run's requests, each of its number alone, so that one of them can be made again without the others. */
+/** Makes a run's requests, each from its number only, so that one of them can be made again without the others. */
 export class RequestMaker {
   readonly #seed: number;
   readonly #routes: { route: Route; until: number }[] = [];
@@ -229,7 +229,7 @@ function targetOf(template: string, parameters: readonly Parameter[], dice: Dice
   return latin1(query.length > 0 ? `${path}?${query.join("&")}` : path);
 }
 
-/** A key of the kind that an operation wants, mostly; else one of the other kind, one that is nobody's, or none. */
+/** Usually a key of the kind that an operation needs. Sometimes a key of the other kind, an unknown key, or none. */
 function keyHeaders(security: Record<string, unknown>[] | undefined, dice: Dice, index: number): [string, string][] {
   const [kind] = (security ?? []).flatMap((scheme) => Object.keys(scheme));
   const right = kind === "readKey" ? READ_KEYS : WRITE_KEYS;
@@ -275,14 +275,14 @@ function oddTarget(dice: Dice, target: string, index: number): string {
   return latin1(query === "" ? odd : `${odd}?${query}`);
 }
 
-/** Two lengths, or a length beside chunks, are for proxies to differ on and no business of a Worker's. */
+/** Removes a second length, or a length of a chunked body, because only proxies and the runtime handle these. */
 function withoutSecondLength(request: MutableRequest): FuzzRequest {
   const headers = request.headers.filter(([name]) => name !== "Content-Length");
-  // A server waits for what was announced, and answers nobody before it has come.
+  // A server waits for the announced bytes, and does not answer before they have arrived.
   return { ...request, headers: request.body ? headers.filter(([name]) => name !== "Expect") : headers };
 }
 
-/** A target as its bytes: a space or a line's end would be the end of it. */
+/** The bytes of a target. White space is escaped, because it would end the target. */
 function latin1(target: string): string {
   return Buffer.from(target, "utf8").toString("latin1").replaceAll(/[\s]/g, "%20");
 }

@@ -7,7 +7,7 @@ import { markOf, refusedKeyOf } from "./marks.ts";
 import { storedMarks } from "./stored-marks.ts";
 
 describe("npm run fuzz", () => {
-  it("finds nothing in some hundred requests of a known seed", { timeout: 120_000 }, async ({ expect }) => {
+  it("finds no violation in some hundred requests of a known seed", { timeout: 120_000 }, async ({ expect }) => {
     const { code, output, errors } = await runScript("test/fuzz-run/run.ts", [
       "--requests",
       "600",
@@ -24,7 +24,7 @@ describe("npm run fuzz", () => {
     ["--requests", "0"],
     ["--seed", "-1"],
     ["--only", "1.5"],
-  ])("ends with one line at %s %s", async ([option, value], { expect }) => {
+  ])("ends with one line if the flag is wrong: %s %s", async ([option, value], { expect }) => {
     const { code, output, errors } = await runScript("test/fuzz-run/run.ts", [`${option}=${value}`]);
     expect(code).toBe(1);
     expect(output).toBe("");
@@ -35,7 +35,7 @@ describe("npm run fuzz", () => {
 });
 
 describe("the search on disk", () => {
-  it("finds values and keys in files of any kind, also where two pieces meet", async ({ expect }) => {
+  it("finds values and keys in files of any kind, also across the border of two pieces", async ({ expect }) => {
     const folder = mkdtempSync(join(tmpdir(), "tracklog-marks-"));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const piece = 1 << 22;

@@ -17,21 +17,21 @@ import { RequestMaker } from "./request-maker.ts";
 import { shrink } from "./shrink.ts";
 import { storedMarks } from "./stored-marks.ts";
 
-// `npm run fuzz -- --requests N --seed S`: sends N requests of every kind to a running server, and holds it to the rules
-// of CONTRIBUTING.md. `--only I` sends the I-th request of that seed alone.
+// `npm run fuzz -- --requests N --seed S` sends N requests of every kind to a running server, and checks the rules of
+// CONTRIBUTING.md. `--only I` sends only the I-th request of that seed.
 
 const MAX_HEAP_MB = 128;
 const MAX_GROWTH_MB = 128;
 const MAX_VIOLATIONS = 10;
-/** A run of so many requests has asked every route, the rarest about ten times. */
+/** A run of this many requests uses every route, the rarest about ten times. */
 const ALL_ROUTES_REQUESTS = 400_000;
 const CONNECTIONS = 32;
-/** What a million requests leave behind, with room to spare. */
+/** Enough room for the state after a million requests. */
 const MIN_MEMORY_BYTES = 8_000_000_000;
 const REPORT_EVERY = 10_000;
-/** What a run does before its memory counts: code is compiled, caches fill. A multiple of REPORT_EVERY. */
+/** Memory is judged only after these requests, because code is compiled and caches fill. A multiple of REPORT_EVERY. */
 const WARM_UP_REQUESTS = 20_000;
-/** What was refused is noted in D1 within seconds, and what was taken is copied there. */
+/** Within this time, accepted events are copied to D1, and rejections are noted there. */
 const SETTLE_MS = 5_000;
 
 const { values } = parseOptions({
@@ -44,7 +44,7 @@ const only = values.only === undefined ? null : wholeNumber("only", values.only,
 const state = mkdtempSync(join(roomInMemory() ?? tmpdir(), "tracklog-fuzz-"));
 process.once("exit", () => rmSync(state, { recursive: true, force: true }));
 const logged: string[] = [];
-// It is served as a file, which is not there after a fresh checkout.
+// The server serves this file, which does not exist after a fresh checkout.
 execFileSync(process.execPath, [join(import.meta.dirname, "../../scripts/build-openapi.mjs")], { stdio: "inherit" });
 const server = await startWorkerServer({
   entry: "src/index.ts",
@@ -85,18 +85,20 @@ try {
 } finally {
   await server.stop();
 }
-// Not before everything was written and every file is closed.
+// This comes after the server has stopped, when everything is written and every file is closed.
 if (only === null) await checkStorage();
 console.log(`Log lines: ${counted(logKinds) || "none"}.`);
 for (const { what, request } of violations) {
   console.error(`VIOLATION ${what}\n  seed ${seed}${request ? `, request ${request.index}` : ""}`);
   if (request)
-    console.error(`  ${curlOf(origin, request)}\n  again: npm run fuzz -- --seed ${seed} --only ${request.index}`);
+    console.error(
+      `  ${curlOf(origin, request)}\n  to repeat it: npm run fuzz -- --seed ${seed} --only ${request.index}`,
+    );
 }
 process.exitCode = violations.length > 0 ? 1 : 0;
 
 async function run(judge: Judge): Promise<void> {
-  // Some systems do not tell of a process's memory; that of the isolate is known everywhere.
+  // On some systems a process's memory cannot be read. The isolate's heap can be measured everywhere.
   const workerd = existsSync("/proc/self/status") ? await findWorkerd(state) : null;
   const memory = async () => (workerd === null ? null : await memoryOf(workerd));
   const heap = await HeapProbe.open(await server.inspector());
@@ -114,11 +116,11 @@ async function run(judge: Judge): Promise<void> {
         const index = sent++;
         if (index > 0 && index % REPORT_EVERY === 0) {
           await look();
-          // As at the end, once the garbage is gone.
+          // The heap has just been collected, as at the end.
           if (index === WARM_UP_REQUESTS) baseMb = (await memory())?.nowMb ?? 0;
           const perSecond = Math.round(index / ((performance.now() - began) / 1000));
           console.log(
-            `${index} of ${total}, ${perSecond}/s, ${megabytes((await memory())?.nowMb)}, live heap ${peakHeapMb} MB at most`,
+            `${index} of ${total}, ${perSecond}/s, ${megabytes((await memory())?.nowMb)}, live heap at most ${peakHeapMb} MB`,
           );
         }
         await tryOut(maker.make(index), connection, judge);
@@ -131,16 +133,19 @@ async function run(judge: Judge): Promise<void> {
   await look();
   heap.close();
   const atEnd = await memory();
-  if (peakHeapMb > MAX_HEAP_MB) violate(`the isolate's heap had ${peakHeapMb} MB in use, ${MAX_HEAP_MB} are allowed`);
+  if (peakHeapMb > MAX_HEAP_MB)
+    violate(`the isolate's heap had ${peakHeapMb} MB in use, but at most ${MAX_HEAP_MB} MB are allowed`);
   if (atEnd && baseMb > 0 && atEnd.nowMb - baseMb > MAX_GROWTH_MB)
-    violate(`the process grew from ${megabytes(baseMb)} to ${megabytes(atEnd.nowMb)}, by more than ${MAX_GROWTH_MB}`);
+    violate(
+      `the process grew from ${megabytes(baseMb)} to ${megabytes(atEnd.nowMb)}, by more than ${MAX_GROWTH_MB} MB`,
+    );
   await checkThatItAnswers();
   if (total >= ALL_ROUTES_REQUESTS) checkRoutes();
   console.log(
     `${sent} requests in ${seconds.toFixed(0)} s, seed ${seed}; ${counted(statuses)}.\n` +
-      `${fates.taken} taken whole, ${fates.refused} refused. Memory: live heap ${peakHeapMb} MB at most; process ` +
+      `${fates.taken} accepted in full, ${fates.refused} refused. Memory: live heap at most ${peakHeapMb} MB; process ` +
       `${baseMb > 0 ? `${megabytes(baseMb)} after ${WARM_UP_REQUESTS} requests, ` : ""}${megabytes(atEnd?.nowMb)} at the ` +
-      `end, ${megabytes(atEnd?.peakMb)} at most.`,
+      `end, at most ${megabytes(atEnd?.peakMb)}.`,
   );
 }
 
@@ -180,27 +185,27 @@ async function sendAlone(request: FuzzRequest, judge: Judge): Promise<void> {
   if (fault) violate(`${fault.kind}: ${fault.detail}`, request);
 }
 
-/** No line of the log tells a value or a key, whether it was taken or not. */
+/** Checks that no line of the log contains a value or a key, whether it was accepted or not. */
 function checkLog(): void {
   for (const line of logged.splice(0)) {
     const [, kind] = /"(?:message|event|kind)":\s*"([\w-]+)"/.exec(line) ?? [];
     count(logKinds, kind ?? line.slice(0, 80));
     const [mark] = marksIn(line);
-    if (mark) violate(`a value stands in the log: ${line.slice(0, 500)}`, maker.make(mark.index));
-    else if (keysIn(line).length > 0) violate(`a key stands in the log: ${line.slice(0, 500)}`);
+    if (mark) violate(`a value is in the log: ${line.slice(0, 500)}`, maker.make(mark.index));
+    else if (keysIn(line).length > 0) violate(`a key is in the log: ${line.slice(0, 500)}`);
   }
 }
 
 function checkRoutes(): void {
   const left = routes.map(nameOf).filter((name) => !asked.has(name));
-  if (left.length > 0) violate(`no request asked ${left.join(", ")}`);
+  if (left.length > 0) violate(`no request used ${left.join(", ")}`);
 }
 
 function nameOf({ method, template }: Route): string {
   return `${method} ${template}`;
 }
 
-/** The server goes on as if nothing had been. */
+/** Checks that the server still works. */
 async function checkThatItAnswers(): Promise<void> {
   const user = `after-${seed}`;
   const event = { event: "after", user_id: user, timestamp: "2026-01-02T03:04:05Z", properties: { mark: "zq-after" } };
@@ -212,10 +217,10 @@ async function checkThatItAnswers(): Promise<void> {
   ];
   const texts = await Promise.all(answers.map((answer) => answer.text()));
   if (answers[0]!.status !== 200 || !texts[1]!.includes("zq-after") || answers[2]!.status !== 200)
-    violate(`afterwards it answers ${texts.map((text) => text.slice(0, 300)).join(" and ")}`);
+    violate(`afterwards the server answers ${texts.map((text) => text.slice(0, 300)).join(" and ")}`);
 }
 
-/** No file of the server's holds a value that was refused, or any key. */
+/** Checks that no file of the server contains a refused value or a key. */
 async function checkStorage(): Promise<void> {
   const { bytes, marks, keys } = await storedMarks(state);
   const refused = marks.filter(({ mark }) => fates.isRefused(mark));
@@ -251,7 +256,7 @@ function wholeNumber(option: string, text: string, least: number): number {
   return Number(text);
 }
 
-/** A folder in memory, if there is one with room: what is fuzzed is the code and not the disk's patience with fsync. */
+/** A folder in memory, if there is one with enough room, because fsync on a disk would slow down the run. */
 function roomInMemory(): string | null {
   const folder = "/dev/shm";
   try {

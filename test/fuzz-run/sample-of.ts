@@ -1,6 +1,6 @@
 import type { Dice } from "./random.ts";
 
-/** As much of JSON Schema as the description uses. */
+/** The part of JSON Schema that the description uses. */
 export interface JsonSchema {
   $ref?: string;
   type?: string | string[];
@@ -22,14 +22,14 @@ export interface JsonSchema {
 
 const MAX_LENGTH = 300;
 
-/** A value at a schema's bounds, or just beyond one of them. */
+/** A value at a schema's limits, or just beyond one of them. */
 export function sampleOf(schema: JsonSchema, schemas: Record<string, JsonSchema>, dice: Dice): unknown {
   if (schema.$ref !== undefined) return sampleOf(schemas[schema.$ref.split("/").pop()!]!, schemas, dice);
   if (schema.const !== undefined) return schema.const;
   if (schema.enum) return dice.one(schema.enum);
   if (schema.examples && dice.hits(0.7)) return dice.one(schema.examples);
   const types = [schema.type ?? []].flat();
-  // An object's `anyOf` only says which of its fields must be there.
+  // An object's `anyOf` only says which of its fields are required.
   if (schema.anyOf && types.length === 0) return sampleOf(dice.one(schema.anyOf), schemas, dice);
   switch (dice.one(types)) {
     case "object":

@@ -3,9 +3,9 @@ import type { FuzzRequest } from "./fuzz-request.ts";
 const MAX_TRIES = 300;
 
 /**
- * A request with everything taken away that a violation does not need: headers, the query, parts of the body.
+ * Removes everything from a request that a violation does not need: headers, the query, parts of the body.
  *
- * @param isStillWrong sends a request, and says whether the same rule is broken
+ * @param isStillWrong sends a request, and says whether it still violates the same rule
  */
 export async function shrink(
   request: FuzzRequest,
@@ -18,7 +18,7 @@ export async function shrink(
     best = smaller;
     return true;
   };
-  // What does not show again, since it took a state or a race, stays whole.
+  // If the violation does not show again, because it needs a state or a race, the request stays as it is.
   if (!(await keepIf(request))) return request;
   await keepIf({ ...best, body: null, headers: [] });
   if (best.body) await keepIf({ ...best, body: null });

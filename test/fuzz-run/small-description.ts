@@ -10,7 +10,7 @@ const PROBLEM: JsonSchema = {
 const refused = { content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } } };
 const answered = (schema: JsonSchema) => ({ content: { "application/json": { schema } } });
 
-/** A description with a bit of everything, for tests that have no server. */
+/** A description with something of every kind, for tests without a server. */
 export const SMALL_DESCRIPTION: Description = {
   paths: {
     "/track": {

@@ -3,10 +3,10 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { keysIn, type Mark, marksIn } from "./marks.ts";
 
-/** Longer than any mark or key, of which a part may stand at the end of a piece. */
+/** Longer than any mark or key, because one may be split between two pieces. */
 const OVERLAP = 80;
 
-/** What of the requests' values stands in any file below a folder, whatever its format: rows, logs, objects. */
+/** Finds all marks and keys in the files of a folder, in any format: rows, logs, objects. */
 export async function storedMarks(
   folder: string,
 ): Promise<{ bytes: number; marks: { mark: Mark; file: string }[]; keys: { key: string; file: string }[] }> {

@@ -1,14 +1,14 @@
 /** A deliberate fault in the product, as a replacement in one of its files. */
 export interface Break {
   name: string;
-  /** What has to be found violated; another one may come first. */
+  /** The rule whose violation a history has to find. It may also find others. */
   rule: string;
   file: string;
   find: string;
   replace: string;
 }
 
-/** What a history has to find, each within a minute or two. `npm run test:history -- --breaks` tries them all. */
+/** The faults that a history has to find within a minute or two each. `npm run test:history -- --breaks` tries all of them. */
 export const BREAKS: Break[] = [
   {
     name: "an event is stored again when it is sent again",
@@ -18,7 +18,7 @@ export const BREAKS: Break[] = [
     replace: "message_id: event.messageId || String(state.headSeq),",
   },
   {
-    name: "a late retry of an older version turns the event back",
+    name: "a late retry of an older version undoes the update",
     rule: "G4",
     file: "src/user/record-event.ts",
     find: " || includesVersion(stored.versions, event))",
@@ -32,21 +32,21 @@ export const BREAKS: Break[] = [
     replace: "const after = { ...change };",
   },
   {
-    name: "a log forgets what D1 lacks when its object ends",
+    name: "a log forgets which events D1 lacks when its object ends",
     rule: "G1",
     file: "src/user/event-log.ts",
-    find: 'this.#state = values.get("log");\n    this.#backlog = new Backlog(values, this.#state);',
-    replace: 'this.#state = values.get("log");\n    this.#backlog = new Backlog(values);',
+    find: 'this.#state = values.get("log");\n    this.#backlogs = new Backlogs(values, this.#state);',
+    replace: 'this.#state = values.get("log");\n    this.#backlogs = new Backlogs(values);',
   },
   {
-    name: "no alarm guards what was answered",
+    name: "no alarm makes sure that answered events are delivered",
     rule: "G1",
     file: "src/user/delivery.ts",
     find: "if (alarmAt === null || isOverdue || isFarOff) await this.#setAlarm(latest);",
     replace: "if (isOverdue || isFarOff) await this.#setAlarm(latest);",
   },
   {
-    name: "an update that comes while D1 is awaited counts as delivered",
+    name: "an update that arrives during a delivery counts as delivered",
     rule: "G4",
     file: "src/user/backlog.ts",
     find: "else if (this.#entries.get(text) === entry) this.#remove(text);",
@@ -60,7 +60,7 @@ export const BREAKS: Break[] = [
     replace: "WHERE excluded.revision < events.revision`",
   },
   {
-    name: "a statement that is repeated is told to the feed again",
+    name: "a repeated statement is added to the feed again",
     rule: "G7",
     file: "src/d1/insert-events.ts",
     find: "sent.revision > coalesce(known.revision, 0)",
@@ -77,7 +77,7 @@ export const BREAKS: Break[] = [
     name: "an erasure does not reach D1's rows",
     rule: "G8",
     file: "src/user/deliver-erasure.ts",
-    find: "values.get(`erased:${generation}:${first}`) ?? []",
+    find: "values.get(`erased:${generation}:${copy.pack}`) ?? []",
     replace: "[]",
   },
   {
@@ -98,18 +98,18 @@ export const BREAKS: Break[] = [
     name: "an erasure's receipt has a wrong number",
     rule: "G8",
     file: "src/user/erasure.ts",
-    find: "    events,\n    erasedAt: now,",
-    replace: "    events: events + 1,\n    erasedAt: now,",
+    find: "    events: keptEvents(state),\n    erasedAt: now,",
+    replace: "    events: keptEvents(state) + 1,\n    erasedAt: now,",
   },
   {
-    name: "an object that begins anew has forgotten the suppression",
+    name: "an object that is restarted has forgotten the suppression",
     rule: "suppression",
     file: "src/user/user-log.ts",
     find: '#isSuppressed = this.#values.get("suppressed") === true;',
     replace: "#isSuppressed = false;",
   },
   {
-    name: "late events stand at the end of a timeline",
+    name: "late events are at the end of a timeline",
     rule: "G3",
     file: "src/user/timeline.ts",
     find: 'ascending ? "timestamp, seq"',
@@ -123,7 +123,7 @@ export const BREAKS: Break[] = [
     replace: "event.timestamp",
   },
   {
-    name: "the archive removes rows by their keys, whatever their revision",
+    name: "the archive removes rows by their keys, without comparing revisions",
     rule: "G4",
     file: "src/archive/hot-rows.ts",
     find: " AND hot.revision = sent.value ->> 4",

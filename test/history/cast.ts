@@ -6,15 +6,15 @@ const SPAN_HOURS = 60;
 const ACTIVE_USERS = 24;
 const EVENTS_PER_USER = 150;
 const NAMES = ["signed_up", "searched", "bought", "Page viewed"];
-/** One of so many users is never erased: what sealed hours keep of erased ones would hide that an event was not counted. */
+/** One of this many users is never erased. What sealed hours keep of erased users would hide an event that was not counted. */
 const USERS_PER_KEPT = 4;
 const KEPT = "kept ";
-/** The name of their events, and of no others. */
+/** The name of the events of users who are never erased. No other event has it. */
 const KEPT_EVENT = "kept";
-/** A user who is suppressed now and then. */
+/** How many users are suppressed from time to time. */
 const SHY_USERS = 3;
 
-/** A request for recording, and the events that it carries. Null stands for an invalid one. */
+/** A request that records events, and its events. Null stands for an invalid event. */
 export interface Request {
   route: string;
   body: string;
@@ -22,7 +22,7 @@ export interface Request {
   events: (SentEvent | null)[];
 }
 
-/** Who there is, what they have done, and what they do next: everything that is drawn of a run's events. */
+/** Draws all events of a run at random: who the users are, what they have sent, and what they send next. */
 export class Cast {
   readonly users: string[] = [];
   readonly #events = new Map<string, SentEvent[]>();
@@ -43,12 +43,12 @@ export class Cast {
     return this.users.slice(0, SHY_USERS);
   }
 
-  /** One of those who do something these minutes; seldom one who has been gone for long. */
+  /** Usually a user who is active now, seldom one who has been inactive for long. */
   someUser(dice: Dice): string {
     return dice.one(dice.hits(0.93) ? this.#active : this.users);
   }
 
-  /** The same of those who may be erased. */
+  /** A user who may be erased. */
   someErasable(dice: Dice): string {
     for (;;) {
       const user = this.someUser(dice);
@@ -56,7 +56,7 @@ export class Cast {
     }
   }
 
-  /** A request as some client sends it. Sometimes one that was sent before, however long ago. */
+  /** The next request of a client. Sometimes it is one that was sent before, at any time in the run. */
   nextRequest(dice: Dice): Request {
     const old = this.#past.length > 0 && dice.hits(0.12) ? this.#somePast(dice) : undefined;
     if (old) return old;
@@ -84,7 +84,7 @@ export class Cast {
     return dice.one(dice.hits(0.7) ? recent : this.#past);
   }
 
-  /** A new event. Some happen in the very same millisecond as another one of their user. */
+  /** A new event. Some happen in the same millisecond as another event of their user. */
   #event(dice: Dice, user: string): SentEvent {
     const known = this.#events.get(user) ?? [];
     const twin = known.length > 0 && dice.hits(0.2) ? dice.one(known) : undefined;
@@ -97,7 +97,7 @@ export class Cast {
     return this.#remember({ user, label, copy: 1, version: 1, event, timestamp, messageId });
   }
 
-  /** Another version of an event that was sent before; a new event where there is none. */
+  /** Another version of an event that was sent before, or a new event if there is none. */
   #update(dice: Dice): SentEvent {
     const user = this.someUser(dice);
     const known = (this.#events.get(user) ?? []).filter(
@@ -110,7 +110,7 @@ export class Cast {
     return { ...event, version };
   }
 
-  /** Segment's messages: with an id and a time, with an id alone, or with a time alone; the last sometimes twice. */
+  /** Segment's messages: with an id and a time, with an id only, or with a time only. The last kind is sometimes sent twice. */
   #messages(dice: Dice, size: number, user: () => string): SentEvent[] {
     return Array.from({ length: size }, () => this.#event(dice, user())).flatMap((event) => {
       const form = dice.below(4);
@@ -132,7 +132,7 @@ export class Cast {
 
   #newUser(): string {
     const number = this.users.length + 1;
-    // Some are hard to spell in a path.
+    // Some ids have characters that must be escaped in a path.
     const name = number % 7 === 0 ? `user ${number}/ü%` : `user-${number}`;
     const user = number % USERS_PER_KEPT === 0 ? `${KEPT}${name}` : name;
     this.users.push(user);

@@ -8,36 +8,36 @@ import { DATABASES, type ServerUnderTest } from "./server-under-test.ts";
 import { type FaultRates, NO_FAULTS } from "./worker/faults.ts";
 
 const HOUR_MS = 3_600_000;
-/** How long a server lives: well over a hundred kills in thirty minutes, also where the machine is busy. */
+/** How long a server runs between two kills. This makes more than a hundred kills in thirty minutes. */
 const MIN_LIFE_MS = 2_000;
 const MAX_LIFE_MS = 6_000;
 const MAX_DEAD_MS = 400;
-/** Longer than any wait for D1, so that whoever waits gives up first and the statement comes late. */
+/** Longer than any wait for D1, so that the caller gives up first and the statement arrives late. */
 const MIN_HANG_MS = 3_500;
 const MAX_HANG_MS = 9_000;
 const MIN_HOLD_MS = 500;
 const MAX_HOLD_MS = 1_500;
-/** A little more than a wait for D1: what is sent again then is as much as fits a statement. */
+/** A little longer than a wait for D1, so that the repeated statement has gathered as many rows as it can hold. */
 const LATE_HOLD_MS = 3_400;
-/** Production waits as many times longer. */
+/** Production's waits are this many times as long. */
 const REAL_FACTOR = 10;
 const LOCK_MS = 2_500;
 
-/** What a clock may be wrong by. */
+/** By how much a clock may be wrong. */
 const CLOCKS_MS = [0, 0, 0, HOUR_MS, -HOUR_MS, -20 * HOUR_MS];
-/** So far ahead that everything written until then is old enough for the archive. Further each time. */
+/** So far ahead that everything written before is old enough for the archive. Each leap adds to the one before. */
 const LEAP_MS = 80 * HOUR_MS;
 /** Then the first one again: an erasure may not be forgotten (TOMBSTONE_DAYS) while rows of its log may still come. */
 const LEAPS = 10;
 const LEAP_SHARE = 0.4;
-/** After the first of so many kills, the clock leaps and nothing fails until the archive has run. */
+/** After the first of this many kills, the clock leaps, and nothing fails until the archive has run. */
 const KILLS_PER_ARCHIVE = 3;
-/** Of the lives, those that end with statements that come late. Each takes as long as two other lives. */
+/** The share of kills before which statements arrive late. Each of them takes as long as two other lives of a server. */
 const LATE_SHARE = 0.12;
 const ERASED_BEFORE_LATE = 6;
 export const LATE_FAULT = "let D1 answer late";
 
-/** What there is to abort and to evict, besides the users' logs: binding, class and name. */
+/** The objects to abort and to evict besides the users' logs: binding, class and name. */
 const OBJECTS = [
   ["D1_WRITER", "D1Writer", "DB#0"],
   ["D1_WRITER", "D1Writer", "DB_1#0"],
@@ -56,8 +56,8 @@ interface Stage {
 }
 
 /**
- * Harms the server in all ways there are, until it is over, and kills it once more in the midst of it. From then on nothing
- * fails any more, the clock is right, and alarms alone do what is still to do.
+ * Makes every kind of fault until the run is over, and then kills the server a last time while D1 hangs. From then on nothing
+ * fails, the clock is right, and only alarms do the remaining work.
  */
 export async function runFaults(stage: Stage): Promise<void> {
   const { server, recorder, dice, isOver } = stage;
@@ -89,15 +89,15 @@ export async function runFaults(stage: Stage): Promise<void> {
   await done(stage, "kill", () => server.killAndRestart(1, 0));
 }
 
-/** So that a kill that follows finds much that was answered and is not in D1. */
+/** Lets D1 hang, so that at the following kill many events are answered but not in D1. */
 async function holdD1(stage: Stage): Promise<void> {
   const { dice } = stage;
   await hangD1(stage, "hold D1", MAX_HANG_MS, MIN_HOLD_MS + dice.below(MAX_HOLD_MS - MIN_HOLD_MS));
 }
 
 /**
- * So that large statements take effect long after everybody has given them up: their rows were sent again, or their users
- * were erased meanwhile. Nothing else fails until then, as a statement ends with the object that has sent it.
+ * Lets large statements take effect long after their callers have given up: their rows were sent again, or their users were
+ * erased meanwhile. Nothing else fails until then, because a statement ends together with the object that has sent it.
  */
 async function delayD1(stage: Stage): Promise<void> {
   const { server, recorder, cast, dice, isReal } = stage;

@@ -9,7 +9,7 @@ const MAX_LIMIT = 60;
 type Row = StoredEvent & { user_id: string; generation: number };
 type Page = { lines: FeedLine[]; cursor: string; isEnd: boolean };
 
-/** Follows the feed from a cursor on, as pages or as lines, and begins anew where the cursor is gone. */
+/** Follows the feed from a cursor, as pages or as lines. If the cursor is gone, it starts again from the beginning. */
 export class FeedReader {
   readonly #name: string;
   readonly #server: ServerUnderTest;
@@ -27,7 +27,7 @@ export class FeedReader {
     this.#asLines = asLines;
   }
 
-  /** Reads until it is over. Now and then it begins anew of its own accord, or rests for a while. */
+  /** Reads until the run is over. Sometimes it starts again from the beginning without a reason, or pauses for a while. */
   async run(isOver: () => boolean): Promise<void> {
     while (!isOver()) {
       const isAtEnd = await this.#read();
@@ -36,14 +36,14 @@ export class FeedReader {
     }
   }
 
-  /** Reads up to the feed's end. Whether that was reached in time. */
+  /** Reads to the feed's end. Returns whether it got there in time. */
   async readToEnd(maxMs: number): Promise<boolean> {
     const end = performance.now() + maxMs;
     while (performance.now() < end) if (await this.#read()) return true;
     return false;
   }
 
-  /** One page, or all lines there are. Whether the feed's end is reached. */
+  /** Reads one page, or all lines. Returns whether this was the feed's end. */
   async #read(): Promise<boolean> {
     const { invoked, isFirst, epoch } = {
       invoked: this.#recorder.now(),
@@ -95,7 +95,7 @@ export class FeedReader {
   }
 }
 
-/** A page tells events and erasures apart. Whoever keeps a copy may take them in this order: no log comes back. */
+/** A page lists events and erasures separately. A copy may apply them in this order, because an erased log never returns. */
 function inOrderOfCopy(events: Row[], erased: { user_id: string; generation: number }[]): FeedLine[] {
   return [
     ...events.map((row) => lineOf(row as unknown as Record<string, unknown>)),

@@ -16,12 +16,12 @@ const DAY_MS = 24 * HOUR_MS;
 const MONTH_MS = 28 * DAY_MS;
 const DAYS_BEFORE = 5;
 
-/** Waits until every erasure is done and D1 and the archive have what the logs have, for a bounded time. */
+/** Waits until every erasure is done, and D1 and the archive have the logs' events. Gives up after `maxMs`. */
 export async function settle(server: ServerUnderTest, users: readonly string[], maxMs: number): Promise<void> {
   const end = performance.now() + maxMs;
   const timelines = new Map<string, StoredEvent[]>();
   for (const user of users) timelines.set(user, await patiently(() => readTimeline(server, user, 500)));
-  // What a crash has left of a job is finished by the next run.
+  // The next run finishes a job that a crash has interrupted.
   for (const database of DATABASES)
     await patiently(() => server.ask("POST", `/archive/run?database=${database}`, { isLong: true }));
   let erasing = [...users];
@@ -40,7 +40,7 @@ async function isErasing(server: ServerUnderTest, user: string): Promise<boolean
   return ((body["erasures"] ?? []) as FoundReceipt[]).some(({ done_at }) => done_at === null);
 }
 
-/** Collects everything that is there, once nothing changes any more. */
+/** Collects everything that is stored, after it has stopped changing. */
 export async function find(server: ServerUnderTest, users: readonly string[], startedAt: number): Promise<Found> {
   const timelines = new Map<string, StoredEvent[]>();
   const summaries = new Map<string, FoundSummary | null>();
@@ -53,13 +53,13 @@ export async function find(server: ServerUnderTest, users: readonly string[], st
     receipts.set(user, ((await asked(server, `${pathOf(user)}/erasure`)).body["erasures"] as FoundReceipt[]) ?? []);
     suppressed.set(user, (await asked(server, `${pathOf(user)}/suppression`)).body["suppressed"] === true);
   }
-  // A run of the cron has a budget, and the next one goes on.
+  // A run of the cron has a budget, and the next run continues.
   for (let run = 0; run < MAX_CRON_RUNS && !isRolledUp(server); run++)
     await patiently(async () => (await server.runCron()) || null);
   const archive = await findArchive(server);
   const copies = { timelines, ...archive, d1: readD1(server.d1Files) };
   const counters = await findCounters(server, startedAt, copies.d1);
-  // Not healthy is a 503, which counts as no answer.
+  // If the server is not healthy, it answers 503, which counts as no answer.
   const health = (await server.ask("GET", "/health")) ? "ok" : "not ok";
   return { ...copies, summaries, receipts, suppressed, counters, health };
 }
@@ -87,7 +87,7 @@ async function findArchive(server: ServerUnderTest): Promise<Pick<Found, "archiv
   return { archive, listed, objects: all.filter((name) => !name.includes("/manifest/")) };
 }
 
-/** Hours are asked for a month at a time: clocks that ran ahead have made events of later months. */
+/** Requests the hours of one month at a time, because clocks that ran ahead have made events in later months. */
 async function findCounters(
   server: ServerUnderTest,
   startedAt: number,
@@ -140,7 +140,7 @@ async function asked(server: ServerUnderTest, path: string, method = "GET"): Pro
   return patiently(() => server.ask(method, path));
 }
 
-/** Tries again for a while. Throws where there is no answer even though nothing is made to fail any more. */
+/** Tries again for a while. Throws if there is no answer, because at this time no fault is injected any more. */
 async function patiently<T>(ask: () => Promise<T | null>): Promise<T> {
   for (let time = 0; time < ASK_TIMES; time++) {
     const answer = await ask();

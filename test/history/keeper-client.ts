@@ -21,7 +21,7 @@ export async function runEraser({ server, recorder, cast, dice, isOver }: Stage)
   }
 }
 
-/** Erases a user, again and again until it is answered, as whoever has to forget somebody does. */
+/** Erases a user, and repeats the request until it is answered. */
 export async function eraseUser(server: ServerUnderTest, recorder: Recorder, user: string): Promise<void> {
   for (;;) {
     const invoked = recorder.now();
@@ -33,7 +33,7 @@ export async function eraseUser(server: ServerUnderTest, recorder: Recorder, use
   }
 }
 
-/** Suppresses some users and lets go of them again. */
+/** Suppresses some users, and later ends the suppression. */
 export async function runSuppressor({ server, recorder, cast, dice, isOver }: Stage): Promise<void> {
   const suppressed = new Set<string>();
   while (!isOver()) {
@@ -52,14 +52,14 @@ export async function runSuppressor({ server, recorder, cast, dice, isOver }: St
   }
 }
 
-/** Runs the archive, the cron and now and then a rebuild, as a deployment does. */
+/** Runs the archive, the cron and sometimes a rebuild, as a deployment does. */
 export async function runCaretaker({ server, recorder, dice, isOver }: Stage): Promise<void> {
   while (!isOver()) {
     await sleep(300 + dice.below(2_000));
     const what = dice.below(100);
     if (what < 60) await runArchive(server, recorder, "caretaker", dice.one(DATABASES));
     else if (what < 92) {
-      // It archives, too.
+      // The cron runs the archive, too.
       const invoked = recorder.now();
       const isDone = await server.runCron();
       recorder.note(invoked, { kind: "care", what: "archive", client: "cron", answer: isDone ? {} : null });
@@ -78,7 +78,7 @@ export async function runArchive(
   recorder.note(invoked, { kind: "care", what: "archive", client, answer: answered && answered.body });
 }
 
-/** Until it is done, also when the run is over: counters are only whole again after that. */
+/** Repeats the rebuild until it is done, even after the end of the run, because counters are incomplete before that. */
 async function rebuild(server: ServerUnderTest, recorder: Recorder, database: string): Promise<void> {
   for (let isRestart = true; ; isRestart = false) {
     const invoked = recorder.now();

@@ -6,7 +6,7 @@ import type { ServerUnderTest } from "./server-under-test.ts";
 const RECONNECT_MS = 500;
 const MAX_OPEN_MS = 5_000;
 
-/** Watches events arrive through a WebSocket, and connects again whenever that breaks. */
+/** Watches events arrive through a WebSocket, and connects again whenever it is closed. */
 export async function runWatcher(server: ServerUnderTest, recorder: Recorder, isOver: () => boolean): Promise<void> {
   while (!isOver()) {
     await watch(server, recorder, isOver);

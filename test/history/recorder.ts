@@ -1,22 +1,22 @@
 import { writeFileSync } from "node:fs";
 import type { Entry } from "./model/entry.ts";
 
-/** An entry as its client knows it: the recorder adds the number and the times. */
+/** An entry without its number and times, which the recorder adds. */
 type Told = {
   [Kind in Entry["kind"]]: Omit<Extract<Entry, { kind: Kind }>, "id" | "invoked" | "ended">;
 }[Entry["kind"]];
 
-/** Everything that was sent and done in a run, with what was answered. */
+/** Everything that was sent and done in a run, with the answers. */
 export class Recorder {
   readonly entries: Entry[] = [];
   readonly #began = performance.now();
 
-  /** Milliseconds from the run's beginning. */
+  /** Milliseconds since the run began. */
   now(): number {
     return performance.now() - this.#began;
   }
 
-  /** Notes what has ended just now. */
+  /** Records an operation that ends now. */
   note(invoked: number, told: Told): void {
     this.entries.push({ ...told, id: this.entries.length + 1, invoked, ended: this.now() });
   }

@@ -8,13 +8,13 @@ import { type Break, BREAKS } from "./breaks.ts";
 const ROOT = join(import.meta.dirname, "../..");
 const LEFT_OUT = new Set(["node_modules", ".git", ".wrangler"]);
 
-/** A fault that does not show at once gets another try with another seed. */
+/** If a history does not find a fault, the fault gets another try with another seed. */
 const TRIES = 3;
 const MINUTES = 0.8;
 const SETTLE_SECONDS = 15;
 const MAX_HISTORY_MS = 240_000;
 
-/** How a history ended, and what it complained of. */
+/** Whether a history found the fault, and which rules it saw violated. */
 interface Tried {
   isCaught: boolean;
   rules: string;
@@ -23,7 +23,7 @@ interface Tried {
 /** Tries whether a short history finds each of the deliberate faults. Returns whether all were found. */
 export async function runBreaks(seed: number, only: string | undefined): Promise<boolean> {
   const wanted = BREAKS.filter(({ name }) => only === undefined || name.includes(only));
-  if (wanted.length === 0) fail(`--only names none of: ${BREAKS.map(({ name }) => name).join("; ")}`);
+  if (wanted.length === 0) fail(`--only matches none of these: ${BREAKS.map(({ name }) => name).join("; ")}`);
   let missed = 0;
   for (const one of wanted) {
     const began = performance.now();
@@ -42,7 +42,7 @@ async function tryOut({ file, find, replace, name, rule }: Break, seed: number):
     cpSync(ROOT, copy, { recursive: true, filter: (source) => !LEFT_OUT.has(basename(source)) });
     symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
     const source = readFileSync(join(copy, file), "utf8");
-    if (source.split(find).length !== 2) fail(`"${name}" does not find its place in ${file} exactly once`);
+    if (source.split(find).length !== 2) fail(`"${name}" must find its text in ${file} exactly once`);
     writeFileSync(
       join(copy, file),
       source.replace(find, () => replace),
@@ -69,7 +69,7 @@ async function history(folder: string, rule: string, seed: number): Promise<Trie
   child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
   await new Promise((resolve) => child.once("close", resolve));
   process.off("exit", stop);
-  // A history that breaks off has found nothing.
+  // A history that ends early has found nothing.
   const [, rules = ""] = /^FAILED: \d+ violations \((.*)\)$/m.exec(errors) ?? [];
   if (rules === "" && errors !== "") console.error(errors.split("\n").slice(0, 5).join("\n"));
   return { isCaught: rules.split(", ").some((found) => found.startsWith(`${rule}:`)), rules };

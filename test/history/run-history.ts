@@ -22,7 +22,7 @@ import { runWriter } from "./writer-client.ts";
 const WRITERS = 6;
 const READERS = 3;
 const PROGRESS_MS = 1_000;
-/** Of each rule: one fault often shows in hundreds of events. */
+/** How many violations of each rule are shown, because one fault often affects hundreds of events. */
 const MAX_SHOWN = 3;
 const MAX_FIND_MS = 20_000;
 const MAX_FINISH_MS = 60_000;
@@ -32,11 +32,11 @@ interface Options {
   seed: number;
   /** Whether the Worker has the limits of production. */
   isReal: boolean;
-  /** After the last request and fault everything has to be where it belongs within this time. */
+  /** Within this time after the last request and fault, every event has to be in all copies. */
   settleMs: number;
 }
 
-/** Runs one history and holds it against the guarantees. Says what it did. Returns what was violated. */
+/** Runs one history, checks it against the guarantees, and prints a summary. Returns the violations. */
 export async function runHistory(options: Options): Promise<Violation[]> {
   const { minutes, seed, isReal, settleMs } = options;
   const state = mkdtempSync(join(tmpdir(), "tracklog-history-"));
@@ -72,9 +72,9 @@ export async function runHistory(options: Options): Promise<Violation[]> {
       ...readers.map((reader) => reader.run(isOver)),
     ]);
     const progress = setInterval(() => showProgress(recorder, server, minutes), PROGRESS_MS);
-    // The last kill ends what is under way. Those who erase and suppress go on until they are answered.
+    // The last kill ends the requests that are under way. Erasures and suppressions are repeated until they are answered.
     await harm;
-    await inTime(clients, MAX_FINISH_MS, "A client did not get its last answer");
+    await inTime(clients, MAX_FINISH_MS, "A client did not get its last answer in time");
     clearInterval(progress);
     endProgress();
 
@@ -83,7 +83,7 @@ export async function runHistory(options: Options): Promise<Violation[]> {
     const violations = server.faults.map((what): Violation => ({ rule: "no 5xx but 503", what, entries: [] }));
     for (const reader of readers)
       if (!(await reader.readToEnd(MAX_FIND_MS)))
-        violations.push({ rule: "G7", what: "a reader does not come to the feed's end", entries: [] });
+        violations.push({ rule: "G7", what: "a reader does not reach the feed's end", entries: [] });
     violations.push(...checkHistory(recorder.entries, found));
     summarize(recorder.entries, server, cast.users.length, found, minutes);
     report(violations, recorder, options);
@@ -107,7 +107,9 @@ function report(violations: Violation[], recorder: Recorder, { minutes, seed, is
     `FAILED: ${violations.length} violations (${[...byRule].map(([rule, own]) => `${rule}: ${own.length}`).join(", ")})`,
   );
   console.error(`The whole history: ${file}`);
-  console.error(`Again: npm run test:history -- --minutes ${minutes} --seed ${seed}${isReal ? " --real-limits" : ""}`);
+  console.error(
+    `To repeat it: npm run test:history -- --minutes ${minutes} --seed ${seed}${isReal ? " --real-limits" : ""}`,
+  );
 }
 
 function summarize(

@@ -3,8 +3,8 @@ import { parseOptions } from "../../scripts/parse-options.ts";
 import { runBreaks } from "./run-breaks.ts";
 import { runHistory } from "./run-history.ts";
 
-// `npm run test:history -- --minutes N --seed S`: random clients against a server that is killed and harmed in every
-// way, and a model of the guarantees that is held against all that was answered. CONTRIBUTING.md says how to read it.
+// `npm run test:history -- --minutes N --seed S` runs random clients against a server with kills and every kind of fault, and
+// checks all answers with a model of the guarantees. CONTRIBUTING.md says how to read the output.
 
 const { values } = parseOptions({
   options: {
@@ -23,9 +23,9 @@ if (!(minutes > 0) || !Number.isSafeInteger(seed))
 const isReal = values["real-limits"];
 const settleSeconds = Number(values.settle ?? (isReal ? 600 : 60));
 if (!(settleSeconds > 0)) fail("--settle must be a number of seconds above 0");
-if (values.only !== undefined && !values.breaks) fail("--only names one of the --breaks");
+if (values.only !== undefined && !values.breaks) fail("--only chooses some of the breaks, so it needs --breaks");
 
-// Ctrl-C does not reach the server, whose process group is its own; leaving by `exit` kills it.
+// Ctrl-C does not reach the server, because it has a process group of its own. The handlers of `exit` kill it.
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
 if (values.breaks) process.exit((await runBreaks(seed, values.only)) ? 0 : 1);

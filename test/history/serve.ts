@@ -3,8 +3,8 @@ import { parseArgs } from "node:util";
 import { startWorkerServer } from "../../bench/worker-server.ts";
 import { smallerLimits } from "./smaller-limits.ts";
 
-// The process that is killed: Tracklog, with bindings that can be made to fail. A line on the standard input names an
-// object to evict.
+// The process that is killed. It runs Tracklog with bindings that can be made to fail. A line on the standard input names
+// an object to evict.
 
 const { values } = parseArgs({
   options: {
@@ -33,6 +33,6 @@ console.log(JSON.stringify({ d1Files }));
 
 for await (const line of createInterface(process.stdin)) {
   const { className, name } = JSON.parse(line) as { className: string; name: string };
-  // An object that does not run has nothing to lose.
+  // The object may not be running, and then there is nothing to evict.
   await evict(className, name).catch(() => {});
 }

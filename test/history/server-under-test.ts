@@ -5,13 +5,13 @@ import { type FaultRates, NO_FAULTS } from "./worker/faults.ts";
 const MAX_ANSWER_MS = 10_000;
 const MAX_LONG_ANSWER_MS = 40_000;
 
-/** What was answered: the status, and the body if it is JSON. Null for no answer, and for one that says to come again. */
+/** The answer's status, and its body if it is JSON. Null for no answer, and for one that asks to try again later. */
 export type Answered = { status: number; body: Record<string, unknown>; text: string } | null;
 
 /** The databases that are bound. */
 export const DATABASES = ["DB", "DB_1"];
 
-/** The server of a run, which can be made to fail in every way that a run knows. */
+/** The server of a run, which can be made to fail in every way that a run needs. */
 export class ServerUnderTest {
   readonly #server: MortalServer;
   readonly #options: string[];
@@ -74,7 +74,7 @@ export class ServerUnderTest {
     return answer?.ok ? answer.arrayBuffer() : null;
   }
 
-  /** Sets what fails, and how far the Worker's clock runs ahead. Survives a kill. */
+  /** Sets which calls fail, and how far the Worker's clock is ahead. This stays the same after a kill. */
   async setFaults(seed: number, rates: ServerUnderTest["rates"], clockMs: number): Promise<void> {
     this.rates = rates;
     this.clockMs = clockMs;

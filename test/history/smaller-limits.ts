@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { Plugin } from "esbuild";
 
 /**
- * The limits that are smaller in a history than in production, so that minutes show what would take hours: waits that
- * end, packs that spill, files that are full.
+ * The limits that are smaller in a history than in production, so that minutes are enough for things that would take hours:
+ * timeouts, packs that spill, and full files.
  */
 const SMALLER: Record<string, number> = {
   STATEMENT_TIMEOUT_MS: 3_000,
@@ -28,7 +28,7 @@ const SMALLER: Record<string, number> = {
   MAX_STALE_HOURS_READ: 1_000,
 };
 
-/** Has esbuild bundle the Worker with these. */
+/** An esbuild plugin that bundles the Worker with these limits. */
 export function smallerLimits(): Plugin {
   return {
     name: "smaller-limits",

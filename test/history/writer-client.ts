@@ -16,11 +16,11 @@ interface Stage {
   recorder: Recorder;
   cast: Cast;
   dice: Dice;
-  /** When to begin nothing new. */
+  /** Whether to begin no further request. */
   isOver: () => boolean;
 }
 
-/** A client that records events, sends again what was not answered (mostly), and reads what it wrote. */
+/** A client that records events, usually repeats requests that were not answered, and reads timelines. */
 export async function runWriter(stage: Stage): Promise<void> {
   const { cast, dice } = stage;
   while (!stage.isOver()) {
@@ -34,30 +34,30 @@ async function sendUntilAnswered(stage: Stage, request: Request): Promise<void> 
   const { dice, isOver } = stage;
   while (!(await send(stage, request)) && !dice.hits(GIVE_UP_SHARE)) {
     await sleep(dice.below(MAX_RETRY_PAUSE_MS));
-    // Whoever comes back would wake the log, which has to deliver by itself.
+    // A retry after the end would wake the log, but the log has to deliver by itself.
     if (isOver()) return;
   }
 }
 
-/** Whether it was answered. */
+/** Sends a request, and returns whether it was answered. */
 async function send({ name, server, recorder }: Stage, request: Request): Promise<boolean> {
   const { route, body, headers, events } = request;
   const invoked = recorder.now();
   const answered = await server.ask("POST", route, { body, headers });
   const answer = answered && verdictsOf(answered.body, events.length);
   if (answered && !answer)
-    server.faults.push(`POST ${route} was answered ${answered.status}: ${JSON.stringify(answered.body).slice(0, 300)}`);
+    server.faults.push(`POST ${route} answered ${answered.status}: ${JSON.stringify(answered.body).slice(0, 300)}`);
   recorder.note(invoked, { kind: "record", client: name, route, events, answer });
   return answer !== null;
 }
 
-/** Null where the answer is none that a client understands. */
+/** The verdicts of an answer. Null if a client cannot understand it. */
 function verdictsOf(body: Record<string, unknown>, count: number): Verdict[] | null {
   const { results } = body as { results?: Verdict[] };
   if (results) return results.length === count ? results.map(verdictOf) : null;
   if (count !== 1) return null;
   if (typeof body["status"] === "string") return [verdictOf(body as unknown as Verdict)];
-  // A single event that was refused is a problem, whose status is a number.
+  // The answer to a single refused event is a problem, and its `status` is a number.
   return body["success"] === false ? [{ status: "rejected" }] : null;
 }
 
@@ -66,7 +66,7 @@ function verdictOf({ status, seq, revision, late }: Verdict): Verdict {
   return { status, seq, revision, ...(late && { late }) };
 }
 
-/** Reads a timeline, and notes it where it fits a page: other clients may write between two. */
+/** Reads a timeline. Records it only if it fits one page, because other clients may write between two pages. */
 async function noteTimeline({ name, server, recorder, dice }: Stage, user: string): Promise<void> {
   const invoked = recorder.now();
   const limit = 1 + dice.below(500);
@@ -74,7 +74,7 @@ async function noteTimeline({ name, server, recorder, dice }: Stage, user: strin
   if (!answer || answer.length <= limit) recorder.note(invoked, { kind: "read", client: name, user, answer });
 }
 
-/** Reads a timeline, page by page. Null where a page was not answered. */
+/** Reads a timeline, page by page. Null if a page was not answered. */
 export async function readTimeline(
   server: ServerUnderTest,
   user: string,

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, inject, type RunnerTestCase, type RunnerTestSuite } from "vitest";
 
-// Runs in the worker before a file of tests, and switches its mutants on, one after another. Every test runs once as it
-// is, which shows what mutants it reaches; then once with each of them that is alive. A test that fails with a mutant
-// runs again without: only if it passes then, it was the mutant that it found.
+// Runs in workerd before a file of tests, and switches the mutants on, one after another. Every test runs once without a
+// mutant, which shows which mutants it reaches, and then once with each of these that is alive. A test that fails with a
+// mutant runs again without it. The mutant counts as found only if the test passes then.
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -10,37 +10,37 @@ declare module "vitest" {
   }
 }
 
-/** What a session is to do. */
+/** What a session has to do. */
 export interface Plan {
   /** The mutants that are alive, by their numbers. */
   alive: number[];
-  /** A mutant that is on from the start and in every test: each test then runs once. */
+  /** A mutant that is on from the start and in every test, so that each test runs once. */
   always: number | null;
-  /** Tests that take longer are not repeated, in milliseconds. */
+  /** Tests that take longer than this, in milliseconds, are not repeated. */
   maxTestMs: number;
-  /** Tests that have been repeated with all of these mutants before, by their ids. */
+  /** The ids of tests that have been repeated with all of these mutants before. */
   done: string[];
 }
 
-/** What became of the mutants in a file of tests. */
+/** The results for the mutants in a file of tests. */
 export interface Findings {
-  /** Each with the name of the test that found it. */
+  /** The name of the test that found each mutant. */
   killed: Record<number, string>;
   reached: number[];
-  /** Those that run outside of tests as well, as modules are loaded or in hooks. */
+  /** Mutants that also run outside tests: while modules are loaded, or in hooks. */
   outside: number[];
-  /** Those that tests reach which are not repeated. */
+  /** Mutants that are reached by tests that are not repeated. */
   slow: number[];
-  /** The tests that were repeated, by their ids. */
+  /** The ids of the tests that were repeated. */
   repeated: string[];
 }
 
-/** What a test's loops may take with a mutant: so many times what they take without, and some more. */
+/** With a mutant, a test's loops may run this many times as often as without it, plus a constant. */
 const LOOPS_FACTOR = 10;
 const MORE_LOOPS = 10_000;
-/** What they may take with a mutant that is on from the start, when it is not known what they take without. */
+/** The limit with a mutant that is on from the start, because the number without it is unknown then. */
 const MAX_LOOPS = 3_000_000;
-/** More repetitions than there are mutants; the rest are skipped at once. */
+/** More repetitions than there are mutants. The unneeded ones are skipped at once. */
 const REPEATS = 1_000_000;
 
 const plan = inject("mutation");
@@ -52,7 +52,7 @@ const killed: Record<number, string> = {};
 const done = new Set(plan.done);
 const repeated: string[] = [];
 let on: number | null = plan.always;
-/** Where it is noted which mutants are reached: not while one of them is on. */
+/** Where reached mutants are noted. Null while a mutant is on. */
 let noted: Set<number> | null = outside;
 let loops = 0;
 let maxLoops = MAX_LOOPS;
@@ -64,31 +64,31 @@ Object.assign(globalThis, {
       return number === on;
     },
     loops(): void {
-      if (++loops > maxLoops) throw new Error("The mutant would loop without end");
+      if (++loops > maxLoops) throw new Error("The mutant would loop for ever");
     },
   },
 });
 
-/** How far a test has come. */
+/** The progress of a test. */
 interface Progress {
-  /** Reached by the test as it is. */
+  /** The mutants that the test reaches without any mutant on. */
   reached: Set<number>;
   maxLoops: number;
-  /** What is still to be tried; null until the test has run as it is. */
+  /** The mutants that are still to be tried. Null until the test has run without a mutant. */
   waiting: number[] | null;
   current: number | null;
-  /** A mutant with which the test has failed, and which is confirmed if it passes without. */
+  /** A mutant with which the test has failed. It is confirmed if the test passes without it. */
   suspect: number | null;
 }
 
 const progress = new WeakMap<object, Progress>();
 
-// oxlint-disable-next-line no-empty-pattern -- Vitest takes a first argument apart, and refuses one that is not.
+// oxlint-disable-next-line no-empty-pattern -- Vitest requires a destructured first argument
 beforeAll(({}, suite) => {
   if (plan.always === null) for (const test of testsOf(suite)) test.repeats = REPEATS;
 });
 
-// The hooks of the test's own file come later, so all that they do is done with the mutant.
+// The hooks of the test's own file run later, so they run with the mutant.
 beforeEach((context) => {
   const looped = loops;
   loops = 0;
@@ -116,7 +116,7 @@ beforeEach((context) => {
   on = own.current = next!;
 });
 
-/** Takes in how the last repetition ended; true if the next one is to be without a mutant. */
+/** Evaluates the last repetition. Returns whether the next one must run without a mutant. */
 function take({ id, name }: RunnerTestCase, own: Progress, last: { state: string; duration: number }): boolean {
   const isPassed = last.state === "pass";
   if (own.waiting === null) {
@@ -125,7 +125,7 @@ function take({ id, name }: RunnerTestCase, own: Progress, last: { state: string
     own.waiting = isRepeated ? [...own.reached] : [];
     for (const number of own.reached) (isRepeated || done.has(id) ? reached : slow).add(number);
   } else if (own.suspect !== null) {
-    // What a mutant has left behind must not speak against the others.
+    // If the test also fails without the mutant, the mutant has left something behind, so no more mutants are tried here.
     if (!isPassed) own.waiting = [];
     else {
       killed[own.suspect] = name;

@@ -2,11 +2,11 @@ import type { Mutant } from "./mutants.ts";
 import { childrenOf, type Node, parseTypeScript } from "./syntax.ts";
 
 /**
- * A file's source with all of its mutants in it, each of them off: a mutant is `mutates(number) ? fault : original`. So
- * many of them can be tried without loading anything anew. In loops a call is added that ends those that would not end.
- * Lines stay where they are.
+ * A file's source with all of its mutants in it, each switched off: a mutant is `mutates(number) ? fault : original`. So
+ * many mutants can be tried without loading the modules again. A call is added in each loop, which ends endless ones. The
+ * lines keep their numbers.
  *
- * @param numbered the file's mutants by the numbers under which they are switched on
+ * @param numbered the file's mutants by the numbers that switch them on
  */
 export function instrument(source: string, numbered: ReadonlyMap<number, Mutant>): string {
   const wraps = new Map<string, { start: number; end: number; mutants: [number, Mutant][] }>();
@@ -19,14 +19,14 @@ export function instrument(source: string, numbered: ReadonlyMap<number, Mutant>
   const inserts: { at: number; order: number; text: string }[] = [];
   for (const { start, end, mutants } of wraps.values()) {
     const faults = mutants.map(([number, { text }]) => `mutates__(${number}) ? (${text}) : `).join("");
-    // Of those that begin at one place, the longest is the outermost; of those that end at one place, the shortest.
+    // Of replacements that begin at the same place, the longest comes first. Of those that end there, the shortest does.
     inserts.push({ at: start, order: -end, text: `(${faults}(` }, { at: end, order: -start, text: "))" });
   }
   for (const { start, isBlock, end } of loopBodies(parseTypeScript(source))) {
     if (isBlock) inserts.push({ at: start + 1, order: 0, text: " loops__();" });
     else inserts.push({ at: start, order: -Infinity, text: "{ loops__(); " }, { at: end, order: Infinity, text: " }" });
   }
-  // What ends at a place comes before what begins there.
+  // Replacements that end at a place come before those that begin there.
   inserts.sort((a, b) => a.at - b.at || Number(isEnd(b)) - Number(isEnd(a)) || a.order - b.order);
   let [code, done] = ["", 0];
   for (const { at, text } of inserts) {

@@ -18,7 +18,7 @@ const changes = (source: string) =>
 
 const keys = (source: string) => mutantsOf("src/f.ts", source).map(({ key }) => key);
 
-/** What a source exports with some of its mutants on. */
+/** Loads a source with some of its mutants switched on. */
 async function load(source: string, on: number[]): Promise<{ run: () => unknown }> {
   const numbered = new Map(mutantsOf("src/f.ts", source).entries());
   const { transform } = await import("esbuild");
@@ -31,13 +31,13 @@ async function load(source: string, on: number[]): Promise<{ run: () => unknown 
     },
   };
   const body = code.replaceAll("globalThis.mutation", "mutation").replace(/export \{[^}]*\};?/, "");
-  // oxlint-disable-next-line no-new-func, no-implied-eval -- the code under test is made here
+  // oxlint-disable-next-line no-new-func, no-implied-eval -- the code under test is generated here
   const make = new Function("mutation", `${body}; return { run };`) as (m: typeof mutation) => { run: () => unknown };
   return make(mutation);
 }
 
 describe("mutants", () => {
-  it("are of every kind, and none is of a type, an import or a name", ({ expect }) => {
+  it("are of every kind, but never change a type, an import or a name", ({ expect }) => {
     expect(changes(SOURCE)).toEqual([
       "arithmetic: 3 * 4 → 3 / 4",
       "condition: item < LIMIT && a(item) → true",
@@ -64,14 +64,14 @@ describe("mutants", () => {
     expect(changes("f((1 - 2) * (3 - 4));")).toContain("arithmetic: (1 - 2) * (3 - 4) → (1 - 2) / (3 - 4)");
   });
 
-  it("have keys that other edits of the file leave alone", ({ expect }) => {
+  it("have keys that do not change with other edits of the file", ({ expect }) => {
     expect(keys(`// A comment.\n\nconst other = 1 + 1;\n${SOURCE}`).filter((key) => !key.includes("other"))).toEqual(
       keys(SOURCE),
     );
     expect(new Set(keys(`${SOURCE}export const twice = [1 < 2, 1 < 2];`)).size).toBe(14 + 5);
   });
 
-  it("are drawn by their keys: more, or other files, change nothing about the rest", ({ expect }) => {
+  it("are drawn by their keys, so that neither their order nor a larger count changes the choice", ({ expect }) => {
     const mutants = mutantsOf("src/f.ts", SOURCE);
     const drawn = (from: typeof mutants, count: number, seed: string) =>
       sampleOfMutants(from, count, seed).map(({ key }) => key);
@@ -88,13 +88,13 @@ describe("the source with all mutants in it", () => {
   return found.length > 2 ? found : null;
 }`;
 
-  it("does what it did while all are off, on the same lines", async ({ expect }) => {
+  it("behaves as before while all mutants are off, and keeps its lines", async ({ expect }) => {
     expect((await load(source, [])).run()).toEqual(["0", "1", "x"]);
     const numbered = new Map(mutantsOf("src/f.ts", source).entries());
     expect(instrument(source, numbered).split("\n")).toHaveLength(source.split("\n").length);
   });
 
-  it("has each fault where it is on", async ({ expect }) => {
+  it("has the fault of the mutant that is on", async ({ expect }) => {
     const mutants = mutantsOf("src/f.ts", source);
     const outcomes = await Promise.all(
       mutants.map(async ({ operator, text }, number) => {
@@ -109,7 +109,7 @@ describe("the source with all mutants in it", () => {
     expect(outcomes).toContain('comparison i <= 2: ["0","1","2"]');
     expect(outcomes).toContain('text "": ["0","1",""]');
     expect(outcomes).toContain("comparison found.length <= 2: null");
-    // One that would never end ends.
+    // A mutant that would loop for ever is ended.
     expect(outcomes).toContain("statement undefined: endless");
   });
 });

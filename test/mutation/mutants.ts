@@ -3,7 +3,7 @@ import { childrenOf, type Node, parseTypeScript } from "./syntax.ts";
 
 /** A small fault in a file of the source. */
 export interface Mutant extends Replacement {
-  /** Names the fault by what it is and where, without a line's number: other edits to the file leave it as it is. */
+  /** Names the fault and its place without a line number, so that other edits to the file do not change the key. */
   key: string;
   file: string;
   line: number;
@@ -39,7 +39,7 @@ export function mutantsOf(file: string, source: string): Mutant[] {
       }
     const name = nameOf(node);
     const inner = name === null ? within : [...within, name];
-    // Links of a chain end it early where something is missing, so only the whole may be taken out.
+    // A link of an optional chain may end the whole chain, so only the whole chain may be replaced.
     const isChain = node.type === "ChainExpression" || isLink;
     for (const [childField, child] of childrenOf(node)) {
       const isChildLink = isChain && /^(expression|callee|object)$/.test(childField);
@@ -51,16 +51,16 @@ export function mutantsOf(file: string, source: string): Mutant[] {
   return mutants;
 }
 
-/** Imports, names of fields, and what is not to be told from a directive. */
+/** Skips imports, names of fields, and literals that could be directives. */
 function isSkipped({ type }: Node, parent: Node, field: string): boolean {
   if (/^(Import|ExportAll)/.test(type)) return true;
   if (field === "key" && parent["computed"] !== true) return true;
   return field === "source" || (parent.type === "ExpressionStatement" && type === "Literal");
 }
 
-/** Whether another expression may stand in a node's place. */
+/** Whether another expression may replace a node. */
 function isReplaceable(node: Node, parent: Node, field: string): boolean {
-  // What is called keeps its `this`.
+  // A replaced callee would lose its `this`.
   if (field === "callee") return false;
   if (field === "left" && /^Assignment|^For/.test(parent.type)) return false;
   if (parent.type === "TemplateLiteral" && field === "quasis") return false;
@@ -69,7 +69,7 @@ function isReplaceable(node: Node, parent: Node, field: string): boolean {
   return !/^(BlockStatement|Property|SpreadElement|VariableDeclarator)$/.test(node.type);
 }
 
-/** The name of what a node declares. */
+/** The name that a node declares. */
 function nameOf(node: Node): string | null {
   const id = (node["id"] ??
     (/^(MethodDefinition|PropertyDefinition)$/.test(node.type) ? node["key"] : null)) as Node | null;

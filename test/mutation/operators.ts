@@ -1,6 +1,6 @@
 import { isNode, type Node } from "./syntax.ts";
 
-/** What to write in a node's place, and the name of the change. */
+/** The text that replaces a node, and the name of the change. */
 export interface Replacement {
   operator: string;
   text: string;
@@ -15,7 +15,7 @@ const COMPARISONS: Record<string, string[]> = {
   "!==": ["==="],
 };
 const ARITHMETIC: Record<string, string> = { "+": "-", "-": "+", "*": "/", "/": "*", "%": "*", "&": "|", ">>>": "<<" };
-/** Calls whose result is what they are called on, more or less. */
+/** Calls whose result has the same type as the object on which they are called. */
 const PASSING = new Set([
   "filter",
   "sort",
@@ -43,9 +43,9 @@ const TWINS: Record<string, string> = {
 };
 
 /**
- * The small faults that somebody could make at a node.
+ * The small faults that a programmer could make at a node.
  *
- * @param field the parent's field that the node is in
+ * @param field the parent's field that holds the node
  */
 export function replacementsOf(node: Node, parent: Node, field: string, source: string): Replacement[] {
   const text = textIn(source);
@@ -60,7 +60,7 @@ export function replacementsOf(node: Node, parent: Node, field: string, source: 
       const [left, right] = [node["left"] as Node, node["right"] as Node];
       const operator = node["operator"] as string;
       const withOther = (other: string) => {
-        // The parentheses of the two sides are between them, and stay.
+        // The text between both sides has their parentheses, which stay.
         const between = source.slice(left.end, right.start).replace(operator, () => other);
         return source.slice(node.start, left.end) + between + source.slice(right.start, node.end);
       };
@@ -133,7 +133,7 @@ function isCondition(parent: Node, field: string): boolean {
   return field === "test" && /^(If|While|DoWhile|For)Statement$|^ConditionalExpression$/.test(parent.type);
 }
 
-/** Whether a sum would be one of texts. */
+/** Whether a node is a text, so that a sum with it joins texts. */
 function isText(node: Node): boolean {
   if (node.type === "TemplateLiteral") return true;
   if (node.type === "Literal") return typeof node["value"] === "string";
@@ -144,7 +144,7 @@ function isNothing(node: Node): boolean {
   return node.type === "Identifier" && node["name"] === "undefined";
 }
 
-/** What is done for its effect. The rest of a statement's expressions is left alone. */
+/** Whether an expression is executed for its effect. Other statements' expressions are not replaced. */
 function isAct({ type }: Node): boolean {
   return /^(CallExpression|AwaitExpression|AssignmentExpression|UpdateExpression|UnaryExpression|ChainExpression)$/.test(
     type,

@@ -8,19 +8,19 @@ import type { FileRun, Session } from "./session.ts";
 import { sourceOf } from "./source-of.ts";
 import { distance, workerTests } from "./test-files.ts";
 
-// `npm run test:mutation -- --count N --seed S`: puts N small faults into the source, one at a time, and looks whether a
-// test fails. What survives is either a test that is missing, code that nobody needs, or a mutant that changes nothing and
-// is explained in explained.ts.
+// `npm run test:mutation -- --count N --seed S` puts N small faults into the source, one at a time, and checks whether a test
+// fails. If a mutant survives, a test is missing, or nobody needs the code, or the mutant changes nothing and is explained
+// in explained.ts.
 
 const FILE_TIMEOUT_MS = 20 * 60 * 1000;
-/** A mutant that has a test wait in vain shall not do so for long: there are many. */
+/** This is short, because many mutants make a test wait in vain. */
 const TEST_TIMEOUT_MS = 5_000;
-/** Quick tests come first, and leave few mutants for the others. Still slower ones have a run for each. */
+/** Quick tests run first and leave few mutants for slow tests. Mutants in even slower tests get a run each. */
 const QUICK_TEST_MS = 300;
 const SLOW_TEST_MS = 3_000;
-/** Files that a mutant is tried in from the start, nearest first. */
+/** In how many files of tests a mutant is tried that is on from the start. The nearest files come first. */
 const MAX_WHOLE_RUNS = 6;
-/** In the place of a mutant that is on from the start. */
+/** Stands for no mutant in a run with a mutant that is on from the start. */
 const NO_MUTANT = -1;
 
 const { values } = parseOptions({
@@ -37,19 +37,19 @@ if (!/^[1-9]\d{0,5}$/.test(values.count)) fail(`--count must be a whole number f
 
 const all = allMutants();
 const stale = Object.keys(EXPLAINED).filter((key) => !all.has(key));
-if (stale.length > 0) fail(`explained.ts explains what is no mutant any more: ${stale.join("; ")}`);
+if (stale.length > 0) fail(`explained.ts explains mutants that do not exist any more: ${stale.join("; ")}`);
 const drawn = sampleOfMutants(candidates(), Number(values.count), values.seed);
-if (drawn.length === 0) fail("No mutant is in what was asked for.");
+if (drawn.length === 0) fail("No mutant matches the flags.");
 const explained = drawn.filter(({ key }) => key in EXPLAINED);
 const numbered = new Map(drawn.filter(({ key }) => !(key in EXPLAINED)).entries());
 const files = filesInOrder();
-if (files.length === 0) fail("No file of tests is in what was asked for.");
+if (files.length === 0) fail("No file of tests matches --tests.");
 const alive = new Set(numbered.keys());
-/** By mutants, the files of tests that run them outside of tests, and those that reach them in slow tests only. */
+/** By mutant, the files of tests that run it outside tests, and those that reach it only in slow tests. */
 const outside = new Map<number, Set<string>>();
 const slow = new Map<number, Set<string>>();
 const reached = new Set<number>();
-/** The tests of each file that were repeated with all that was alive. */
+/** The tests of each file that were repeated with all mutants that were alive. */
 const repeated = new Map<string, string[]>();
 
 const began = performance.now();
@@ -60,7 +60,7 @@ process.exit(alive.size > 0 ? 1 : 0);
 
 async function tryAll(): Promise<void> {
   session = await open(TEST_TIMEOUT_MS);
-  // Nearest first: few are left for the other files, where every test reaches many mutants.
+  // The nearest files come first, so that few mutants are left for the others, where every test reaches many mutants.
   await tryOneByOne(isNear, QUICK_TEST_MS);
   const untold = new Map(slow);
   slow.clear();
@@ -78,7 +78,7 @@ function candidates(): Mutant[] {
   return found;
 }
 
-/** Tries in each file of tests the mutants that are to be tried there, as long as they are alive. */
+/** Tries the mutants that are alive in each file of tests for which `isTried` is true. */
 async function tryOneByOne(isTried: (number: number, test: string) => boolean, maxTestMs: number): Promise<void> {
   for (const file of files) {
     const tried = [...alive].filter((number) => isTried(number, file));
@@ -96,7 +96,7 @@ async function tryOneByOne(isTried: (number: number, test: string) => boolean, m
   }
 }
 
-/** What is alive and also runs when modules are loaded, in hooks, or in slow tests: on from the start, a run for each. */
+/** Gives a run of its own to each mutant that is alive and runs while modules are loaded, in hooks, or in slow tests. */
 async function tryFromTheStart(): Promise<void> {
   session = await open(null);
   for (const number of Array.from(alive)) {
@@ -105,7 +105,7 @@ async function tryFromTheStart(): Promise<void> {
     const nearest = [...found].sort((a, b) => distance(source, a) - distance(source, b));
     for (const file of nearest.slice(0, MAX_WHOLE_RUNS)) {
       const { state, failure } = await runWhole(file, number);
-      // A file that fails by itself finds nothing.
+      // If the file fails without a mutant, its failure proves nothing.
       if (state === "passed" || (await runWhole(file, NO_MUTANT)).state !== "passed") continue;
       kill(number, `${file}: ${failure ?? state}`);
       break;
@@ -133,12 +133,12 @@ function filesInOrder(): string[] {
 }
 
 async function reopen(testTimeout: number | null): Promise<void> {
-  // What hangs does not close either; it ends with this process.
+  // A session that hangs may also hang when it is closed. It ends with this process.
   void session.close();
   session = await open(testTimeout);
 }
 
-/** Vitest is loaded only where something is to be run: a wrong flag is told at once. */
+/** Loads Vitest only here, so that a wrong flag is reported at once. */
 async function open(testTimeout: number | null): Promise<Session> {
   return (await import("./session.ts")).Session.open(numbered, testTimeout);
 }

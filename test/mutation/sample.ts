@@ -6,7 +6,7 @@ import { fail } from "../../scripts/ask-deployment.ts";
 import { type Mutant, mutantsOf } from "./mutants.ts";
 import { ROOT, sourceOf } from "./source-of.ts";
 
-/** What is held to its tests: what an event passes on its way. */
+/** The sources that get mutants: those through which an event passes. */
 const FOLDERS = "src/{event,user,d1,archive,http/write}/**/*.ts";
 
 /** All mutants of the folders, by their keys. */
@@ -16,7 +16,7 @@ export function allMutants(): Map<string, Mutant> {
 }
 
 /**
- * So many mutants as the seed has it. Each is drawn by its own key, so that an edit elsewhere leaves the others in the
+ * Draws `count` mutants with a seed. Each is drawn by its own key, so that an edit elsewhere does not change the rest of the
  * sample.
  */
 export function sampleOfMutants(mutants: readonly Mutant[], count: number, seed: string): Mutant[] {
@@ -30,7 +30,7 @@ export function inFiles(mutants: readonly Mutant[], pattern: string): Mutant[] {
   return mutants.filter(({ file }) => file === pattern || matchesGlob(file, pattern));
 }
 
-/** Those on lines that differ from a revision of git's. */
+/** The mutants on lines that differ from a revision in git. */
 export function changedSince(mutants: readonly Mutant[], revision: string): Mutant[] {
   const { status, stdout } = spawnSync("git", ["diff", "-U0", revision, "--", "src"], { cwd: ROOT, encoding: "utf8" });
   if (status !== 0) fail(`git does not know the revision '${revision}'.`);

@@ -16,8 +16,8 @@ export interface FileRun {
 const NOTHING: Findings = { killed: {}, reached: [], outside: [], slow: [], repeated: [] };
 
 /**
- * Runs files of tests in workerd against a source that has mutants in it. The files on disk stay as they are: the mutants
- * are put in as modules are loaded.
+ * Runs files of tests in workerd with mutants in the source. The files on disk do not change: the mutants are added while
+ * modules are loaded.
  */
 export class Session {
   readonly #vitest: Vitest;
@@ -27,8 +27,8 @@ export class Session {
   }
 
   /**
-   * @param numbered the mutants, by the numbers under which a plan names them
-   * @param testTimeout milliseconds; null for what the tests have otherwise
+   * @param numbered the mutants, by the numbers that a plan uses
+   * @param testTimeout milliseconds; null for the tests' usual timeout
    */
   static async open(numbered: ReadonlyMap<number, Mutant>, testTimeout: number | null): Promise<Session> {
     const worker = await workerProject();
@@ -54,7 +54,7 @@ export class Session {
       config: false,
       watch: false,
       reporters: [{}],
-      // What is kept of a module is found by its file's content, and would be found again with other mutants in it.
+      // The cache finds a module by its file's content, so it would return the module with the mutants of another run.
       fsModuleCache: false,
       projects: [project],
     } as object);

@@ -1,6 +1,6 @@
 import { parseAst } from "vitest/node";
 
-/** A node of an ESTree, with the places in the source where it begins and ends. */
+/** A node of an ESTree, with the positions in the source where it begins and ends. */
 export interface Node {
   type: string;
   start: number;
@@ -12,7 +12,7 @@ export function parseTypeScript(source: string): Node {
   return parseAst(source, { lang: "ts" } as object) as unknown as Node;
 }
 
-/** The nodes right below a node, each with the field that it is in. Types are no code, and are left out. */
+/** The children of a node, each with its field. Types are left out, because they are not code. */
 export function childrenOf(node: Node): [field: string, child: Node][] {
   return Object.entries(node).flatMap(([field, value]) =>
     [value]
@@ -26,7 +26,7 @@ export function isNode(value: unknown): value is Node {
   return typeof value === "object" && value !== null && "type" in value && "start" in value;
 }
 
-/** These hold an expression; whatever else begins with TS is gone when the code runs. */
+/** These nodes hold an expression. All other nodes whose type begins with TS do not exist when the code runs. */
 const TRANSPARENT = new Set(["TSAsExpression", "TSNonNullExpression", "TSSatisfiesExpression"]);
 
 function isType({ type }: Node): boolean {

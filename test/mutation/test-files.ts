@@ -3,7 +3,7 @@ import { basename, dirname, matchesGlob } from "node:path";
 import { OF_NODE } from "../of-node.ts";
 import { ROOT } from "./source-of.ts";
 
-/** Tests that look at files and not at what code does. */
+/** Tests that check files and not the behaviour of code. */
 const OF_FILES = /^test\/(layout|readme|running|deploy|limits|routes)\.test\.ts$/;
 
 /** The files of tests that run in workerd. */
@@ -12,7 +12,7 @@ export function workerTests(): string[] {
   return files.filter((file) => !matchesGlob(file, OF_NODE) && !OF_FILES.test(file));
 }
 
-/** How far a file of tests is from a file of the source: 0 if it has its name, 1 in its folder, 2 elsewhere. */
+/** The distance of a file of tests from a file of the source: 0 with the same name, 1 in the same folder, else 2. */
 export function distance(source: string, test: string): number {
   if (dirname(test) !== dirname(source).replace(/^src/, "test")) return 2;
   return basename(test).startsWith(basename(source, ".ts")) ? 0 : 1;

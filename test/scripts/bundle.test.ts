@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { describe, it } from "vitest";
 import { runScript } from "./run-script.ts";
 
-/** The largest size of the Worker, which is a part of how long a cold start takes. */
+/** The largest allowed size of the Worker, because a larger Worker takes longer to start. */
 const MAX_GZIPPED_BYTES = 120_000;
 
 describe("the Worker, as it is deployed", () => {

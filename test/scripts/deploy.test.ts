@@ -5,7 +5,7 @@ import { runScript } from "./run-script.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const WRANGLER = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
-/** What docs/growing.md says to add for a second database. */
+/** The lines that docs/growing.md adds for a second database. */
 const DB_1 = `\n${/```toml\n(.*?)```/s.exec(readFileSync(join(ROOT, "docs/growing.md"), "utf8"))![1]!}`;
 
 const written: string[] = [];
@@ -14,9 +14,9 @@ afterEach(() => {
   for (const file of written.splice(0)) rmSync(file);
 });
 
-/** Deploys with a configuration, as far as that goes without an account. */
+/** Deploys with a configuration, as far as this is possible without an account. */
 function dryRun(config: string) {
-  // Beside the real one, since the paths in it are relative.
+  // The file is in the folder of the real one, because its paths are relative.
   const name = `wrangler.test-${crypto.randomUUID()}.toml`;
   written.push(join(ROOT, name));
   writeFileSync(join(ROOT, name), config);
@@ -24,7 +24,7 @@ function dryRun(config: string) {
 }
 
 describe("npm run deploy", () => {
-  it("takes a second database", async ({ expect }) => {
+  it("accepts a second database", async ({ expect }) => {
     const { code, output } = await dryRun(WRANGLER + DB_1);
     expect(code).toBe(0);
     expect(output).toContain("env.DB_1 (tracklog-1)");
@@ -46,7 +46,7 @@ describe("npm run deploy", () => {
     },
   );
 
-  it("ends with one line if the migrations of all are in another folder", async ({ expect }) => {
+  it("ends with one line if no database has a folder with migrations", async ({ expect }) => {
     const { code, output, errors } = await dryRun((WRANGLER + DB_1).replaceAll("src/d1/migrations", "src/d1"));
     expect(code).toBe(1);
     expect(output).toBe("");
@@ -65,7 +65,7 @@ describe("npm run deploy", () => {
     expect(errors).toMatch(/^no-such\.toml cannot be read: .*\n$/);
   });
 
-  it("deploys no second Worker onto the same databases", async ({ expect }) => {
+  it("refuses to deploy a second Worker onto the same databases", async ({ expect }) => {
     const { code, errors } = await runScript("scripts/deploy.ts", ["--dry-run", "--name", "another"]);
     expect(code).toBe(1);
     expect(errors).toMatch(/^--name would deploy a second Worker onto the same databases.*\n$/);

@@ -8,11 +8,11 @@ import { encodeEventRow } from "../../src/d1/event-row.ts";
 import { insertEvents } from "../../src/d1/insert-events.ts";
 import { epochOf, releaseEvents } from "../../src/d1/release-events.ts";
 
-// The local runtime's D1 cannot be made full, and a SQLite file can: the statements meet a real one here.
+// The local runtime's D1 cannot be filled, but a SQLite file can. So these tests run D1's statements on a real full file.
 
 const MIGRATIONS = join(import.meta.dirname, "../../src/d1/migrations");
 
-/** As much of D1 as the statements need, upon SQLite. */
+/** The part of D1 that the statements need, on top of SQLite. */
 function asD1(sqlite: DatabaseSync): D1Database {
   const statement = (sql: string, values: SQLInputValue[] = []) => ({
     bind: (...bound: SQLInputValue[]) => statement(sql, bound),
@@ -49,7 +49,7 @@ function row(seq: number, revision = 1): string {
   });
 }
 
-/** A database of a few hundred events that has not a page left. */
+/** A database with a few hundred events and no free page. */
 async function fullDatabase() {
   const sqlite = new DatabaseSync(":memory:");
   for (const name of readdirSync(MIGRATIONS).toSorted()) sqlite.exec(readFileSync(join(MIGRATIONS, name), "utf8"));
@@ -72,7 +72,7 @@ function count(sqlite: DatabaseSync): unknown {
 }
 
 describe("a database that is really full", () => {
-  it("refuses rows as full, and still says what it has and gives up what is to move", async ({ expect }) => {
+  it("refuses rows as full, but still says which rows it has and releases those that move", async ({ expect }) => {
     const { sqlite, d1, seq, error } = await fullDatabase();
     expect(seq).toBeGreaterThan(100);
     expect(d1FailureOf(error)).toBe("full");
@@ -85,7 +85,7 @@ describe("a database that is really full", () => {
     expect(count(sqlite)).toBe(seq - 1);
   });
 
-  it("forgets who is erased", async ({ expect }) => {
+  it("still erases a user's events", async ({ expect }) => {
     const { sqlite, d1, seq } = await fullDatabase();
     const keys = Array.from({ length: seq }, (_, i) => [1_700_000_000_001 + i, i + 1] as [number, number]);
     await eraseEvents(d1, "ann", 1, keys, 2);

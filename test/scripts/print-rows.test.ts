@@ -6,7 +6,7 @@ const columnsOf = (types: Record<string, string>): Column[] =>
 const TEXTS = columnsOf({ a: "VARCHAR", long_name: "VARCHAR" });
 
 describe("rows as a table", () => {
-  it("stand in columns as wide as their widest cell, with a count", ({ expect }) => {
+  it("have columns as wide as their widest cell, and end with a count", ({ expect }) => {
     expect(
       tableOf(TEXTS, [
         ["1", "x"],
@@ -17,7 +17,7 @@ describe("rows as a table", () => {
     expect(tableOf(TEXTS, [])).toBe("a  long_name\n─  ─────────\n(0 rows)\n");
   });
 
-  it("are cut if they are long, and never within a character", ({ expect }) => {
+  it("are cut if they are long, but never within a character", ({ expect }) => {
     const [, , row] = tableOf(columnsOf({ a: "VARCHAR" }), [["😀".repeat(61)]]).split("\n");
     expect(row).toBe(`${"😀".repeat(59)}…`);
     expect(tableOf(columnsOf({ a: "VARCHAR" }), [["x".repeat(60)]])).toContain("x".repeat(60));
@@ -48,7 +48,7 @@ describe("rows as JSON", () => {
     );
   });
 
-  it("have JSON as it is stored, to the last digit", ({ expect }) => {
+  it("have JSON exactly as it is stored, to the last digit", ({ expect }) => {
     const columns = columnsOf({ properties: "JSON", 'a"b': "VARCHAR" });
     expect(jsonOf(columns, [['{"n":12345678901234567890,"b":[1.0]}', null]])).toBe(
       '{"properties":{"n":12345678901234567890,"b":[1.0]},"a\\"b":null}\n',

@@ -4,7 +4,7 @@ import { join } from "node:path";
 const ROOT = join(import.meta.dirname, "../..");
 const NODE = join(ROOT, "node_modules/.bin/node");
 
-/** Runs one of package.json's scripts to its end, as `npm run` does. */
+/** Runs one of package.json's scripts and waits until it ends, as `npm run` does. */
 export async function runScript(script: string, args: readonly string[]) {
   const child = spawn(NODE, [script, ...args], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
   let [output, errors] = ["", ""];

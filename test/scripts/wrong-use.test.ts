@@ -4,13 +4,13 @@ import { describe, it } from "vitest";
 import { scripts } from "../../package.json";
 import { runScript } from "./run-script.ts";
 
-/** The file that `npm run` starts with the project's own Node, by the script's name. */
+/** The files that `npm run` starts with the project's own Node, each with its script's name. */
 const FILES = Object.entries(scripts).flatMap(([name, command]) => {
   const [, file] = /^node (\S+\.ts)$/.exec(command) ?? [];
   return file === undefined ? [] : [[name, file] as const];
 });
 
-/** An address at which nobody listens. */
+/** An address at which no server listens. */
 async function freeAddress(): Promise<string> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -40,7 +40,7 @@ describe("a script", () => {
   it.for([
     ["scripts/rebuild.ts", []],
     ["scripts/query.ts", ["SELECT 1"]],
-  ] as [string, string[]][])("ends with one line if the address is not one: %s", async ([file, args], { expect }) => {
+  ] as [string, string[]][])("ends with one line if --url is not an address: %s", async ([file, args], { expect }) => {
     const { code, errors } = await runScript(file, ["--url", "localhost", ...args]);
     expect(code).toBe(1);
     expect(errors).toBe("--url must be an address such as http://localhost:8787\n");

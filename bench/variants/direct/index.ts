@@ -1,3 +1,3 @@
 export { app as default } from "../../../src/app.ts";
-// wrangler.toml binds the objects; events go to none of them.
+// wrangler.toml binds these objects, so they must exist, but events go to none of them.
 export * from "../../../src/index.ts";

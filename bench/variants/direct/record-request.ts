@@ -1,7 +1,10 @@
 import type { TrackedEvent } from "../../../src/event/contract.ts";
 import type * as tracklog from "../../../src/http/write/record-request.ts";
 
-/** What a team writes first: the request inserts into D1 and waits for it. No order, no updates, no safety from D1. */
+/**
+ * What a team usually writes first: the request inserts into D1 and waits for it. Events have no order and no updates, and
+ * are refused while D1 is down.
+ */
 export const recordRequest: typeof tracklog.recordRequest = async (env, parsed) => {
   const now = Date.now();
   const statement = env.DB.prepare(

@@ -1,4 +1,4 @@
-// The first release's table of events was ordered by arrival and had a unique index by user. Kept to be compared with.
+// The first release's table of events was ordered by arrival and had a unique index by user. It is kept for comparison.
 
 const INSERT_EVENTS = `
 INSERT INTO events

@@ -1,6 +1,6 @@
 import type * as tracklog from "../../../src/http/write/record-request.ts";
 
-/** Stores nothing: what the app itself costs, whatever is behind it. */
+/** Stores nothing, to measure what the app itself costs. */
 export const recordRequest: typeof tracklog.recordRequest = async (_env, parsed) => ({
   outcome: "done",
   results: parsed.map((item, index) => {

@@ -14,7 +14,7 @@ const total: Counts = {
   d1RowsRead: 0,
 };
 
-/** A cursor counts on while it is read, so its figures are taken when the counts are asked for. */
+/** A cursor's counts rise while it is read, so they are read only when somebody requests the counts. */
 let cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = [];
 
 export function counts(): Counts {
@@ -37,7 +37,7 @@ export function countCalls(exported: { prototype: object }, isWriter: boolean): 
       });
 }
 
-/** Counts on the runtime's own classes, so that it does not matter which object of the Worker uses them. */
+/** Counts in the runtime's own classes, so that the calls of all objects of the Worker are counted. */
 export function countStorage(storage: DurableObjectStorage): void {
   const storageClass = Object.getPrototypeOf(storage) as object;
   wrap(storageClass, "setAlarm", (result) => {

@@ -6,15 +6,15 @@ import { RESTED, type UserLog } from "./user-log.ts";
 
 export * from "../../../src/index.ts";
 export { Meter } from "./meter.ts";
-// Stands before the one that the first of these lines exports.
+// Takes precedence over the UserLog that the first of these lines exports.
 export { UserLog } from "./user-log.ts";
 
 for (const exported of Object.values(tracklog))
   if (typeof exported === "function") countCalls(exported, exported === tracklog.D1Writer);
 
 /**
- * Tracklog, and routes for the benchmark: `/bench/counts` answers what was counted so far, `/bench/rest?user_id=…` lets
- * a user's object sleep as if the user had been away for long, `/bench/bytes?user_id=…` answers what its storage takes.
+ * Tracklog with routes for the benchmark: `/bench/counts` returns the counts so far, `/bench/rest?user_id=…` ends a user's
+ * object as if it had been idle for long, and `/bench/bytes?user_id=…` returns the size of its storage.
  */
 export default {
   async fetch(request, env, ctx) {

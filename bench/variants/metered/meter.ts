@@ -3,7 +3,7 @@ import { countD1, countStorage } from "./count-work.ts";
 
 let installed = false;
 
-/** An object of the benchmark's own: only inside one can the classes of an object's storage be reached. */
+/** An object of the benchmark, because the classes of an object's storage can be reached only from inside an object. */
 export class Meter extends DurableObject<Env> {
   install(): void {
     if (installed) return;

@@ -2,9 +2,9 @@ import { UserLog as RealUserLog } from "../../../src/user/user-log.ts";
 
 export const RESTED = "The log rests";
 
-/** A user's log that need not wait until its alarm has gone off and its object has fallen asleep. */
+/** A user's log that can fall asleep at once, without waiting for its alarm. */
 export class UserLog extends RealUserLog {
-  /** For a log that D1 has all of: its alarm would find nothing to do. The call ends with RESTED as its error. */
+  /** Use it only if D1 has all of the log's events, so that its alarm has nothing to do. The call rejects with RESTED. */
   async rest(): Promise<void> {
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.sync();

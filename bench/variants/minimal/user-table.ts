@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { TrackedEvent } from "../../../src/event/contract.ts";
 
-/** The least that one object per user can do for a stored event: one INSERT. No deduplication, no copy in D1. */
+/** The least that one object per user can do to store an event: one INSERT, without deduplication and a copy in D1. */
 export class UserTable extends DurableObject {
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);

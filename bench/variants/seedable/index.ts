@@ -2,10 +2,10 @@ import { app } from "../../../src/app.ts";
 import { SEEDED, type UserLog } from "./user-log.ts";
 
 export * from "../../../src/index.ts";
-// Stands before the one that the line above exports.
+// Takes precedence over the UserLog that the line above exports.
 export { UserLog } from "./user-log.ts";
 
-/** Tracklog, and a route that fills a user's log: `/bench/seed?user_id=…&events=…&first=…&step=…`. */
+/** Tracklog with a route that fills a user's log: `/bench/seed?user_id=…&events=…&first=…&step=…`. */
 export default {
   async fetch(request, env, ctx) {
     const { pathname, searchParams } = new URL(request.url);

@@ -1,17 +1,17 @@
 import { ValueStore } from "../../../src/user/stored-values.ts";
 import { UserLog as RealUserLog } from "../../../src/user/user-log.ts";
 
-/** Rows in one transaction; a million in one would be a write-ahead log of several hundred megabytes. */
+/** Rows in one transaction. A million in one would make a write-ahead log of several hundred megabytes. */
 const CHUNK_EVENTS = 100_000;
 
 export const SEEDED = "The log was seeded";
 
-/** A user's log that can be given a long history, as if recorded and delivered to D1 before. */
+/** A user's log that can be filled with a long history, as if it had been recorded and delivered to D1 before. */
 export class UserLog extends RealUserLog {
   /**
    * @param count how many events to add to a log that has a table
    * @param firstTimestamp when the first of them happened, in epoch milliseconds
-   * @param stepMs from one to the next
+   * @param stepMs the time from one event to the next, in milliseconds
    */
   async seed(count: number, firstTimestamp: number, stepMs: number): Promise<void> {
     const { storage } = this.ctx;
@@ -33,7 +33,7 @@ export class UserLog extends RealUserLog {
     }
     values.put("log", { ...state, headSeq: state.headSeq + count });
     await storage.sync();
-    // What the object has in memory knows nothing of this: it begins anew. The call ends with this as its error.
+    // The object's memory does not have these events, so it is restarted. The call rejects with this as its error.
     this.ctx.abort(SEEDED);
   }
 }

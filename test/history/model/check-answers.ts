@@ -1,7 +1,7 @@
 import { type Attempt, groupBy, type UserHistory } from "./user-history.ts";
 import type { Violation } from "./violation.ts";
 
-/** Holds what a user's clients were answered against itself: whatever was stored, no log can have answered this. */
+/** Finds contradictions between the answers that a user's clients got. These are faults, whatever was stored. */
 export function checkAnswers(history: UserHistory): Violation[] {
   const answered = history.attempts.filter(({ verdict }) => verdict !== null);
   const refused = answered.filter(({ verdict }) => verdict!.status === "rejected");
@@ -20,7 +20,7 @@ export function checkAnswers(history: UserHistory): Violation[] {
   return violations;
 }
 
-/** One event in one part of its user's life. */
+/** Checks the answers about one event, within one segment of its user's history. */
 function checkEvent(history: UserHistory, segment: number, key: string, attempts: Attempt[]): Violation[] {
   const violations: Violation[] = [];
   const complain = (rule: string, what: string, ...involved: Attempt[]) =>
@@ -35,14 +35,15 @@ function checkEvent(history: UserHistory, segment: number, key: string, attempts
     if (status === "duplicate" && !before.some(({ sent }) => sent.version === attempt.sent.version))
       complain(
         "G4",
-        `version ${attempt.sent.version} of ${key} is no duplicate, since it was never sent before`,
+        `version ${attempt.sent.version} of ${key} cannot be a duplicate, because it was never sent before`,
         attempt,
       );
     if (status === "updated" && before.length === 0)
       complain("G4", `${key} was updated although it was never sent before`, attempt);
     if (status === "created" && revision !== 1) complain("G4", `${key} was created as revision ${revision}`, attempt);
     const known = attempts.find(({ to, verdict }) => to < attempt.from && verdict!.status !== "suppressed");
-    if (status === "created" && known) complain("G2", `${key} was created, although it was there`, known, attempt);
+    if (status === "created" && known)
+      complain("G2", `${key} was created although it was stored already`, known, attempt);
     const newer = attempts.find(({ to, verdict }) => to < attempt.from && verdict!.revision! > revision!);
     if (newer) complain("G4", `${key} fell from revision ${newer.verdict!.revision} to ${revision}`, newer, attempt);
   }
@@ -54,12 +55,12 @@ function checkEvent(history: UserHistory, segment: number, key: string, attempts
   for (const late of attempts.filter(({ verdict }) => verdict!.status === "duplicate")) {
     const own = merged.find(({ sent }) => sent.version === late.sent.version);
     if (own && own.verdict!.revision! > late.verdict!.revision!)
-      complain("G4", `a duplicate of ${key} was answered with a revision from before it was stored`, own, late);
+      complain("G4", `a duplicate of ${key} was answered with a revision that is older than its own`, own, late);
   }
   return violations;
 }
 
-/** A number is one event's. */
+/** Each number belongs to one event. */
 function checkNumbers(attempts: Attempt[]): Violation[] {
   return [...groupBy(attempts, ({ verdict }) => verdict!.seq)].flatMap(([seq, own]): Violation[] => {
     const other = own.find(({ key }) => key !== own[0]!.key);
@@ -69,7 +70,7 @@ function checkNumbers(attempts: Attempt[]): Violation[] {
   });
 }
 
-/** What was created after another event had been answered has a greater number. */
+/** An event that was sent after another one had been answered has a greater number. */
 function checkOrder(attempts: Attempt[]): Violation[] {
   const violations: Violation[] = [];
   const created = attempts.filter(({ verdict }) => verdict!.status === "created");

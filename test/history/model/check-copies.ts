@@ -16,7 +16,7 @@ export function latestCopies({ d1, archive }: Pick<Found, "d1" | "archive">): Ma
   return users;
 }
 
-/** What D1 and the archive have together is what the logs have: no more, no less, and in the latest revision. */
+/** D1 and the archive together must have exactly the logs' events, each in its latest revision. */
 export function checkCopies(found: Pick<Found, "timelines" | "d1" | "archive" | "listed" | "objects">): Violation[] {
   const violations: Violation[] = [];
   const complain = (rule: string, what: string, ...entries: Entry[]) => violations.push({ rule, what, entries });
@@ -38,13 +38,13 @@ export function checkCopies(found: Pick<Found, "timelines" | "d1" | "archive" | 
     if (new Set(rows.map((row) => `${rowOf(row)} ${row.user} ${row.stored.revision}`)).size < rows.length)
       complain("archive", `${name} has a row twice`);
   for (const name of found.listed.filter((listed) => !found.objects.includes(listed)))
-    complain("archive", `the manifest lists ${name}, which is not there`);
+    complain("archive", `the manifest lists ${name}, which does not exist`);
   for (const name of found.objects.filter((object) => !found.listed.includes(object)))
-    complain("archive", `${name} is there, and the manifest does not list it`);
+    complain("archive", `${name} exists, but the manifest does not list it`);
   return violations;
 }
 
-/** Holds a copy of one user's log against the log. */
+/** Compares a copy of one user's log with the log. */
 function compare(
   where: string,
   user: string,

@@ -2,13 +2,14 @@ import type { Entry, StoredEvent } from "./entry.ts";
 import type { Found } from "./found.ts";
 import type { Violation } from "./violation.ts";
 
-/** How far from the truth a rough number may be. */
+/** By which factor an approximate number may be too high. */
 const ROUGH = 3;
 
 /**
- * Hours of which nothing has left D1 are counted exactly. Sealed ones are only added to: they have every event that was
- * never updated. They may have more: they keep what an erasure took, and count again what comes again after it has left,
- * as happens where the clock leaps while an answer of D1 is lost. Tallies of answers are rough.
+ * The counters of an hour are exact as long as none of its events has left D1. A sealed hour's counters only rise: they
+ * include every event that was never updated. They may include more: they keep counting erased events, and they count an
+ * event again that comes to D1 again after it has left, which happens if the clock leaps while an answer of D1 is lost.
+ * The tallies of answers are approximate.
  */
 export function checkCounters(
   found: Pick<Found, "timelines" | "d1" | "counters">,
@@ -25,8 +26,9 @@ export function checkCounters(
   for (const hour of new Set([...exact.keys(), ...least.keys(), ...told.keys()])) {
     const [is, expected, atLeast] = [told.get(hour) ?? 0, exact.get(hour) ?? 0, least.get(hour) ?? 0];
     const isSealed = Date.parse(hour.split(" ", 1)[0]!) < sealedBefore;
-    if (!isSealed && is !== expected) complain(`${hour} is counted as ${is} events, D1 has ${expected}`);
-    if (isSealed && is < atLeast) complain(`${hour} is sealed and counted as ${is} events, the logs have ${atLeast}`);
+    if (!isSealed && is !== expected) complain(`${hour} is counted as ${is} events, but D1 has ${expected}`);
+    if (isSealed && is < atLeast)
+      complain(`${hour} is sealed and counted as ${is} events, but the logs have ${atLeast}`);
   }
   const records = entries.filter((entry) => entry.kind === "record");
   const sent = records.reduce((sum, { events }) => sum + events.length, 0);

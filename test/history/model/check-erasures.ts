@@ -2,7 +2,7 @@ import type { Found, FoundReceipt } from "./found.ts";
 import type { UserHistory } from "./user-history.ts";
 import type { Violation } from "./violation.ts";
 
-/** Each erasure has a receipt with the number that was answered, and everything has forgotten. */
+/** Each erasure must be done, and have a receipt with the number of events that was answered. */
 export function checkErasures(history: UserHistory, receipts: readonly FoundReceipt[]): Violation[] {
   const violations: Violation[] = [];
   const entries = history.zones.flatMap((zone) => zone.entries);
@@ -11,7 +11,7 @@ export function checkErasures(history: UserHistory, receipts: readonly FoundRece
     const late = databases.filter(({ stage }) => stage !== "done");
     for (const { database, stage } of late)
       complain(`the erasure of ${events} events of ${history.user} is still at "${stage}" of ${database}`);
-    // A clock that jumps back may finish an erasure before it began.
+    // If the clock jumps back, an erasure may be done before it began, so the times are not compared.
     if (late.length === 0 && (done_at === null || Number.isNaN(Date.parse(erased_at))))
       complain(`a receipt of ${history.user} has no time`);
   }
@@ -20,7 +20,7 @@ export function checkErasures(history: UserHistory, receipts: readonly FoundRece
     if (!answer || answer.erased === 0) continue;
     const at = left.indexOf(answer.erased);
     if (at === -1)
-      complain(`no receipt of ${history.user} is of the ${answer.erased} events that were answered as erased`);
+      complain(`${history.user} has no receipt for the ${answer.erased} events that were answered as erased`);
     else left.splice(at, 1);
   }
   const unanswered = entries.filter(({ answer }) => answer === null).length;
@@ -30,7 +30,7 @@ export function checkErasures(history: UserHistory, receipts: readonly FoundRece
   return violations;
 }
 
-/** An erasure that was alone in its time took all that had been answered, and no more than was sent. */
+/** An erasure that did not overlap with another one erased all answered events, and no more than were sent. */
 function checkNumbers(history: UserHistory): Violation[] {
   return history.zones.flatMap(({ entries }, segment): Violation[] => {
     const [entry] = entries;
@@ -46,7 +46,7 @@ function checkNumbers(history: UserHistory): Violation[] {
   });
 }
 
-/** No byte of a user who was erased is in the archive. */
+/** D1 and the archive must have no rows of a user who has no log. */
 export function checkForgotten(found: Pick<Found, "timelines" | "archive" | "d1">): Violation[] {
   const users = new Set([...found.archive, ...found.d1].map(({ user }) => user));
   return [...users]

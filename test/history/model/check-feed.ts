@@ -5,14 +5,14 @@ import type { Found } from "./found.ts";
 import { groupBy, type UserHistory } from "./user-history.ts";
 import type { Violation } from "./violation.ts";
 
-/** What one reader has from its epoch's first page on: the copy that the README says stays exact. */
+/** A reader's pages since it last started from the beginning, and its copy, which must stay exact. */
 interface Reader {
   name: string;
   pages: FeedEntry[];
   copy: Map<string, CopiedEvent>;
 }
 
-/** Every reader of the feed had each event once in each revision that it was told, and in the end all of them. */
+/** Every reader must get each revision at most once, and have all events in the end. */
 export function checkFeed(
   entries: readonly Entry[],
   histories: ReadonlyMap<string, UserHistory>,
@@ -21,7 +21,7 @@ export function checkFeed(
   const violations: Violation[] = [];
   const pages = entries.filter((entry): entry is FeedEntry => entry.kind === "feed" && entry.answer !== null);
   const care = entries.filter((entry): entry is CareEntry => entry.kind === "care");
-  // An epoch ends where its cursor is gone, which only an archive run and a rebuild may bring about.
+  // An epoch ends when its cursor is gone. Only an archive run or a rebuild may cause this.
   for (const gone of pages.filter(({ answer }) => answer === "gone"))
     if (!care.some(({ invoked }) => invoked < gone.ended))
       violations.push({ rule: "G7", what: "a cursor is gone although nothing had left D1", entries: [gone] });
@@ -32,7 +32,7 @@ export function checkFeed(
     checkOrder(reader, care, violations);
     const { answer } = told.at(-1)!;
     const isLast = !pages.some((page) => page.reader === told[0]!.reader && page.epoch > told[0]!.epoch);
-    // A reader who began anew of its own accord had not read to the end.
+    // A reader that started again without a reason had not read to the end.
     if (isLast && answer !== "gone" && answer?.isEnd) checkCopy(reader, histories, found, care, violations);
   }
   return violations;
@@ -57,7 +57,7 @@ function readInTurn(name: string, pages: FeedEntry[], archived: ReadonlySet<stri
       const eraser = erased.get(logOf(line));
       if (eraser) complainBy("G8", `of ${label}, after its erasure`, eraser);
       const known = copy.get(row);
-      // A row that was archived may come to D1 again, if its statement's answer was lost a day before.
+      // An archived row may be in D1 again if the answer to its statement was lost a day before.
       const isBack = archived.has(`${row} ${line.stored.revision}`);
       if (known && known.stored.revision === line.stored.revision && !isBack)
         complain(`twice of revision ${line.stored.revision} of ${label}`, tellers.get(row)!);
@@ -71,7 +71,7 @@ function readInTurn(name: string, pages: FeedEntry[], archived: ReadonlySet<stri
   return { name, pages, copy };
 }
 
-/** A user's events are told of in the order of their numbers, unless a rebuilding has gone through the logs by time. */
+/** A reader gets a user's events in the order of their numbers, unless a rebuild has read the logs in order of time. */
 function checkOrder({ name, pages }: Reader, care: readonly CareEntry[], violations: Violation[]): void {
   const { ended } = pages.at(-1)!;
   if (care.some(({ what, invoked }) => what === "rebuild" && invoked < ended)) return;
@@ -91,7 +91,7 @@ function checkOrder({ name, pages }: Reader, care: readonly CareEntry[], violati
     }
 }
 
-/** The reader has read to the end, so its copy is what the logs have: of all events, or of those since it began. */
+/** The reader has read to the end, so its copy must have the logs' events: all of them, or those since it began. */
 function checkCopy(
   { name, pages, copy }: Reader,
   histories: ReadonlyMap<string, UserHistory>,
@@ -110,7 +110,7 @@ function checkCopy(
     else if (event.revision === stored.revision && !isDeepStrictEqual(event, stored))
       complain(`has ${label} as ${JSON.stringify(stored)}`);
   }
-  // What an archive run took from the feed before the reader began, it is not told of any more.
+  // The reader does not get events that an archive run removed from the feed before it began.
   const isWhole = first.isFirst && !care.some(({ what, invoked }) => what === "archive" && invoked < first.ended);
   for (const [user, rows] of latestCopies(found))
     for (const row of rows.values()) {

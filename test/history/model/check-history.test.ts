@@ -23,7 +23,7 @@ import {
   updated,
 } from "./small-history.ts";
 
-// The model that `npm run test:history` holds against long histories, over short ones that are known to be good or bad.
+// Tests the model of `npm run test:history` with short histories that are known to be good or bad.
 
 const HOUR = "2026-01-02T03:00:00.000Z";
 const SEALED = Date.parse("2026-01-02T04:00:00.000Z");
@@ -32,10 +32,10 @@ const THREE = [{ hour: HOUR, event: "tested", events: 3 }];
 
 const GOOD: [string, Entry[], Found][] = [
   ["two events", BOTH, found([stored(1, "a"), stored(2, "b")])],
-  ["no answer, and nothing happened", [record([1, 2], [A], null)], found([])],
-  ["no answer, and it happened", [record([1, 2], [A], null)], found([stored(1, "a")])],
+  ["a request without an answer and without an effect", [record([1, 2], [A], null)], found([])],
+  ["a request without an answer that had its effect", [record([1, 2], [A], null)], found([stored(1, "a")])],
   [
-    "a retry of what had no answer",
+    "a retry of a request that had no answer",
     [record([1, 2], [A], null), record([3, 4], [A], [duplicate(1, 1)])],
     found([stored(1, "a")]),
   ],
@@ -49,17 +49,17 @@ const GOOD: [string, Entry[], Found][] = [
     found([stored(1, "a", [1, 2])]),
   ],
   [
-    "two at once, numbered in either order",
+    "two requests at once, numbered in either order",
     [record([1, 4], [A], [created(2)]), record([2, 3], [B], [created(1)])],
     found([stored(1, "b"), stored(2, "a")]),
   ],
   [
-    "an erasure, and the same event again",
+    "an erasure, and then the same event again",
     [...BOTH, erase([5, 6], 2), record([7, 8], [A], [created(1)])],
     found([stored(1, "a")], { receipts: receipts(receipt(2)) }),
   ],
   [
-    "an erasure that is under way with an event: erased or not",
+    "an erasure at the same time as an event, which may or may not be erased",
     [record([1, 4], [A], [created(1)]), erase([2, 3], 0)],
     found([stored(1, "a")]),
   ],
@@ -78,7 +78,7 @@ const GOOD: [string, Entry[], Found][] = [
     }),
   ],
   [
-    "a reader who was told of both revisions",
+    "a reader who got both revisions",
     [
       record([1, 2], [A], [created(1)]),
       feed([3, 4], [rowOf(stored(1, "a"))]),
@@ -112,7 +112,7 @@ const BAD: [string, string, Entry[], Found][] = [
   ["G2", "an event was stored twice", BOTH, found([stored(1, "a"), stored(2, "b"), stored(3, "b")])],
   [
     "G2",
-    "a retry was created anew",
+    "a retry was created again",
     [...BOTH, record([5, 6], [A], [created(3)])],
     found([stored(1, "a"), stored(2, "b")]),
   ],
@@ -129,30 +129,40 @@ const BAD: [string, string, Entry[], Found][] = [
     found([stored(1, "b"), stored(2, "a")]),
   ],
   ["G3", "a timeline is out of order", BOTH, found([stored(2, "b"), stored(1, "a")])],
-  ["G3", "an event was not late", [record([1, 2], [A], [created(1, true)])], found([stored(1, "a")])],
+  [
+    "G3",
+    "an event was answered as late and was not",
+    [record([1, 2], [A], [created(1, true)])],
+    found([stored(1, "a")]),
+  ],
   [
     "G4",
-    "a late retry turned the event back",
+    "a late retry undid an update",
     [record([1, 2], [A], [created(1)]), record([3, 4], [sent("a", 2)], [updated(1, 2)])],
     found([stored(1, "a", [2, 1])]),
   ],
   [
     "G4",
-    "an update lost what was there",
+    "an update removed earlier properties",
     [record([1, 2], [A], [created(1)]), record([3, 4], [sent("a", 2)], [updated(1, 2)])],
     found([stored(1, "a", [2], { revision: 2 })]),
   ],
-  ["G4", "a duplicate of nothing", [record([1, 2], [A], [duplicate(1, 1)])], found([stored(1, "a")])],
+  [
+    "G4",
+    "an event was a duplicate although nothing was stored",
+    [record([1, 2], [A], [duplicate(1, 1)])],
+    found([stored(1, "a")]),
+  ],
   [
     "G5",
-    "a timeline lacks what was answered",
+    "a timeline lacks an answered event",
     [...BOTH, read([5, 6], [stored(1, "a")])],
     found([stored(1, "a"), stored(2, "b")]),
   ],
-  ["G6", "something that nobody sent", BOTH, found([stored(1, "a"), stored(2, "x")])],
+  ["G6", "a timeline has an event that nobody sent", BOTH, found([stored(1, "a"), stored(2, "x")])],
   [
     "G7",
-    "a reader was told twice",
+    "a reader got an event twice",
     [record([1, 2], [A], [created(1)]), feed([3, 4], [rowOf(stored(1, "a"))]), feed([5, 6], [rowOf(stored(1, "a"))])],
     found([stored(1, "a")]),
   ],
@@ -164,7 +174,7 @@ const BAD: [string, string, Entry[], Found][] = [
   ],
   [
     "G7",
-    "a reader was not told of an erasure",
+    "a reader did not get an erasure",
     [record([1, 2], [A], [created(1)]), feed([3, 4], [rowOf(stored(1, "a"))]), erase([5, 6], 1), feed([7, 8], [])],
     found([], { receipts: receipts(receipt(1)) }),
   ],
@@ -176,7 +186,7 @@ const BAD: [string, string, Entry[], Found][] = [
   ],
   [
     "G8",
-    "a reader was told of an erased event again",
+    "a reader got an event after its erasure",
     [record([1, 2], [A], [created(1)]), erase([3, 4], 1), erasedFeed([5, 6]), feed([7, 8], [rowOf(stored(1, "a"))])],
     found([], { receipts: receipts(receipt(1)) }),
   ],
@@ -191,17 +201,22 @@ const BAD: [string, string, Entry[], Found][] = [
       objects: ["o"],
     }),
   ],
-  ["G5", "an erasure took what came after it", [erase([1, 2], 0), record([3, 4], [A], [created(1)])], found([])],
+  [
+    "G5",
+    "an erasure deleted an event that was sent after it",
+    [erase([1, 2], 0), record([3, 4], [A], [created(1)])],
+    found([]),
+  ],
   ["G8", "an erasure's receipt is missing", [record([1, 2], [A], [created(1)]), erase([3, 4], 1)], found([])],
   [
     "G8",
-    "an erasure took fewer than were there",
+    "an erasure erased fewer events than were stored",
     [...BOTH, erase([5, 6], 1)],
     found([], { receipts: receipts(receipt(1)) }),
   ],
   [
     "G8",
-    "an erasure is not over",
+    "an erasure is not done",
     [record([1, 2], [A], [created(1)]), erase([3, 4], 1)],
     found([], { receipts: receipts(receipt(1, "d1")) }),
   ],
@@ -237,7 +252,7 @@ const BAD: [string, string, Entry[], Found][] = [
   ],
   [
     "live view",
-    "somebody saw an event that was not sent",
+    "a viewer saw an event that was not sent",
     [
       {
         kind: "live",

@@ -13,8 +13,8 @@ import { userHistories } from "./user-history.ts";
 import type { Violation } from "./violation.ts";
 
 /**
- * Holds all that was answered in a run, and what was found after it, against the guarantees. Pure. What was not answered
- * may or may not have happened: a history is wrong only if it is wrong either way.
+ * Checks all answers of a run, and what was found after it, against the guarantees. Pure. A request without an answer may
+ * or may not have had its effect, so a history is a violation only if it is wrong in both cases.
  */
 export function checkHistory(entries: readonly Entry[], found: Found): Violation[] {
   const histories = userHistories(entries);

@@ -2,7 +2,7 @@ import { type Entry, keyOfSent, type LiveEntry } from "./entry.ts";
 import { type Attempt, groupBy, type UserHistory } from "./user-history.ts";
 import type { Violation } from "./violation.ts";
 
-/** Those who watch may miss events, but see none that was not sent, none twice, and no other verdict than was answered. */
+/** A viewer may miss events, but must not see one that was not sent, one twice, or a verdict that was not answered. */
 export function checkLive(entries: readonly Entry[], histories: ReadonlyMap<string, UserHistory>): Violation[] {
   const violations: Violation[] = [];
   const seen = new Set<string>();

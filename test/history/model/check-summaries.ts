@@ -2,7 +2,7 @@ import type { StoredEvent } from "./entry.ts";
 import type { FoundSummary } from "./found.ts";
 import type { Violation } from "./violation.ts";
 
-/** A user at a glance is what the timeline says. How many events D1 lacks may read high after a wake-up. */
+/** A user's summary must match the timeline. Its `pending` is not checked, because it may be too high after a restart. */
 export function checkSummary(
   user: string,
   timeline: readonly StoredEvent[],
@@ -20,6 +20,6 @@ export function checkSummary(
   );
   const email = latest.find(({ properties }) => properties["email"] !== undefined)?.properties["email"];
   if (summary.properties["email"] !== email)
-    complain(`has the e-mail ${summary.properties["email"]}, by the timeline it is ${String(email)}`);
+    complain(`has the e-mail ${summary.properties["email"]}, but in the timeline it is ${String(email)}`);
   return violations;
 }

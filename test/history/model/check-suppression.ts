@@ -2,10 +2,10 @@ import type { SuppressEntry } from "./entry.ts";
 import type { Attempt, UserHistory } from "./user-history.ts";
 import type { Violation } from "./violation.ts";
 
-/** A toggle that was not answered may still come through for this long. */
+/** A change that was not answered may still take effect for this long. */
 const LATE_MS = 5_000;
 
-/** While a user is suppressed nothing of theirs is stored, and at other times it is. */
+/** Events of a user must not be stored while the user is suppressed, and must be stored at other times. */
 export function checkSuppression(history: UserHistory, isSuppressed: boolean | undefined): Violation[] {
   const violations = history.attempts.flatMap((attempt): Violation[] => {
     if (!attempt.verdict || attempt.verdict.status === "rejected") return [];
@@ -25,7 +25,7 @@ export function checkSuppression(history: UserHistory, isSuppressed: boolean | u
   return violations;
 }
 
-/** Whether the user was suppressed all the time; null where that is open. Toggles come one after another. */
+/** Whether the user was suppressed during the whole span. Null if this is unknown. Changes are sent one after another. */
 function stateDuring(
   toggles: readonly SuppressEntry[],
   { from, to }: Pick<Attempt, "from" | "to">,

@@ -5,7 +5,7 @@ import type { Violation } from "./violation.ts";
 
 type Complain = (rule: string, what: string, ...entries: Entry[]) => void;
 
-/** Holds every timeline that was read, and the last one, against what had been answered by then. */
+/** Compares every timeline that was read, and the last one, with the answers until then. */
 export function checkTimelines(history: UserHistory, last: StoredEvent[]): Violation[] {
   const violations: Violation[] = [];
   for (const read of history.reads) {
@@ -23,7 +23,7 @@ export function checkTimelines(history: UserHistory, last: StoredEvent[]): Viola
   return violations;
 }
 
-/** What holds for a timeline whenever it is read. */
+/** Checks that apply to a timeline at any time. */
 function checkPage(
   history: UserHistory,
   events: StoredEvent[],
@@ -60,7 +60,7 @@ function checkPage(
     if (!event)
       complain("G5", `lacks ${key}, which was answered ${verdict.status} as seq ${verdict.seq}`, ...erasures, entry);
     else if (event.seq !== verdict.seq)
-      complain("G3", `has ${key} as seq ${event.seq}, answered ${verdict.seq}`, entry);
+      complain("G3", `has ${key} as seq ${event.seq}, but it was answered as ${verdict.seq}`, entry);
     else if (event.revision < verdict.revision! || !versionsOf(event).includes(sent.version))
       complain(
         "G5",
@@ -71,10 +71,10 @@ function checkPage(
 }
 
 /**
- * One event: it is what was sent, in one of the orders in which its versions can have come.
+ * Checks one event: it must be as it was sent, with its versions merged in an order in which they can have arrived.
  *
  * @param to when it was read
- * @param gone what had its effect before this was erased
+ * @param gone attempts that had their effect before this time were erased
  */
 function checkContent(
   key: string,
@@ -119,7 +119,7 @@ function isSent(event: StoredEvent, sent: SentEvent): boolean {
   return isTime && isId && event.event === sent.event;
 }
 
-/** What one read has shown, a later one shows too. */
+/** A later read must show everything that an earlier one has shown. */
 function checkReadsInTurn(history: UserHistory, violations: Violation[]): void {
   for (const [segment, reads] of groupBy(history.reads, ({ invoked: from, ended: to }) =>
     history.segmentOf({ from, to }),
@@ -138,11 +138,11 @@ function checkReadsInTurn(history: UserHistory, violations: Violation[]): void {
   }
 }
 
-/** The last timeline has its numbers without gaps, and each event's last version is the one that was merged last. */
+/** The last timeline must have no gaps in its numbers, and each event must end with the version that was merged last. */
 function checkWhole(history: UserHistory, events: StoredEvent[], complain: Complain): void {
   const seqs = events.map(({ seq }) => seq).sort((a, b) => a - b);
   const gap = seqs.findIndex((seq, index) => seq !== index + 1);
-  if (gap !== -1) complain("G3", `has seq ${seqs[gap]} where ${gap + 1} should be`);
+  if (gap !== -1) complain("G3", `has seq ${seqs[gap]} in the place of ${gap + 1}`);
   const attempts = groupBy(history.attempts, ({ key }) => key);
   for (const event of events) {
     const own = attempts.get(keyOfStored(event) ?? "") ?? [];
@@ -160,7 +160,7 @@ function checkWhole(history: UserHistory, events: StoredEvent[], complain: Compl
   }
 }
 
-/** An event was answered as late if one that was accepted before it happened after it. */
+/** An event is late if an event that was accepted before it has a later time, and must be answered as late then. */
 function checkLate(history: UserHistory, events: StoredEvent[], complain: Complain): void {
   const byKey = new Map(events.map((event) => [keyOfStored(event), event]));
   const latest = new Map<number, string>();
@@ -175,7 +175,7 @@ function checkLate(history: UserHistory, events: StoredEvent[], complain: Compla
     if (!event || event.seq !== verdict.seq) continue;
     const isLate = event.timestamp < latest.get(event.seq)!;
     if (isLate !== (verdict.late ?? false))
-      complain("G3", `has ${key}, which was${isLate ? "" : " not"} late and was answered otherwise`, entry);
+      complain("G3", `has ${key}, which was${isLate ? "" : " not"} late, but the answer said the opposite`, entry);
   }
 }
 

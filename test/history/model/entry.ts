@@ -1,24 +1,24 @@
-// What is recorded of a run. Times are milliseconds from its beginning, by the clock of the machine that sends.
+// The record of a run. Times are milliseconds since it began, by the clock of the machine that sends.
 
-/** An event as a client sends it. Its properties name its label, its version, and nothing that another version names. */
+/** An event as a client sends it. Its properties hold its label, its version, and a key that only this version has. */
 export interface SentEvent {
   user: string;
-  /** What tells it from all other events. */
+  /** Identifies the event among all events. */
   label: string;
-  /** Its number among the equal messages without an id in a request; 1 for all others. */
+  /** Its number among equal messages without an id in one request. It is 1 for all others. */
   copy: number;
-  /** Which properties it carries: 1 for the first, one more for each update. */
+  /** The version of its properties: 1 for the first, and one more for each update. */
   version: number;
   event: string;
-  /** Epoch milliseconds; null where the server gives it a time. */
+  /** Epoch milliseconds. Null if the server sets the time. */
   timestamp: number | null;
-  /** Null for none, and {@link AUTO} where the server makes one of the content. */
+  /** Null for none, and {@link AUTO} if the server makes one from the content. */
   messageId: string | null;
 }
 
 export const AUTO = "(auto)";
 
-/** What was answered of one event. */
+/** The answer for one event. */
 export interface Verdict {
   status: "created" | "updated" | "duplicate" | "suppressed" | "rejected";
   seq?: number;
@@ -26,7 +26,7 @@ export interface Verdict {
   late?: boolean;
 }
 
-/** An event as it is read back, from whichever copy. */
+/** An event as it is read back, from the log or from any copy. */
 export interface StoredEvent {
   event: string;
   timestamp: string;
@@ -61,7 +61,7 @@ interface Timed {
   id: number;
   client: string;
   invoked: number;
-  /** When it was answered, or given up: what has no answer may have happened, or may yet. */
+  /** When it was answered, or the client gave up. Without an answer it may have had its effect, or may still have it. */
   ended: number;
 }
 
@@ -75,7 +75,7 @@ export type RecordEntry = Timed & {
 export type EraseEntry = Timed & { kind: "erase"; user: string; answer: { erased: number } | null };
 export type SuppressEntry = Timed & { kind: "suppress"; user: string; on: boolean; answer: true | null };
 export type ReadEntry = Timed & { kind: "read"; user: string; answer: StoredEvent[] | null };
-/** A page of the feed. With "gone" the reader's epoch ends, and it begins anew with the next one. */
+/** A page of the feed. "gone" ends the reader's epoch, and the next one starts from the feed's beginning. */
 export type FeedEntry = Timed & {
   kind: "feed";
   reader: string;
@@ -85,9 +85,9 @@ export type FeedEntry = Timed & {
   answer: { lines: FeedLine[]; isEnd: boolean } | "gone" | null;
 };
 export type LiveEntry = Timed & { kind: "live"; answer: LiveLine[] };
-/** What is done to the server as whoever runs it might, or a cron. */
+/** Maintenance of the server, by an operator or the cron. */
 export type CareEntry = Timed & { kind: "care"; what: "archive" | "rebuild"; answer: Record<string, unknown> | null };
-/** What is done to the server to harm it. */
+/** A fault that the run injects. */
 export type FaultEntry = Timed & { kind: "fault"; what: string; answer: null };
 
 export type Entry =
@@ -100,12 +100,12 @@ export type Entry =
   | CareEntry
   | FaultEntry;
 
-/** What tells an event of a user from all others of theirs. */
+/** Identifies an event among all events of its user. */
 export function keyOfSent({ label, copy }: Pick<SentEvent, "label" | "copy">): string {
   return copy === 1 ? label : `${label}#${copy}`;
 }
 
-/** The same key of an event that was read back. Undefined for one that no client of the run has sent. */
+/** The same key for an event that was read back. Undefined if no client of the run has sent it. */
 export function keyOfStored({ properties, message_id }: StoredEvent): string | undefined {
   const label = properties["id"];
   if (typeof label !== "string") return undefined;
@@ -118,7 +118,7 @@ export function versionsOf({ properties }: Pick<StoredEvent, "properties">): num
   return Object.keys(properties).flatMap((key) => (/^v\d+$/.test(key) ? [Number(key.slice(1))] : []));
 }
 
-/** What an event's version carries. Every version sets `last`, and a key that is its own. */
+/** The content of an event's version. Every version sets `last`, and a key that only it has. */
 export function contentOf({ label, version }: Pick<SentEvent, "label" | "version">) {
   return {
     properties: {

@@ -4,7 +4,7 @@ import type { Violation } from "./violation.ts";
 const MAX_ENTRIES = 12;
 const MAX_CHARACTERS = 240;
 
-/** Says in some lines what is wrong, what it follows from, and what was done to the server meanwhile. */
+/** Describes a violation in some lines: what is wrong, which entries prove it, and which faults there were meanwhile. */
 export function explain({ rule, what, entries }: Violation, all: readonly Entry[]): string {
   const involved = [...new Set(entries)].toSorted((a, b) => a.invoked - b.invoked);
   const shown = involved.length > MAX_ENTRIES ? [...involved.slice(0, 6), ...involved.slice(-6)] : involved;
@@ -19,7 +19,7 @@ export function explain({ rule, what, entries }: Violation, all: readonly Entry[
   return [`VIOLATION of ${rule}: ${what}`, ...lines.map((entry) => `  ${lineOf(entry, keys)}`)].join("\n");
 }
 
-/** An entry as a line: its number in the history's file, when it was under way, and what came of it. */
+/** An entry as a line: its number in the history's file, when it was under way, and its result. */
 function lineOf(entry: Entry, keys: ReadonlySet<string>): string {
   const times = `${seconds(entry.invoked)}–${seconds(entry.ended)} s`;
   return `#${entry.id} ${times} ${entry.client}: ${textOf(entry, keys)}`.slice(0, MAX_CHARACTERS);
@@ -57,7 +57,7 @@ interface SentText {
   verdict: Verdict | undefined;
 }
 
-/** The events that the sentence is about; all where it names none. */
+/** Shows only the events that the violation names. Shows all events if it names none of them. */
 function recordText(events: SentText[], keys: ReadonlySet<string>): string {
   const named = events.filter(({ sent }) => sent && keys.has(keyOfSent(sent)));
   const shown = named.length > 0 ? named : events;

@@ -1,8 +1,8 @@
 import type { CopiedEvent, StoredEvent } from "./entry.ts";
 
-/** What was found after everything had settled. */
+/** Everything that was stored at the end of a run. */
 export interface Found {
-  /** By user; empty where nothing is stored. */
+  /** By user. Empty if nothing is stored. */
   timelines: Map<string, StoredEvent[]>;
   suppressed: Map<string, boolean>;
   summaries: Map<string, FoundSummary | null>;
@@ -10,7 +10,7 @@ export interface Found {
   /** What all databases have. */
   d1: KeptEvent[];
   archive: ArchivedEvent[];
-  /** The archive's files that the manifest lists, and all that are there. */
+  /** The archive's files that the manifest lists, and all files that exist. */
   listed: string[];
   objects: string[];
   counters: FoundCounters;
@@ -41,6 +41,6 @@ export interface FoundCounters {
   isComplete: boolean;
   /** Hours before this time (epoch milliseconds) are sealed in some database: some of their events have left D1. */
   sealedBefore: number;
-  /** What was answered, by verdict: rough. */
+  /** How many events were answered with each verdict, approximately. */
   verdicts: Record<string, number>;
 }

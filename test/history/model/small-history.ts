@@ -43,7 +43,7 @@ export function feed(at: [number, number], rows: CopiedEvent[], epoch = 1): Entr
   };
 }
 
-/** A page of the feed that tells of the erasure of Ann's first log. */
+/** A page of the feed that has the erasure of Ann's first log. */
 export function erasedFeed(at: [number, number]): Entry {
   const page = feed(at, []);
   const answer = { lines: [{ kind: "erasure" as const, user: "ann", generation: 1 }], isEnd: true };
@@ -59,7 +59,7 @@ export const created = (seq: number, late = false): Verdict => ({
 export const updated = (seq: number, revision: number): Verdict => ({ status: "updated", seq, revision });
 export const duplicate = (seq: number, revision: number): Verdict => ({ status: "duplicate", seq, revision });
 
-/** An event as it is stored after its versions came in this order. */
+/** An event as it is stored after its versions arrived in this order. */
 export function stored(seq: number, label: string, versions = [1], more: Partial<StoredEvent> = {}): StoredEvent {
   const contents = versions.map((version) => contentOf({ label, version }));
   return {
@@ -80,7 +80,7 @@ export function rowOf(event: StoredEvent, generation = 1, database = "DB"): Kept
   return { user: "ann", generation, stored: event, database };
 }
 
-/** What is found where all copies have this timeline. */
+/** What is found if all copies have this timeline. */
 export function found(timeline: StoredEvent[], more: Partial<Found> = {}): Found {
   const emails = timeline.flatMap(({ properties }) => (properties["email"] as string | undefined) ?? []);
   const counted =

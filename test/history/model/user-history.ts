@@ -9,21 +9,21 @@ import {
   type Verdict,
 } from "./entry.ts";
 
-/** How long after its end a request that was not answered may still have an effect, where the server lives on. */
+/** For how long after its end a request without an answer may still have an effect, if the server was not killed. */
 const LATE_MS = 5_000;
 
-/** One event on its way to its user's log. It has its effect between `from` and `to`, if it has one. */
+/** One event in one request. It has its effect between `from` and `to`, if it has one. */
 export interface Attempt {
   entry: RecordEntry;
   sent: SentEvent;
   key: string;
-  /** Null where there was no answer: it may or may not have happened. */
+  /** Null if there was no answer. Then the attempt may or may not have had its effect. */
   verdict: Verdict | null;
   from: number;
   to: number;
 }
 
-/** A time in which a user was erased, once or several times. */
+/** A span of time in which a user was erased, once or several times. */
 export interface Zone {
   from: number;
   to: number;
@@ -32,7 +32,7 @@ export interface Zone {
   isSure: boolean;
 }
 
-/** All that was done to one user. */
+/** All requests for one user. */
 export class UserHistory {
   readonly user: string;
   readonly attempts: Attempt[] = [];
@@ -51,7 +51,7 @@ export class UserHistory {
   }
 
   /**
-   * Which part of the user's life a span lies in: 0 before the first erasure, 1 after it, and so on. Null where an
+   * The segment of the user's history in which a span lies: 0 before the first erasure, 1 after it, and so on. Null if an
    * erasure may have happened within the span.
    */
   segmentOf({ from, to }: { from: number; to: number }): number | null {
@@ -60,19 +60,19 @@ export class UserHistory {
     return !next || to < next.from ? segment : null;
   }
 
-  /** Whether an attempt may have had its effect in a part of the user's life. */
+  /** Whether an attempt may have had its effect in a segment of the user's history. */
   mayBeIn({ from, to }: Pick<Attempt, "from" | "to">, segment: number): boolean {
     const before = this.zones[segment - 1];
     const after = this.zones[segment];
     return (!before || to > before.from) && (!after || from < after.to);
   }
 
-  /** The latest part of the user's life: from the last erasure on. */
+  /** The latest segment of the user's history, which begins with the last erasure. */
   get lastSegment(): number {
     return this.zones.length;
   }
 
-  /** Erasures are given in the order in which they began. */
+  /** Erasures must be added in the order in which they began. */
   #addErasure(entry: EraseEntry): void {
     const { invoked: from } = entry;
     const to = endOf(entry);
@@ -106,12 +106,12 @@ export function userHistories(entries: readonly Entry[]): Map<string, UserHistor
   return users;
 }
 
-/** Until when an entry may have had its effect. */
+/** The latest time at which an entry may have had its effect. */
 function endOf({ ended, answer }: Entry): number {
   return answer === null ? ended + LATE_MS : ended;
 }
 
-/** Groups by a key, in the order in which the keys come. */
+/** Groups items by a key, in the order of each key's first item. */
 export function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
   const groups = new Map<K, T[]>();
   for (const item of items) {

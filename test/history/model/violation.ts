@@ -1,11 +1,11 @@
 import type { Entry } from "./entry.ts";
 
-/** What cannot be, if the guarantees hold. */
+/** Something that cannot happen if the guarantees hold. */
 export interface Violation {
-  /** A guarantee of the README, or the promise that is meant. */
+  /** A guarantee of the README, or the name of another rule. */
   rule: string;
-  /** One sentence: what was found, and what was answered before. */
+  /** One sentence that says what was found, and what was answered before. */
   what: string;
-  /** What it follows from. */
+  /** The entries that prove it. */
   entries: readonly Entry[];
 }

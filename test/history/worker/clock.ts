@@ -1,20 +1,20 @@
 import { env } from "cloudflare:workers";
 
-// Imported before anything else: a clock that can be set while the Worker runs, and is wrong from the start if need be.
+// A clock that can be set while the Worker runs, and may be wrong from the start. It must be imported before all else.
 
 const machineNow = Date.now.bind(Date);
 let offsetMs = Number((env as { CLOCK_OFFSET_MS?: string }).CLOCK_OFFSET_MS ?? 0);
 
 Date.now = () => machineNow() + offsetMs;
 
-/** Makes the Worker's clock run ahead of the machine's, or behind it. */
+/** Sets how far the Worker's clock is ahead of the machine's. A negative number puts it behind. */
 export function setClock(aheadMs: number): void {
   offsetMs = aheadMs;
 }
 
 /**
- * Keeps an object's alarms at the time that is left until they go off, whatever the clock does meanwhile: the platform
- * counts that time, and the machine's clock did not jump.
+ * Makes an object's alarms go off after the same duration, even if the Worker's clock jumps meanwhile, because the platform
+ * goes by the machine's clock, which does not jump.
  */
 export function shiftAlarms(storage: DurableObjectStorage): void {
   const setAlarm = storage.setAlarm.bind(storage);

@@ -3,9 +3,9 @@ import worker, * as product from "../../../src/index.ts";
 import { faultyEnv } from "./faulty-env.ts";
 import { type FaultRates, type FaultyStore, seedFaults, setFaults, setFull, takeFaultCounts } from "./faults.ts";
 
-// The product's Worker with its real bindings, which can be made to fail. Only `npm run test:history` builds it.
+// Tracklog's Worker with its real bindings, which can be made to fail. Only `npm run test:history` builds it.
 
-/** Where the history's own requests go. */
+/** The paths of the history's own requests begin with this. */
 const CONTROL = "/__history/";
 
 export class UserLog extends product.UserLog {

@@ -1,16 +1,16 @@
 import { randomFrom } from "../../faults/random.ts";
 
-/** How often each fault happens to a call, from 0 to 1. */
+/** The probability of each fault for a call, from 0 to 1. */
 export interface FaultRates {
-  /** It fails before anything is done. */
+  /** The call fails before it has an effect. */
   fail: number;
-  /** It is done, and then fails all the same. */
+  /** The call has its effect, and then fails. */
   lie: number;
-  /** It is done only after `hangMs`, when whoever called may have given up. */
+  /** The call has its effect only after `hangMs`, when the caller may have given up. */
   hang: number;
-  /** It is done at once and answered after `hangMs`. */
+  /** The call has its effect at once, and is answered after `hangMs`. */
   stall: number;
-  /** The object that calls is aborted: half of the times before the call is done, half of them after it. */
+  /** The calling object is aborted: in half of the cases before the call, in the other half after it. */
   abort: number;
   hangMs: number;
 }
@@ -21,7 +21,7 @@ export type FaultyStore = "d1" | "r2";
 
 type Fault = keyof Omit<FaultRates, "hangMs">;
 
-/** One isolate has all objects and the Worker, so this is the state of the whole server. */
+/** One isolate runs all objects and the Worker, so this is the state of the whole server. */
 const rates: Record<FaultyStore, FaultRates> = { d1: NO_FAULTS, r2: NO_FAULTS };
 let random = randomFrom(1);
 const counts = new Map<string, number>();
@@ -47,23 +47,23 @@ export function seedFaults(seed: number): void {
   random = randomFrom(seed);
 }
 
-/** How many faults there were since this was last asked, such as `d1 lie`. */
+/** Returns how many faults there were since the last call, by names such as `d1 lie`. */
 export function takeFaultCounts(): Record<string, number> {
   const taken = Object.fromEntries(counts);
   counts.clear();
   return taken;
 }
 
-/** The texts that the platform has for failures that may pass. */
+/** The platform's messages for temporary failures. */
 const MESSAGES: Record<FaultyStore, string[]> = {
   d1: ["D1_ERROR: Network connection lost.", "D1_ERROR: D1 DB storage operation exceeded timeout"],
   r2: ["put: We encountered an internal error. Please try again. (10001)", "Network connection lost."],
 };
 
 /**
- * Does a call to a real store, or has something happen to it.
+ * Makes a call to a real store, sometimes with a fault.
  *
- * @param object what calls; null for the Worker, which cannot be aborted
+ * @param object the calling object; null for the Worker, which cannot be aborted
  */
 export async function throughFaults<T>(
   store: FaultyStore,

@@ -5,9 +5,9 @@ type Aborter = Pick<DurableObjectState, "abort"> | null;
 type HistoryEnv = Env & { ARCHIVE: R2Bucket };
 
 /**
- * The same bindings, of which D1 and R2 can be made to fail.
+ * The same bindings, but D1 and R2 can be made to fail.
  *
- * @param object whose bindings they are; null for the Worker
+ * @param object the object that has these bindings; null for the Worker
  */
 export function faultyEnv(env: Env, object: Aborter): Env {
   const databases = Object.entries(env).filter(([name]) => /^DB(_\d+)?$/.test(name)) as [string, D1Database][];
@@ -16,7 +16,7 @@ export function faultyEnv(env: Env, object: Aborter): Env {
   return { ...env, ...Object.fromEntries(faulty), ARCHIVE: faultyBucket(ARCHIVE, object) } as Env;
 }
 
-/** The real statement behind each faulty one: D1 takes no others in a batch. */
+/** The real statement of each faulty one, because D1 accepts only real statements in a batch. */
 const realOf = new WeakMap<object, D1PreparedStatement>();
 /** Those that store events: a full database still removes. */
 const storing = new WeakSet<object>();
