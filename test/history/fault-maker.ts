@@ -27,8 +27,11 @@ const LOCK_MS = 2_500;
 const CLOCKS_MS = [0, 0, 0, HOUR_MS, -HOUR_MS, -20 * HOUR_MS];
 /** So far ahead that everything written before is old enough for the archive. Each leap adds to the one before. */
 const LEAP_MS = 80 * HOUR_MS;
-/** Then the first one again: an erasure may not be forgotten (TOMBSTONE_DAYS) while rows of its log may still come. */
-const LEAPS = 10;
+/**
+ * After this many leaps, the next one is the first again. All of them together are less than 30 days, so that the
+ * receipts of all erasures (ERASURE_RECEIPT_MS) and their tombstones (TOMBSTONE_DAYS) are there until the end.
+ */
+const LEAPS = 8;
 const LEAP_SHARE = 0.4;
 /** After the first of this many kills, the clock leaps, and nothing fails until the archive has run. */
 const KILLS_PER_ARCHIVE = 3;

@@ -24,7 +24,8 @@ const READERS = 3;
 const PROGRESS_MS = 1_000;
 /** How many violations of each rule are shown, because one fault often affects hundreds of events. */
 const MAX_SHOWN = 3;
-const MAX_FIND_MS = 20_000;
+/** Half an hour has some 100,000 lines of the feed, and a reader takes about 1,500 a second. */
+const MAX_FIND_MS = 180_000;
 const MAX_FINISH_MS = 60_000;
 
 interface Options {
