@@ -84,6 +84,28 @@ describe("a log in two databases", () => {
     expect([await isListed("DB", user), await isListed("DB_1", user)]).toEqual([false, false]);
   });
 
+  it("stays in the directory of the database in which it goes on while it leaves the other", async ({ expect }) => {
+    const user = await userInBoth(1);
+    at(now + 30 * DAY_MS + 2 * LOG_EXPIRY_DELAY_MS);
+    await settleFloor();
+    const [isLeaving, hasGoneOn] = [{ value: false }, { value: false }];
+    const leave = vi.spyOn(D1Writer.prototype, "leave").mockImplementationOnce(async () => {
+      isLeaving.value = true;
+      while (!hasGoneOn.value) await scheduler.wait(5);
+      return { ok: true, refused: [] };
+    });
+    const alarm = runDurableObjectAlarm(userLog(user));
+    await vi.waitUntil(() => isLeaving.value);
+    env.CLOSED_DATABASES = "DB_1";
+    await record(user, { timestamp: now, event: "new" });
+    await delivered(user);
+    hasGoneOn.value = true;
+    await alarm;
+    expect(leave.mock.calls.length).toBeGreaterThan(0);
+    expect(await found("DB", user)).toContainEqual([3, 1]);
+    expect(await isListed("DB", user)).toBe(true);
+  });
+
   it("tries again within an hour if a directory does not remove it", async ({ expect }) => {
     const user = await userInBoth(1);
     at(now + 30 * DAY_MS + 2 * LOG_EXPIRY_DELAY_MS);
