@@ -73,6 +73,10 @@ export class Backlog {
     return this.#entries.size + this.#packs.size;
   }
 
+  get isMoving(): boolean {
+    return this.#isMoving;
+  }
+
   /**
    * Notes an event that was just recorded.
    *

@@ -107,10 +107,12 @@ export class UserLog extends DurableObject<Env> {
 
   /**
    * Sends a part of the log to a database again; see redelivery.ts. Sends nothing if no event of the user is stored.
+   * Fails while events move: writers refuse only what was sent before the move, and this would be sent during it.
    */
   async redeliver(database: string, after: EventKey | null): Promise<Redelivered> {
-    const { state } = this.#log;
+    const { state, backlogs } = this.#log;
     if (!state) return { ok: true, events: 0, next: null };
+    if (backlogs.isMoving) return { ok: false, error: "Events of the log are moving to another database; try again" };
     return redeliver(this.env, this.ctx.storage.sql, state, database, after);
   }
 

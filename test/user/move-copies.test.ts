@@ -9,6 +9,7 @@ import {
   bindDatabases,
   found,
   numbered,
+  paceBatches,
   rebuilt,
   setMode,
   settled,
@@ -89,6 +90,32 @@ describe("a rebuild", () => {
     await rebuilt("DB_1");
     const { log, d1 } = await whereabouts(user);
     expect(d1).toBe(log);
+  });
+
+  it("does not bring back events that are moving just then", async ({ expect }) => {
+    const user = await userInFirst(2);
+    setMode("DB", "full");
+    let [turns, isAsked] = [0, false];
+    const goesOn = { value: false };
+    paceBatches(async () => {
+      // The first two turns are those of the insertion, the next two those of the question what DB has.
+      if (++turns !== 4) return;
+      isAsked = true;
+      while (!goesOn.value) await scheduler.wait(5);
+    });
+    await record(user, ...events(1, 3));
+    await vi.waitUntil(() => isAsked);
+    setMode("DB", "ok");
+    const rebuilding = ["DB", "DB_1"].map((name) => userLog(user).redeliver(name, null));
+    await scheduler.wait(50);
+    goesOn.value = true;
+    for (const redelivered of await Promise.all(rebuilding)) expect(redelivered.ok).toBe(false);
+    await settled(user);
+    await rebuilt("DB");
+    await rebuilt("DB_1");
+    const { log, d1 } = await whereabouts(user);
+    expect(d1).toBe(log);
+    expect(await found("DB_1", user)).toEqual([[3, 1]]);
   });
 
   it("includes a user whose events have all moved, because the first database may have had some", async ({
