@@ -103,6 +103,11 @@ export class D1Writer extends DurableObject<Env> {
     });
   }
 
+  /** Ends the wait of a user whose log lacks nothing here any more, as after what it lacked has expired. */
+  endWait(userId: string): void {
+    this.#directory.served(userId);
+  }
+
   /** Removes a user from the directory whose log has expired, unless the user has begun another log. Never rejects. */
   async leave(userId: string, generation: number): Promise<WriteOutcome> {
     try {

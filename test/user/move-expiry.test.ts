@@ -2,8 +2,10 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { D1Writer } from "../../src/d1/d1-writer.ts";
+import { writerOf } from "../../src/d1/writer-of.ts";
 import { DAY_MS } from "../../src/d1/hour.ts";
 import { LOG_EXPIRY_DELAY_MS, MAX_LASTING_DELAY_MS } from "../../src/limits.ts";
+import { callUponWaiting } from "../../src/user/call-upon-waiting.ts";
 import type { Failures } from "../../src/user/stored-values.ts";
 import { at, keepAll, keepThirtyDays, now, settleFloor } from "../retention-clock.ts";
 import {
@@ -120,6 +122,21 @@ describe("a log in two databases", () => {
     expect(await stateOf(user)).toBeUndefined();
   });
 
+  it("does not wait for a database for ever if what it lacks has expired", async ({ expect }) => {
+    const user = await userInBoth(20);
+    setMode("DB", "away");
+    await record(user, { timestamp: now - 20 * DAY_MS, event: "early", properties: { updated: true } });
+    const users = async () => (await writerOf(env, "DB", user).status()).waiting.users;
+    await vi.waitUntil(async () => (await users()) === 1);
+    at(now + 20 * DAY_MS);
+    await settleFloor();
+    await runDurableObjectAlarm(userLog(user));
+    expect((await get(`/users/${user}`)).body).toMatchObject({ events: 1, pending: 0 });
+    setMode("DB", "ok");
+    await callUponWaiting(env, Date.now());
+    expect(await users()).toBe(0);
+  });
+
   it("does not move events that expire while the full database is asked", async ({ expect }) => {
     const user = userOf("DB");
     setMode("DB", "full");
@@ -141,7 +158,7 @@ describe("a log in two databases", () => {
       if (triesOf("DB") > 1) isAsked.value = ++turns > 1;
       while (isAsked.value && !isExpired.value) await scheduler.wait(5);
     });
-    await userLog(user).deliver();
+    await userLog(user).deliver("DB");
     await vi.waitUntil(() => isAsked.value);
     await runDurableObjectAlarm(userLog(user)); // the expired events are due, the database is not
     isExpired.value = true;
