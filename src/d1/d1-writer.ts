@@ -135,7 +135,7 @@ export class D1Writer extends DurableObject<Env> {
     saveWalk(this.ctx.storage.kv, walk);
   }
 
-  /** The time before which no event is accepted. Only the first lane of the first database is asked. */
+  /** The time before which no event is accepted. Only the first lane of `DB` is asked. */
   retentionFloor(): RetentionFloor {
     return readFloor(this.ctx.storage.kv);
   }

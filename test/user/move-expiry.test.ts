@@ -6,6 +6,7 @@ import { writerOf } from "../../src/d1/writer-of.ts";
 import { DAY_MS } from "../../src/d1/hour.ts";
 import { LOG_EXPIRY_DELAY_MS, MAX_LASTING_DELAY_MS } from "../../src/limits.ts";
 import { callUponWaiting } from "../../src/user/call-upon-waiting.ts";
+import { raiseFloor } from "../../src/user/retention-floor.ts";
 import type { Failures } from "../../src/user/stored-values.ts";
 import { at, keepAll, keepThirtyDays, now, settleFloor } from "../retention-clock.ts";
 import {
@@ -135,6 +136,20 @@ describe("a log in two databases", () => {
     setMode("DB", "ok");
     await callUponWaiting(env, Date.now());
     expect(await users()).toBe(0);
+  });
+
+  it("refuses what was ever refused, even after the first database is no longer bound", async ({ expect }) => {
+    const { refused } = await raiseFloor(env, Date.now());
+    expect(refused).toBeGreaterThan(0);
+    const first = env.DB;
+    Reflect.deleteProperty(env, "DB");
+    try {
+      env.RETENTION_DAYS = "60";
+      at(now + DAY_MS);
+      expect((await raiseFloor(env, Date.now())).refused).toBe(refused);
+    } finally {
+      Object.assign(env, { DB: first });
+    }
   });
 
   it("does not move events that expire while the full database is asked", async ({ expect }) => {
