@@ -103,6 +103,11 @@ export class D1Writer extends DurableObject<Env> {
     });
   }
 
+  /** Ends the wait of a user whose log lacks nothing here any more, as after what it lacked has expired. */
+  endWait(userId: string): void {
+    this.#directory.served(userId);
+  }
+
   /** Removes a user from the directory whose log has expired, unless the user has begun another log. Never rejects. */
   async leave(userId: string, generation: number): Promise<WriteOutcome> {
     try {
@@ -130,7 +135,7 @@ export class D1Writer extends DurableObject<Env> {
     saveWalk(this.ctx.storage.kv, walk);
   }
 
-  /** The time before which no event is accepted. Only the first lane of the first database is asked. */
+  /** The time before which no event is accepted. Only the first lane of `DB` is asked. */
   retentionFloor(): RetentionFloor {
     return readFloor(this.ctx.storage.kv);
   }

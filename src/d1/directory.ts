@@ -71,9 +71,10 @@ export class Directory {
     ) WITHOUT ROWID`);
     storage.sql.exec("CREATE INDEX IF NOT EXISTS erased_by_time ON erased (erased_at)");
     storage.sql.exec(`CREATE TABLE IF NOT EXISTS moves (
-      user_id    TEXT PRIMARY KEY,
+      user_id    TEXT    NOT NULL,
       generation INTEGER NOT NULL,
-      moves      INTEGER NOT NULL
+      moves      INTEGER NOT NULL,
+      PRIMARY KEY (user_id, generation)
     ) WITHOUT ROWID`);
     this.#hasMoves = storage.sql.exec("SELECT 1 FROM moves LIMIT 1").toArray().length > 0;
     const waiting = storage.sql.exec<{ user_id: string; since: number; events: number }>(
@@ -83,12 +84,16 @@ export class Directory {
     for (const { events } of this.#waiting.values()) this.#waitingEvents += events;
   }
 
-  /** Notes the users of a statement before it is sent. Writes a row for each new user. */
+  /**
+   * Notes the users of a statement before it is sent. Writes a row for each new user, but none for an erased log, whose
+   * call was under way when it was erased.
+   */
   enter(owners: readonly LogOwner[]): void {
     const strangers = owners.filter(({ userId, generation }) => this.#known.get(userId) !== generation);
     if (strangers.length === 0) return;
     this.#storage.sql.exec(
-      `INSERT INTO users (user_id, generation) SELECT value ->> 0, value ->> 1 FROM json_each(?) WHERE true
+      `INSERT INTO users (user_id, generation) SELECT value ->> 0, value ->> 1 FROM json_each(?)
+       WHERE NOT EXISTS (SELECT 1 FROM erased WHERE user_id = value ->> 0 AND generation = value ->> 1)
        ON CONFLICT DO UPDATE SET generation = excluded.generation WHERE generation <> excluded.generation`,
       JSON.stringify(strangers.map(({ userId, generation }) => [userId, generation])),
     );
@@ -103,7 +108,7 @@ export class Directory {
     const { userId, generation, moves = 0 } = log;
     const known = this.#movesOf(log);
     if (moves < known) throw new Error("The log has moved events since this was sent");
-    if (moves === known) return;
+    if (moves === known || this.#isErased(log)) return;
     this.#hasMoves = true;
     this.#storage.sql.exec(
       "INSERT OR REPLACE INTO moves (user_id, generation, moves) VALUES (?, ?, ?)",
@@ -128,8 +133,8 @@ export class Directory {
    * has doubled.
    */
   waits(owner: LogOwner, now: number): void {
-    // The rows have moved to another database, so nobody would ever end this wait.
-    if ((owner.moves ?? 0) < this.#movesOf(owner)) return;
+    // The rows have moved to another database, or are erased, so nobody would ever end this wait.
+    if ((owner.moves ?? 0) < this.#movesOf(owner) || this.#isErased(owner)) return;
     this.enter([owner]);
     const { userId, lacking } = owner;
     const known = this.#waiting.get(userId);
@@ -180,6 +185,15 @@ export class Directory {
     });
     if (this.#known.get(userId) === generation) this.#known.delete(userId);
     this.served(userId);
+  }
+
+  #isErased({ userId, generation }: LogOnTheMove): boolean {
+    const found = this.#storage.sql.exec(
+      "SELECT 1 FROM erased WHERE user_id = ? AND generation = ?",
+      userId,
+      generation,
+    );
+    return found.toArray().length > 0;
   }
 
   /** Deletes erasures from before a time, which is earlier than any point that a database can be restored to. */

@@ -16,6 +16,7 @@ export type RemoteWriter = RemoteObject<
   | "userCount"
   | "status"
   | "longestWaiting"
+  | "endWait"
   | "replayErasures"
   | "rebuild"
   | "saveRebuild"

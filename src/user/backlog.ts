@@ -58,6 +58,8 @@ export class Backlog {
   #keepsRows = true;
   /** True between `beginMove` and `endMove`. Everything that may move stays in memory meanwhile. */
   #isMoving = false;
+  /** True after D1 has refused more than the log's state can hold, until it is time to try again. */
+  #isOnHold = false;
 
   /** @param oldest events from before this time, in epoch milliseconds, have been deleted from the log */
   constructor(values: ValueStore, database: string, oldest: number, owed?: Owed) {
@@ -69,6 +71,10 @@ export class Backlog {
   /** How many events D1 lacks or only has in an older revision. */
   get size(): number {
     return this.#entries.size + this.#packs.size;
+  }
+
+  get isMoving(): boolean {
+    return this.#isMoving;
   }
 
   /**
@@ -107,7 +113,8 @@ export class Backlog {
 
   /** Makes the rows that D1 has refused due again. */
   retryRefused(): void {
-    for (const entry of this.#inOrder()) entry.isRefused = false;
+    for (const entry of [...this.#packs.entries(), ...this.#entries.values()]) entry.isRefused = false;
+    this.#isOnHold = false;
   }
 
   /**
@@ -116,6 +123,7 @@ export class Backlog {
    * @param isCautious makes the shipment small; used after failures, when all users send at once
    */
   next(read: ReadRow, isCautious: boolean): Shipment | null {
+    if (this.#isOnHold) return null;
     this.#loadPack();
     const maxRows = isCautious ? MAX_RETRY_ROWS : MAX_STATEMENT_EVENTS;
     const shipment: Shipment = { entries: [], rows: [], since: null };
@@ -216,12 +224,17 @@ export class Backlog {
   }
 
   /**
-   * Writes the entries to a pack. What D1 has refused stays here, because from a pack it would be sent again at once,
-   * unless it is too much as well.
+   * Writes the entries to a pack. What D1 has refused stays here, because from a pack it would be sent again at once. If
+   * it is too much, then D1 probably refuses everything, so it goes to the pack and nothing is sent until `retryRefused`.
    */
   #spill(): void {
     const refused = [...this.#entries].filter(([, { isRefused }]) => isRefused);
-    const stays = refused.reduce((sum, [, entry]) => sum + keyBytes(entry), 0) > MAX_REFUSED_STATE_BYTES ? [] : refused;
+    const isTooMuch = refused.reduce((sum, [, entry]) => sum + keyBytes(entry), 0) > MAX_REFUSED_STATE_BYTES;
+    if (isTooMuch) {
+      this.#isOnHold = true;
+      for (const [, entry] of refused) entry.isRefused = false;
+    }
+    const stays = isTooMuch ? [] : refused;
     for (const [text] of stays) this.#entries.delete(text);
     const spilled = this.#entries;
     [this.#entries, this.#keyBytes, this.#rowBytes] = [new Map(), 0, 0];

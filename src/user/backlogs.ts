@@ -27,6 +27,11 @@ export class Backlogs {
     return [...this.#byDatabase].flatMap(([database, { size }]) => (size > 0 ? [database] : []));
   }
 
+  /** Whether events are moving from one database to another, so that the log does not know yet where they belong. */
+  get isMoving(): boolean {
+    return this.#byDatabase.values().some((backlog) => backlog.isMoving);
+  }
+
   get(database: string): Backlog | undefined {
     return this.#byDatabase.get(database);
   }

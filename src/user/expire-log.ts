@@ -20,12 +20,12 @@ export async function expireLog(env: Env, log: EventLog, until: number): Promise
   if (!deletable.ok) return { kind: "failed", error: deletable.error };
   const before = Math.min(cutoff, deletable.before);
   const { state } = log;
-  if (state && log.isAllBefore(before)) {
+  for (const database of state ? databasesOf(state) : []) {
+    // A new event may have added the user to this directory while another one was told.
+    if (!state || !log.isAllBefore(before)) break;
     const { userId, generation } = state;
-    for (const database of databasesOf(state)) {
-      const left = await callWriter(env, database, userId, (writer) => writer.leave(userId, generation));
-      if (!left.ok) return { kind: "failed", error: left.error };
-    }
+    const left = await callWriter(env, database, userId, (writer) => writer.leave(userId, generation));
+    if (!left.ok) return { kind: "failed", error: left.error };
   }
   // Events may have arrived meanwhile, so the log checks again what it has.
   while (log.expire(before)) {

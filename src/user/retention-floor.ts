@@ -1,4 +1,3 @@
-import { databaseNames } from "../d1/databases.ts";
 import { DAY_MS } from "../d1/hour.ts";
 import type { RetentionFloor } from "../d1/retention-floor.ts";
 import { retentionCutoff } from "../d1/retention.ts";
@@ -47,9 +46,12 @@ async function floorOf(env: Env, now: number): Promise<RetentionFloor> {
   return known.floor;
 }
 
-/** One object keeps the floor for the whole deployment, because a log that has been deleted cannot remember it. */
+/**
+ * One object keeps the floor for the whole deployment, because a log that has been deleted cannot remember it. It is
+ * always the same one, even if that database is no longer bound; keeping a floor needs no database.
+ */
 function keeperOf(env: Env) {
-  return writerOfLane(env, databaseNames(env)[0]!, 0);
+  return writerOfLane(env, "DB", 0);
 }
 
 /** The age of an answer, in milliseconds. If the clock was set back, the answer is old as well. */

@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { TrackedEvent } from "../event/contract.ts";
 import { Delivery } from "./delivery.ts";
-import { type ErasureReceipt, pendingErasures, receiptOf } from "./erasure.ts";
+import { type ErasureReceipt, forgettingDatabases, pendingErasures, receiptOf } from "./erasure.ts";
 import { retentionCutoff } from "../d1/retention.ts";
 import { EventLog } from "./event-log.ts";
 import { FailureStore } from "./failure-store.ts";
@@ -107,17 +107,24 @@ export class UserLog extends DurableObject<Env> {
 
   /**
    * Sends a part of the log to a database again; see redelivery.ts. Sends nothing if no event of the user is stored.
+   * Fails while events move: writers refuse only what was sent before the move, and this would be sent during it.
    */
   async redeliver(database: string, after: EventKey | null): Promise<Redelivered> {
-    const { state } = this.#log;
+    const { state, backlogs } = this.#log;
     if (!state) return { ok: true, events: 0, next: null };
+    if (backlogs.isMoving) return { ok: false, error: "Events of the log are moving to another database; try again" };
     return redeliver(this.env, this.ctx.storage.sql, state, database, after);
   }
 
-  /** Delivers what D1 lacks, in case the alarm for it has been lost. */
-  async deliver(): Promise<void> {
+  /**
+   * Delivers what D1 lacks, in case the alarm for it has been lost. Returns whether a database lacks events or has
+   * something to erase.
+   */
+  async deliver(database: string): Promise<boolean> {
+    const isOwed = [...this.#log.backlogs.databases, ...forgettingDatabases(this.#values)].includes(database);
     const isLacking = this.#log.backlogs.size > 0 || pendingErasures(this.#values).length > 0;
     if (isLacking) await this.#delivery.begin(Date.now());
+    return isOwed;
   }
 
   /** Sets an alarm to delete events when they expire. Returns whether the log has events or an unfinished erasure. */

@@ -110,6 +110,16 @@ describe("a writer", () => {
     expect(await rows()).toEqual([[user, 3, 1]]);
   });
 
+  it("knows the moves of a log although the user's next log has moved as well", async ({ expect }) => {
+    const user = newUser();
+    const writer = writerOf(env, "DB", user);
+    const released = { keys: [[AT, 2, 1]] as [number, number, number][], writtenAfter: 0, isAll: true };
+    for (const generation of [1, 2])
+      expect(await writer.release({ ...log(user, 1), generation, ...released })).toMatchObject({ ok: true });
+    for (const generation of [1, 2])
+      expect(await writer.insert({ ...shipment(user, 0, 2), generation })).toMatchObject({ ok: false });
+  });
+
   it("continues after another lane has raised the epoch", async ({ expect }) => {
     const user = newUser();
     const writer = writerOf(env, "DB", user);

@@ -31,6 +31,11 @@ function keys(from: number): EventKey[] {
   return Array.from({ length: 200 }, (_, i) => [from + i, "e".repeat(200), ""]);
 }
 
+/** Keys so long that 2,000 of them are too many for the log's state. */
+function longKeys(from: number): EventKey[] {
+  return Array.from({ length: 200 }, (_, i) => [from + i, "e".repeat(200), "m".repeat(128)]);
+}
+
 /** It is not known since when the seventh waits. */
 const readSince: Read = ([timestamp]) => ({ row: "[]", since: timestamp === 7 ? null : 50 });
 
@@ -141,6 +146,53 @@ describe("a backlog in memory", () => {
     });
     expect(value).toEqual({ sent: [200, 200, 200], size: 200 });
   });
+
+  it("sends refused rows again that are newer than the packs", async ({ expect }) => {
+    const { value } = await withBacklog((backlog, read) => {
+      backlog.note([5_000, "e", ""], "[]", 0);
+      backlog.settle(backlog.next(read, false)!, [0]);
+      for (const from of [0, 1_000]) {
+        for (const key of keys(from)) backlog.note(key, "[]", 0);
+        backlog.stored();
+      }
+      backlog.retryRefused();
+      return { rows: drained(backlog, read), size: backlog.size };
+    });
+    expect(value).toEqual({ rows: 401, size: 0 });
+  });
+
+  it.for(["kept in memory", "read from storage"])(
+    "stops sending if D1 refuses more than the log's state can hold, and tries again when it is time: rows %s",
+    async (rows, { expect }) => {
+      const count = 2_000;
+      const { value } = await withBacklog((backlog, read) => {
+        const shipments: number[] = [];
+        const everything = (refuses: boolean) => {
+          let n = 0;
+          for (let shipment = backlog.next(read, false); shipment && n < 200; shipment = backlog.next(read, false)) {
+            n++;
+            backlog.settle(shipment, refuses ? [...shipment.rows.keys()] : []);
+            backlog.stored();
+          }
+          shipments.push(n);
+        };
+        for (let from = 0; from < count; from += 200) {
+          for (const key of longKeys(from)) backlog.note(key, "[]", 0);
+          backlog.stored();
+        }
+        if (rows === "read from storage") backlog.releaseRows();
+        everything(true);
+        everything(true);
+        const { size } = backlog;
+        backlog.retryRefused();
+        everything(false);
+        return { shipments, size, left: backlog.size };
+      });
+      expect(value).toMatchObject({ size: count, left: 0 });
+      expect(value.shipments[0]).toBeLessThan(30);
+      expect(value.shipments[1]).toBe(0);
+    },
+  );
 
   it("knows how long the first row of a shipment has waited", async ({ expect }) => {
     const { value } = await withBacklog((backlog) => {

@@ -2,8 +2,11 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { D1Writer } from "../../src/d1/d1-writer.ts";
+import { writerOf } from "../../src/d1/writer-of.ts";
 import { DAY_MS } from "../../src/d1/hour.ts";
 import { LOG_EXPIRY_DELAY_MS, MAX_LASTING_DELAY_MS } from "../../src/limits.ts";
+import { callUponWaiting } from "../../src/user/call-upon-waiting.ts";
+import { raiseFloor } from "../../src/user/retention-floor.ts";
 import type { Failures } from "../../src/user/stored-values.ts";
 import { at, keepAll, keepThirtyDays, now, settleFloor } from "../retention-clock.ts";
 import {
@@ -84,6 +87,28 @@ describe("a log in two databases", () => {
     expect([await isListed("DB", user), await isListed("DB_1", user)]).toEqual([false, false]);
   });
 
+  it("stays in the directory of the database in which it goes on while it leaves the other", async ({ expect }) => {
+    const user = await userInBoth(1);
+    at(now + 30 * DAY_MS + 2 * LOG_EXPIRY_DELAY_MS);
+    await settleFloor();
+    const [isLeaving, hasGoneOn] = [{ value: false }, { value: false }];
+    const leave = vi.spyOn(D1Writer.prototype, "leave").mockImplementationOnce(async () => {
+      isLeaving.value = true;
+      while (!hasGoneOn.value) await scheduler.wait(5);
+      return { ok: true, refused: [] };
+    });
+    const alarm = runDurableObjectAlarm(userLog(user));
+    await vi.waitUntil(() => isLeaving.value);
+    env.CLOSED_DATABASES = "DB_1";
+    await record(user, { timestamp: now, event: "new" });
+    await delivered(user);
+    hasGoneOn.value = true;
+    await alarm;
+    expect(leave.mock.calls.length).toBeGreaterThan(0);
+    expect(await found("DB", user)).toContainEqual([3, 1]);
+    expect(await isListed("DB", user)).toBe(true);
+  });
+
   it("tries again within an hour if a directory does not remove it", async ({ expect }) => {
     const user = await userInBoth(1);
     at(now + 30 * DAY_MS + 2 * LOG_EXPIRY_DELAY_MS);
@@ -96,6 +121,35 @@ describe("a log in two databases", () => {
     leave.mockRestore();
     await runDurableObjectAlarm(userLog(user));
     expect(await stateOf(user)).toBeUndefined();
+  });
+
+  it("does not wait for a database for ever if what it lacks has expired", async ({ expect }) => {
+    const user = await userInBoth(20);
+    setMode("DB", "away");
+    await record(user, { timestamp: now - 20 * DAY_MS, event: "early", properties: { updated: true } });
+    const users = async () => (await writerOf(env, "DB", user).status()).waiting.users;
+    await vi.waitUntil(async () => (await users()) === 1);
+    at(now + 20 * DAY_MS);
+    await settleFloor();
+    await runDurableObjectAlarm(userLog(user));
+    expect((await get(`/users/${user}`)).body).toMatchObject({ events: 1, pending: 0 });
+    setMode("DB", "ok");
+    await callUponWaiting(env, Date.now());
+    expect(await users()).toBe(0);
+  });
+
+  it("refuses what was ever refused, even after the first database is no longer bound", async ({ expect }) => {
+    const { refused } = await raiseFloor(env, Date.now());
+    expect(refused).toBeGreaterThan(0);
+    const first = env.DB;
+    Reflect.deleteProperty(env, "DB");
+    try {
+      env.RETENTION_DAYS = "60";
+      at(now + DAY_MS);
+      expect((await raiseFloor(env, Date.now())).refused).toBe(refused);
+    } finally {
+      Object.assign(env, { DB: first });
+    }
   });
 
   it("does not move events that expire while the full database is asked", async ({ expect }) => {
@@ -119,7 +173,7 @@ describe("a log in two databases", () => {
       if (triesOf("DB") > 1) isAsked.value = ++turns > 1;
       while (isAsked.value && !isExpired.value) await scheduler.wait(5);
     });
-    await userLog(user).deliver();
+    await userLog(user).deliver("DB");
     await vi.waitUntil(() => isAsked.value);
     await runDurableObjectAlarm(userLog(user)); // the expired events are due, the database is not
     isExpired.value = true;
