@@ -21,16 +21,17 @@ export function Reason({ reason, from, to, isOpen, onToggle, onChanged }) {
         <span class="count">${grouped(reason.rejections)}</span>
         <span>
           <span class="text">${reason.reason}</span>
-          <span class="about"
-            >${aboutOf(reason)},
-            ${last.hour >= lastHour(to) ? "in this hour" : `last ${ago(last.hour, new Date(to))}`}</span
-          >
+          <span class="about">${[aboutOf(reason), whenLast(last, to)].join(", ")}</span>
         </span>
         <${Spark} hours=${reason.hours} from=${from} to=${to} />
       </summary>
       ${isOpen && html`<${Samples} reason=${reason.reason} rejections=${reason.rejections} onChanged=${onChanged} />`}
     </details>
   `;
+}
+
+function whenLast({ hour }, to) {
+  return hour >= lastHour(to) ? "in this hour" : `last ${ago(hour, new Date(to))}`;
 }
 
 function lastHour(to) {
