@@ -49,6 +49,11 @@ function pickyDatabase(isBad: (row: string) => boolean) {
   return { statements, commits, taken };
 }
 
+/** Lets everything go on that waits for nothing. */
+function tick(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
 const OK = { refused: [] };
 
 describe("group commit", () => {
@@ -66,6 +71,57 @@ describe("group commit", () => {
     await finish(1);
     expect(await Promise.all(others)).toEqual([OK, OK]);
     expect(sizes()).toEqual([2, 3]);
+  });
+
+  it("tells the database whose rows a statement has", async ({ expect }) => {
+    const statements: [rows: string[], owners: string[]][] = [];
+    const line = new GroupCommit<string>(async (rows, owners) => void statements.push([rows, owners]));
+    await Promise.all([line.add(["a", "b"], "first"), line.add(["c"], "second")]);
+    await line.add(["d"], "third");
+    expect(statements).toEqual([
+      [
+        ["a", "b", "c"],
+        ["first", "second"],
+      ],
+      [["d"], ["third"]],
+    ]);
+  });
+
+  it("lingers for what is left of its time, however the clock is set meanwhile", async ({ expect }) => {
+    const waits: { ms: number; end: () => void }[] = [];
+    const wait = vi.spyOn(scheduler, "wait").mockImplementation((ms) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      waits.push({ ms, end: resolve });
+      return promise;
+    });
+    let time = Date.now();
+    const now = vi.spyOn(Date, "now").mockImplementation(() => time);
+    try {
+      const { commits, statement, finish, sizes } = heldDatabase();
+      const all = [commits.add(["a"])];
+      await tick();
+      expect(sizes()).toEqual([]);
+      all.push(commits.add(["b"]));
+      waits[0]!.end();
+      expect((await statement(0)).rows).toEqual(["a", "b"]);
+      all.push(commits.add(["c"]));
+      time += LINGER_MS - 5; // so long is the one before in flight
+      await finish(0);
+      await vi.waitUntil(() => waits.length === 2, { interval: 1 });
+      waits[1]!.end();
+      await statement(1);
+      all.push(commits.add(["d"]));
+      time -= 60_000;
+      await finish(1);
+      await vi.waitUntil(() => waits.length === 3, { interval: 1 });
+      waits[2]!.end();
+      await finish(2);
+      await Promise.all(all);
+      expect(waits.map(({ ms }) => ms)).toEqual([LINGER_MS, 5, LINGER_MS]);
+    } finally {
+      wait.mockRestore();
+      now.mockRestore();
+    }
   });
 
   it("does not linger once nothing more fits, nor when it has waited already", async ({ expect }) => {
@@ -195,7 +251,7 @@ describe("a row that D1 refuses", () => {
     expect((await bad).refused).toHaveLength(500);
     expect(await good).toEqual(OK);
     expect(taken()).toHaveLength(500);
-    expect(statements.length).toBeLessThanOrEqual(MAX_BISECTION_STATEMENTS);
+    expect(statements).toHaveLength(MAX_BISECTION_STATEMENTS);
   });
 
   it("is not looked for where D1 is merely away", async ({ expect }) => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, inject, type RunnerTestCase, type RunnerTestSuite } from "vitest";
+import { afterAll, beforeAll, beforeEach, inject, type RunnerTestCase, type RunnerTestSuite, vi } from "vitest";
 
 // Runs in the worker before a file of tests, and switches its mutants on, one after another. Every test runs once as it
 // is, which shows what mutants it reaches; then once with each of them that is alive. A test that fails with a mutant
@@ -134,6 +134,9 @@ function take({ id, name }: RunnerTestCase, own: Progress, last: { state: string
     own.suspect = null;
   } else if (!isPassed) {
     own.suspect = own.current;
+    // A test that ran out of time has not put its clock and its spies back.
+    vi.useRealTimers();
+    vi.restoreAllMocks();
     return true;
   }
   return false;
