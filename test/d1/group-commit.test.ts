@@ -174,11 +174,12 @@ describe("group commit", () => {
       commits.add(half),
       commits.add(["one too many"]),
       commits.add(["é".repeat(MAX_STATEMENT_BYTES / 2 - 20)]), // two bytes a character, and beside the one before
-      commits.add(["y".repeat(40)]),
+      commits.add(["y".repeat(25)]), // fills it to the last byte
+      commits.add(["z"]),
     ]);
     for (let i = 0; i < 4; i++) await finish(i);
     await all;
-    expect(sizes()).toEqual([1, MAX_STATEMENT_EVENTS, 2, 1]);
+    expect(sizes()).toEqual([1, MAX_STATEMENT_EVENTS, 3, 1]);
   });
 
   it("runs another task after all that came before it and before all that comes after", async ({ expect }) => {

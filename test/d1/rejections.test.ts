@@ -1,16 +1,30 @@
 import { env } from "cloudflare:workers";
-import { describe, it } from "vitest";
+import { describe, it, vi } from "vitest";
 import { reasonOf } from "../../src/d1/rejections/rejection.ts";
 import { storeRejections } from "../../src/d1/rejections/store-rejections.ts";
 import { floorTo, HOUR_MS } from "../../src/d1/hour.ts";
 import { Tally } from "../../src/d1/rejections/tally.ts";
-import { MAX_REJECTIONS, MAX_SAMPLES_OF_REASON, MAX_TALLIED_KINDS } from "../../src/limits.ts";
+import { removeOldRejections } from "../../src/d1/rejections/remove-rejections.ts";
+import {
+  MAX_REJECTIONS,
+  MAX_SAMPLES_OF_REASON,
+  MAX_TALLIED_CHARACTERS,
+  MAX_TALLIED_KINDS,
+  MAX_TALLIED_REJECTIONS,
+} from "../../src/limits.ts";
 
 const NOW = Date.UTC(2026, 0, 2, 3, 30);
 
 function rejection(changes: Record<string, unknown> = {}) {
   const [receivedAt, reason, path, source, event] = [NOW, "/a is required", "/track", "site", "signed_up"];
   return { receivedAt, reason, path, source, event, userId: null, faults: [], body: null, ...changes };
+}
+
+/** What a tally keeps of so many rejections for each of some reasons, at most three of a reason. */
+function keptOf(reasons: number, each: number, body: string) {
+  const tally = new Tally();
+  for (let i = 0; i < reasons * each; i++) tally.keep(rejection({ reason: `reason ${i % reasons}`, body }), 3);
+  return tally.rejections;
 }
 
 async function count(table: string, where = "true"): Promise<number> {
@@ -38,6 +52,16 @@ describe("a tally", () => {
     expect(tally.counts.reduce((sum, { rejections }) => sum + rejections, 0)).toBe(5_000);
   });
 
+  it("keeps so many of a reason to look at, and of all together what memory has room for", ({ expect }) => {
+    const few = keptOf(2, 5, "{}");
+    expect(few.filter(({ reason }) => reason === "reason 0")).toHaveLength(3);
+    expect(few).toHaveLength(6);
+    expect(keptOf(MAX_TALLIED_REJECTIONS + 1, 1, "{}")).toHaveLength(MAX_TALLIED_REJECTIONS);
+    const tenth = MAX_TALLIED_CHARACTERS / 10 - JSON.stringify([]).length;
+    expect(keptOf(20, 1, "x".repeat(tenth))).toHaveLength(10);
+    expect(keptOf(20, 1, "x".repeat(tenth + 1))).toHaveLength(9);
+  });
+
   it("takes back what could not be stored", ({ expect }) => {
     const [tally, lost] = [new Tally(), new Tally()];
     for (const each of [tally, lost, lost]) each.count(rejection());
@@ -63,6 +87,15 @@ describe("the table of rejections", () => {
     expect(await count("rejections", "reason = 'sampled'")).toBe(MAX_SAMPLES_OF_REASON);
     const counted = await env.DB.prepare("SELECT rejections FROM rejection_counts WHERE reason = 'sampled'").all();
     expect(counted.results).toEqual([{ rejections: 50 }]);
+  });
+
+  it("is left to the next run where D1 is away, which is said", async ({ expect }) => {
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
+    const batch = vi.spyOn(env.DB, "batch").mockRejectedValue(new Error("D1 is away"));
+    await removeOldRejections(env, NOW);
+    batch.mockRestore();
+    expect(log).toHaveBeenCalledWith(expect.stringMatching(/rejections_not_removed.*D1 is away/));
+    log.mockRestore();
   });
 
   it("never grows beyond its bound: the oldest give way", async ({ expect }) => {

@@ -54,6 +54,8 @@ const repeated: string[] = [];
 let on: number | null = plan.always;
 /** Where it is noted which mutants are reached: not while one of them is on. */
 let noted: Set<number> | null = outside;
+/** Whether a test has failed with the mutant that is always on: the rest need not run. */
+let isFound = false;
 let loops = 0;
 let maxLoops = MAX_LOOPS;
 
@@ -92,7 +94,13 @@ beforeAll(({}, suite) => {
 beforeEach((context) => {
   const looped = loops;
   loops = 0;
-  if (plan.always !== null) return;
+  if (plan.always !== null) {
+    if (isFound) context.skip();
+    context.onTestFailed(() => {
+      isFound = true;
+    });
+    return;
+  }
   const last = context.task.result?.attempts?.at(-1);
   let own = progress.get(context.task);
   on = null;
