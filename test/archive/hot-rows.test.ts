@@ -1,9 +1,9 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, it } from "vitest";
-import { erasedLogs, firstHotRow, removeOldFeed } from "../../src/archive/hot-rows.ts";
+import { erasedLogs, firstHotRow, removeHotRows, removeOldFeed } from "../../src/archive/hot-rows.ts";
 import { insertTombstones } from "../../src/d1/replay-erasures.ts";
 import { MAX_ERASED_KEYS } from "../../src/limits.ts";
-import { emptyD1, insertInto, seedD1 } from "../d1/events-in-d1.ts";
+import { emptyD1, insertInto, seedD1, watched } from "../d1/events-in-d1.ts";
 
 beforeEach(() => emptyD1(env.DB));
 
@@ -58,6 +58,21 @@ describe("what leaves D1", () => {
     expect(await feed()).toHaveLength(3);
     await removeOldFeed(env.DB, Number.MAX_SAFE_INTEGER);
     expect(await feed()).toEqual([{ position: newest, events: 0, keys: "[]" }]);
+  });
+
+  it("leaves in statements of a bounded size", async ({ expect }) => {
+    await seedD1(MAX_ERASED_KEYS + 2, "ann");
+    const rows = Array.from({ length: MAX_ERASED_KEYS + 1 }, (_, i) => i + 1).map((n) => {
+      return { timestamp: n, generation: 1, seq: n, user_id: "ann", revision: 1 };
+    });
+    const { database, statements } = watched(env.DB);
+    await removeHotRows(database, rows);
+    const removals = statements.filter(({ sql }) => sql.startsWith("DELETE FROM events"));
+    expect(removals).toHaveLength(2);
+    expect(removals[1]!.written).toBeGreaterThan(0);
+    expect(removals[0]!.written).toBe(MAX_ERASED_KEYS * removals[1]!.written);
+    const { results } = await env.DB.prepare("SELECT seq FROM events").all();
+    expect(results).toEqual([{ seq: MAX_ERASED_KEYS + 2 }]);
   });
 
   it("is nothing of a log that is erased meanwhile", async ({ expect }) => {
