@@ -6,6 +6,7 @@ import { floorTo, HOUR_MS } from "../../src/d1/hour.ts";
 import { Tally } from "../../src/d1/rejections/tally.ts";
 import { removeOldRejections } from "../../src/d1/rejections/remove-rejections.ts";
 import {
+  MAX_REASON_CHARACTERS,
   MAX_REJECTIONS,
   MAX_SAMPLES_OF_REASON,
   MAX_TALLIED_CHARACTERS,
@@ -42,14 +43,23 @@ describe("a reason", () => {
   ] as const)("is the first fault without its numbers: %j", ([fault, reason], { expect }) => {
     expect(reasonOf([fault, { pointer: "/other", detail: "is required" }], "The event")).toBe(reason);
   });
+
+  it("is there, and no longer than it may be, whatever the faults are", ({ expect }) => {
+    expect(reasonOf([], "The body")).toBe("The body is invalid");
+    expect(reasonOf([{ pointer: "", detail: "x".repeat(1_000) }], "The body")).toHaveLength(MAX_REASON_CHARACTERS);
+  });
 });
 
 describe("a tally", () => {
-  it("counts everything, though a client invents names and reasons without end", ({ expect }) => {
+  it("counts everything though a client invents names without end, and stays small though it finds reasons", ({
+    expect,
+  }) => {
     const tally = new Tally();
     for (let i = 0; i < 5_000; i++) tally.count(rejection({ event: `event ${i}` }));
     expect(tally.counts.length).toBeLessThanOrEqual(2 * MAX_TALLIED_KINDS);
     expect(tally.counts.reduce((sum, { rejections }) => sum + rejections, 0)).toBe(5_000);
+    for (let i = 0; i < 5_000; i++) tally.count(rejection({ reason: `reason ${i}` }));
+    expect(tally.counts).toHaveLength(2 * MAX_TALLIED_KINDS);
   });
 
   it("keeps so many of a reason to look at, and of all together what memory has room for", ({ expect }) => {

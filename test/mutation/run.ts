@@ -74,6 +74,8 @@ async function tryAll(): Promise<void> {
     await session.close();
     session = await open(TEST_TIMEOUT_MS);
   }
+  // These are other mutants than those that a file's tests were repeated with.
+  repeated.clear();
   await tryOneByOne((number, test) => !isNear(number, test), QUICK_TEST_MS);
   await session.close();
   if ([...alive].some((number) => outside.has(number) || slow.has(number))) await tryFromTheStart();
