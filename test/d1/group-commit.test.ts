@@ -163,6 +163,17 @@ describe("group commit", () => {
     await expect(late).resolves.toEqual(OK);
   });
 
+  it("fails for a caller that is gone without anybody hearing of it", async ({ expect }) => {
+    const heard = vi.fn();
+    addEventListener("unhandledrejection", heard);
+    const { commits, statement } = heldDatabase();
+    void commits.add(["a"]);
+    (await statement(0)).end.reject(new Error("D1 is away"));
+    for (let i = 0; i < 3; i++) await tick();
+    removeEventListener("unhandledrejection", heard);
+    expect(heard).not.toHaveBeenCalled();
+  });
+
   it("keeps a statement within its bounds of rows and of bytes", async ({ expect }) => {
     const { commits, statement, finish, sizes } = heldDatabase();
     const half = Array.from({ length: MAX_STATEMENT_EVENTS / 2 }, () => "x");
