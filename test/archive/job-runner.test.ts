@@ -21,10 +21,11 @@ describe("the archive's jobs", () => {
   it("have numbers past those of all files, also on a new disk", async ({ expect }) => {
     await putFile(7, [{ user_id: "ann", seq: 1 }]);
     await putFile(3, [{ user_id: "ann", seq: 2 }]);
-    await withRunner(async (runner) => {
+    await withRunner(async (runner, jobs) => {
       expect(await runner.recover()).toBeNull();
       const written = await runner.do(replace([nameOf(3), nameOf(7)]));
       expect(written).toMatchObject({ name: nameOf(8), day: DAY, rows: 2, text_bytes: 8 });
+      expect(jobs.manifestVersion()).toBe((await runner.manifest()).version);
     });
     expect(await listedUsers()).toEqual({ [nameOf(8)]: ["ann", "ann"] });
   });
