@@ -4,14 +4,19 @@ import { reasonOf } from "../../src/d1/rejections/rejection.ts";
 import { storeRejections } from "../../src/d1/rejections/store-rejections.ts";
 import { floorTo, HOUR_MS } from "../../src/d1/hour.ts";
 import { Tally } from "../../src/d1/rejections/tally.ts";
+import { noteRejection } from "../../src/d1/rejections/note-rejection.ts";
+import { readRejections } from "../../src/d1/rejections/read-rejections.ts";
 import { removeOldRejections } from "../../src/d1/rejections/remove-rejections.ts";
 import {
+  MAX_PAGE_BYTES,
   MAX_REASON_CHARACTERS,
   MAX_REJECTIONS,
   MAX_SAMPLES_OF_REASON,
   MAX_TALLIED_CHARACTERS,
   MAX_TALLIED_KINDS,
   MAX_TALLIED_REJECTIONS,
+  REJECTIONS_GATHER_MS,
+  REJECTIONS_INTERVAL_MS,
 } from "../../src/limits.ts";
 
 const NOW = Date.UTC(2026, 0, 2, 3, 30);
@@ -84,7 +89,40 @@ describe("a tally", () => {
   });
 });
 
+/** Notes one more rejection, and waits until so many are stored. */
+async function gathered(rows: number): Promise<void> {
+  noteRejection(env, rejection({ reason: "gathered" }));
+  await vi.waitUntil(async () => (await count("rejections", "reason = 'gathered'")) === rows);
+}
+
+describe("an isolate", () => {
+  it("stores what it has gathered, and not again before a while has passed", async ({ expect }) => {
+    const now = vi.spyOn(Date, "now").mockReturnValue(NOW);
+    const wait = vi.spyOn(scheduler, "wait").mockResolvedValue();
+    await gathered(1);
+    await gathered(2);
+    expect(wait.mock.calls).toEqual([[REJECTIONS_GATHER_MS], [REJECTIONS_INTERVAL_MS]]);
+    wait.mockRestore();
+    now.mockRestore();
+  });
+});
+
 describe("the table of rejections", () => {
+  it("is read in pages of a bounded size", async ({ expect }) => {
+    const body = JSON.stringify("x".repeat((MAX_PAGE_BYTES * 3) / 8));
+    for (const event of ["a", "b", "c"]) {
+      const tally = new Tally();
+      tally.keep(rejection({ reason: "large", event }), 1);
+      await storeRejections(env, tally);
+    }
+    await env.DB.prepare("UPDATE rejections SET body = ? WHERE reason = 'large'").bind(body).run();
+    const first = await readRejections(env, { reason: "large", limit: 9 });
+    expect(first.rows.map(({ event }) => event)).toEqual(["c", "b"]);
+    expect(first.next).toBe(first.rows[1]!.id);
+    const second = await readRejections(env, { reason: "large", limit: 9, before: first.next! });
+    expect(second).toMatchObject({ rows: [{ event: "a" }], next: null });
+  });
+
   it("keeps the first ones of a reason in each hour, and counts all", async ({ expect }) => {
     for (let i = 0; i < 10; i++) {
       const tally = new Tally();
