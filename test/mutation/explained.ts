@@ -35,4 +35,6 @@ export const EXPLAINED: Record<string, string> = {
     "A set of nothing is empty either way.",
   "src/d1/group-commit.ts › GroupCommit › isTaken › return: false → undefined": "It is only asked for its truth.",
   "src/d1/group-commit.ts › linger › comparison: rest > 0 → rest >= 0": "Waits for no time at all.",
+  "src/user/profile.ts › withProfileOf › condition: newer.length === 0 → false": "Saves a copy of what stays the same.",
+  "src/user/event-log.ts › EventLog › beginMove › return: null → undefined": "It is only asked for its truth.",
 };
