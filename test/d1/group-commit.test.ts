@@ -1,42 +1,7 @@
 import { describe, it, vi } from "vitest";
 import { GroupCommit } from "../../src/d1/group-commit.ts";
-import {
-  LINGER_MS,
-  MAX_BISECTION_STATEMENTS,
-  MAX_STATEMENT_BYTES,
-  MAX_STATEMENT_EVENTS,
-  MAX_WAITING_BYTES,
-  MAX_WAITING_TASKS,
-  STATEMENT_TIMEOUT_MS,
-} from "../../src/limits.ts";
-
-/** A line whose callers have no names. */
-function lineOf(insert: (rows: string[]) => Promise<void>) {
-  const line = new GroupCommit<string>(insert);
-  return { add: (rows: readonly string[]) => line.add(rows, "somebody"), run: line.run.bind(line) };
-}
-
-interface Statement {
-  rows: string[];
-  end: PromiseWithResolvers<void>;
-}
-
-/** A database whose statements end when the test says so. */
-function heldDatabase() {
-  const statements: Statement[] = [];
-  const commits = lineOf((rows) => {
-    const end = Promise.withResolvers<void>();
-    statements.push({ rows, end });
-    return end.promise;
-  });
-  /** Waits for a statement, by its number from 0 on. */
-  const statement = async (number: number): Promise<Statement> => {
-    await vi.waitUntil(() => statements.length > number, { interval: 1 });
-    return statements[number]!;
-  };
-  const finish = async (number: number) => (await statement(number)).end.resolve();
-  return { commits, statement, finish, sizes: () => statements.map(({ rows }) => rows.length) };
-}
+import { LINGER_MS, MAX_BISECTION_STATEMENTS, MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../../src/limits.ts";
+import { heldDatabase, lineOf, OK, tick } from "./held-database.ts";
 
 /** A database that refuses statements with certain rows, and notes all of them. */
 function pickyDatabase(isBad: (row: string) => boolean) {
@@ -48,13 +13,6 @@ function pickyDatabase(isBad: (row: string) => boolean) {
   const taken = () => statements.filter((rows) => !rows.some(isBad)).flat();
   return { statements, commits, taken };
 }
-
-/** Lets everything go on that waits for nothing. */
-function tick(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
-}
-
-const OK = { refused: [] };
 
 describe("group commit", () => {
   it("lets callers share a statement, and collects the next one while one is in flight", async ({ expect }) => {
@@ -274,60 +232,5 @@ describe("a row that D1 refuses", () => {
     });
     await expect(commits.add(["a", "b"])).rejects.toThrow("Network connection lost");
     expect(statements).toBe(1);
-  });
-});
-
-describe("a line", () => {
-  it("fails at once when D1 hangs, tasks included, and takes rows again afterwards", async ({ expect }) => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-    try {
-      const { commits, statement, finish, sizes } = heldDatabase();
-      const row = "x".repeat(MAX_STATEMENT_BYTES - 1);
-      const lost = [commits.add(["a"])];
-      const flying = statement(0);
-      await vi.waitUntil(async () => (await Promise.race([flying, scheduler.wait(1)])) !== undefined);
-      for (let i = 0; i < 5; i++) lost.push(commits.add([row]));
-      const task = commits.run(async () => {});
-      const outcomes = Promise.allSettled([...lost, task]);
-      vi.advanceTimersByTime(STATEMENT_TIMEOUT_MS);
-      const reasons = (await outcomes).map((outcome) => outcome.status === "rejected" && String(outcome.reason));
-      expect(new Set(reasons)).toEqual(new Set(["Error: D1 did not answer"]));
-      expect(sizes()).toEqual([1]); // nothing of the line was sent
-      expect(vi.getTimerCount()).toBe(0);
-      vi.useRealTimers();
-      const again = commits.add(["b"]);
-      await finish(1);
-      await expect(again).resolves.toEqual(OK);
-    } finally {
-      vi.useRealTimers();
-    }
-  });
-
-  it("refuses rows while too many wait, but none that erases, and takes rows again afterwards", async ({ expect }) => {
-    const { commits, statement, finish } = heldDatabase();
-    const row = "x".repeat(MAX_STATEMENT_BYTES - 1);
-    const count = MAX_WAITING_BYTES / MAX_STATEMENT_BYTES;
-    const taken: Promise<unknown>[] = [commits.add(["in flight"])];
-    await statement(0);
-    for (let i = 0; i < count; i++) taken.push(commits.add([row]));
-    await expect(commits.add(["one too many"])).rejects.toThrow("line is full");
-    taken.push(commits.run(async () => {}));
-    for (let i = 0; i <= count; i++) await finish(i);
-    await Promise.all(taken);
-    const again = commits.add([row]);
-    await finish(count + 1);
-    await expect(again).resolves.toEqual(OK);
-  });
-
-  it("refuses a task when too many tasks wait, and then no rows", async ({ expect }) => {
-    const { commits, statement, finish } = heldDatabase();
-    const taken: Promise<unknown>[] = [commits.add(["in flight"])];
-    await statement(0);
-    for (let i = 0; i < MAX_WAITING_TASKS; i++) taken.push(commits.run(async () => {}));
-    await expect(commits.run(async () => {})).rejects.toThrow("line is full");
-    taken.push(commits.add(["a"]));
-    await finish(0);
-    await finish(1);
-    await Promise.all(taken);
   });
 });

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, it, vi } from "vitest";
 import { removeOldRejections } from "../../../src/d1/rejections/remove-rejections.ts";
-import { MAX_EVENT_NAME_CHARACTERS, MAX_REPLAYED_REJECTIONS } from "../../../src/limits.ts";
+import { MAX_EVENT_NAME_CHARACTERS } from "../../../src/limits.ts";
 import { anEvent, type Answer, get, newUser, requestWith, timelineOf, track } from "../../tracklog.ts";
 
 const KEEP = { KEEP_REJECTED_BODIES: "true" };
@@ -248,30 +248,6 @@ describe("POST /rejections/replay", () => {
     const { body } = await post("/rejections/replay", { ids });
     expect(body["results"]).toHaveLength(2);
     for (const { errors } of body["results"]) expect(errors).toMatchObject([{ pointer: "/userId" }]);
-  });
-
-  it("goes on after as many as one request takes, where it is told to", async ({ expect }) => {
-    const reason = crypto.randomUUID();
-    const body = JSON.stringify(anEvent({ properties: [] }));
-    await env.DB.batch(
-      Array.from({ length: MAX_REPLAYED_REJECTIONS + 1 }, () =>
-        env.DB.prepare(
-          "INSERT INTO rejections (received_at, reason, path, faults, body) VALUES (1, ?, '/track', '[]', ?)",
-        ).bind(reason, body),
-      ),
-    );
-    const first = (await post("/rejections/replay", { reason })).body;
-    expect(first["results"]).toHaveLength(MAX_REPLAYED_REJECTIONS);
-    expect(first["next_after"]).toBe(first["results"].at(-1).id);
-    const second = (await post("/rejections/replay", { reason, after: first["next_after"] })).body;
-    expect(second["results"]).toEqual([expect.objectContaining({ id: first["next_after"] + 1, status: "rejected" })]);
-    expect(second["next_after"]).toBeNull();
-  });
-
-  it("refuses a body that is no JSON with its place", async ({ expect }) => {
-    const { status, body } = await requestWith({}, "/rejections/replay", { method: "POST", body: "{ids: [1]}" });
-    expect(status).toBe(400);
-    expect(body["detail"]).toContain("see line 1, character 2");
   });
 
   it.for([{}, { ids: [] }, { ids: ["1"] }, { reason: 1 }, { ids: [1], limit: 1 }, []])(
