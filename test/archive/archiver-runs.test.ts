@@ -28,16 +28,21 @@ async function oldRows(...seqs: number[]): Promise<void> {
 
 describe("a run of the archiver", () => {
   it("leaves the rest to its alarm where its budget is used up, and says what waits", async ({ expect }) => {
+    const before = await archiver().status();
     await oldRows(1, 2);
     const take = vi.spyOn(Budget.prototype, "takeFile").mockReturnValue(false);
     expect(await archiver().run()).toMatchObject({ ok: true, report: { files: 0, more: true } });
-    expect(await archiver().status()).toMatchObject({ lastSuccessAt: null, waiting: { rows: 2, days: 1 } });
+    expect(await archiver().status()).toMatchObject({
+      lastSuccessAt: before.lastSuccessAt,
+      waiting: { rows: 2, days: 1 },
+    });
     expect(await alarm()).not.toBeNull();
     take.mockRestore();
     await runInDurableObject(archiver(), (_, { storage }) => storage.deleteAlarm());
     expect(await archiver().run()).toMatchObject({ ok: true, report: { files: 1, rows: 2, more: false } });
     const status = await archiver().status();
-    expect(status).toMatchObject({ waiting: { rows: 0, days: 0 }, moved: { files: 1, rows: 2 }, lastError: null });
+    expect(status).toMatchObject({ waiting: { rows: 0, days: 0 }, lastError: null });
+    expect(status.moved).toMatchObject({ files: before.moved.files + 1, rows: before.moved.rows + 2 });
     expect(status.lastSuccessAt).toBe(status.lastRunAt);
     expect(await alarm()).toBeNull();
   });

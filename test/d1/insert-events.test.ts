@@ -162,6 +162,7 @@ describe("a day whose events may be in several databases", () => {
   it("is noted with its first one", async ({ expect }) => {
     const day = Date.UTC(2024, 0, 2);
     const row = encodeEventRow(eventRow({ user_id: newUser() }));
+    await env.DB.prepare("DELETE FROM shared_days").run();
     await insertEvents(env.DB, [row], 0, day);
     expect(await sharedDays()).toEqual([]);
     for (let i = 0; i < 2; i++) await insertEvents(env.DB, [row], 0, day, { shared: [day + DAY_MS - 1, day, day - 1] });
