@@ -65,8 +65,7 @@ export class GroupCommit<Owner> {
   add(rows: readonly string[], owner: Owner): Promise<Committed> {
     const bytes = rows.reduce((sum, row) => sum + byteLength(row) + 1, 0);
     const waiting = this.#waiting.reduce((sum, group) => sum + group.bytes, bytes);
-    if (this.#waiting.length > 0 && waiting > MAX_WAITING_BYTES)
-      return Promise.reject(new LineFullError("The writer's line is full"));
+    if (waiting > MAX_WAITING_BYTES) return Promise.reject(new LineFullError("The writer's line is full"));
     const last = this.#waiting.at(-1);
     const group = last && fits(last, rows.length, bytes) ? last : this.#enqueue();
     group.count += rows.length;

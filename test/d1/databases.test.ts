@@ -1,7 +1,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, it } from "vitest";
-import { databaseNamed, databaseNames } from "../../src/d1/databases.ts";
+import { databaseNamed, databaseNames, placeOf } from "../../src/d1/databases.ts";
 import { chooseDatabase } from "../../src/d1/open-databases.ts";
 import type { UserLog } from "../../src/user/user-log.ts";
 import { newUser, rowsOf, tracked, userLog } from "../tracklog.ts";
@@ -46,6 +46,11 @@ describe("the databases", () => {
   it("are found by name, and an error names a missing one", ({ expect }) => {
     expect(databaseNamed(env, "DB")).toBe(env.DB);
     expect(() => databaseNamed(env, "DB_7")).toThrow("No D1 database is bound as DB_7");
+  });
+
+  it("keep their users: a place is the same for ever, since rows may be on their way to it", ({ expect }) => {
+    const places = ["", "a", "user123", "lane user123", "ünïcödé 😀"].map((text) => placeOf(text, 1_000_003));
+    expect(places).toEqual([990_307, 640_383, 446_946, 892, 887_498]);
   });
 
   it("get about as many users each", ({ expect }) => {

@@ -149,6 +149,9 @@ describe("retention", () => {
     await vi.waitFor(async () => expect(await rowsOf(user)).toHaveLength(0), { timeout: 5_000 });
     await vi.advanceTimersByTimeAsync(STATEMENT_TIMEOUT_MS);
     await run;
-    expect(log).toHaveBeenCalledTimes(2);
+    expect(log.mock.calls.map(([line]) => JSON.parse(line as string) as unknown)).toEqual([
+      expect.objectContaining({ failure: "retention_failed", cause: "Error: D1 is away", database: "DB" }),
+      expect.objectContaining({ failure: "retention_failed", cause: "Error: D1 did not answer", database: "DB_1" }),
+    ]);
   });
 });

@@ -1,42 +1,7 @@
 import { describe, it, vi } from "vitest";
 import { GroupCommit } from "../../src/d1/group-commit.ts";
-import {
-  LINGER_MS,
-  MAX_BISECTION_STATEMENTS,
-  MAX_STATEMENT_BYTES,
-  MAX_STATEMENT_EVENTS,
-  MAX_WAITING_BYTES,
-  MAX_WAITING_TASKS,
-  STATEMENT_TIMEOUT_MS,
-} from "../../src/limits.ts";
-
-/** A line whose callers are not distinguished. */
-function lineOf(insert: (rows: string[]) => Promise<void>) {
-  const line = new GroupCommit<string>(insert);
-  return { add: (rows: readonly string[]) => line.add(rows, "somebody"), run: line.run.bind(line) };
-}
-
-interface Statement {
-  rows: string[];
-  end: PromiseWithResolvers<void>;
-}
-
-/** A database whose statements end when the test says so. */
-function heldDatabase() {
-  const statements: Statement[] = [];
-  const commits = lineOf((rows) => {
-    const end = Promise.withResolvers<void>();
-    statements.push({ rows, end });
-    return end.promise;
-  });
-  /** Waits for a statement, which is counted from 0. */
-  const statement = async (number: number): Promise<Statement> => {
-    await vi.waitUntil(() => statements.length > number, { interval: 1 });
-    return statements[number]!;
-  };
-  const finish = async (number: number) => (await statement(number)).end.resolve();
-  return { commits, statement, finish, sizes: () => statements.map(({ rows }) => rows.length) };
-}
+import { LINGER_MS, MAX_BISECTION_STATEMENTS, MAX_STATEMENT_BYTES, MAX_STATEMENT_EVENTS } from "../../src/limits.ts";
+import { heldDatabase, lineOf, OK, tick } from "./held-database.ts";
 
 /** A database that refuses statements with certain rows and records all statements. */
 function pickyDatabase(isBad: (row: string) => boolean) {
@@ -48,8 +13,6 @@ function pickyDatabase(isBad: (row: string) => boolean) {
   const taken = () => statements.filter((rows) => !rows.some(isBad)).flat();
   return { statements, commits, taken };
 }
-
-const OK = { refused: [] };
 
 describe("group commit", () => {
   it("makes callers share a statement, and collects the next one while one is in flight", async ({ expect }) => {
@@ -68,7 +31,58 @@ describe("group commit", () => {
     expect(sizes()).toEqual([2, 3]);
   });
 
-  it("does not wait for more rows if none fit or if it has waited already", async ({ expect }) => {
+  it("tells the database whose rows a statement has", async ({ expect }) => {
+    const statements: [rows: string[], owners: string[]][] = [];
+    const line = new GroupCommit<string>(async (rows, owners) => void statements.push([rows, owners]));
+    await Promise.all([line.add(["a", "b"], "first"), line.add(["c"], "second")]);
+    await line.add(["d"], "third");
+    expect(statements).toEqual([
+      [
+        ["a", "b", "c"],
+        ["first", "second"],
+      ],
+      [["d"], ["third"]],
+    ]);
+  });
+
+  it("lingers for what is left of its time, however the clock is set meanwhile", async ({ expect }) => {
+    const waits: { ms: number; end: () => void }[] = [];
+    const wait = vi.spyOn(scheduler, "wait").mockImplementation((ms) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      waits.push({ ms, end: resolve });
+      return promise;
+    });
+    let time = Date.now();
+    const now = vi.spyOn(Date, "now").mockImplementation(() => time);
+    try {
+      const { commits, statement, finish, sizes } = heldDatabase();
+      const all = [commits.add(["a"])];
+      await tick();
+      expect(sizes()).toEqual([]);
+      all.push(commits.add(["b"]));
+      waits[0]!.end();
+      expect((await statement(0)).rows).toEqual(["a", "b"]);
+      all.push(commits.add(["c"]));
+      time += LINGER_MS - 5; // so long is the one before in flight
+      await finish(0);
+      await vi.waitUntil(() => waits.length === 2, { interval: 1 });
+      waits[1]!.end();
+      await statement(1);
+      all.push(commits.add(["d"]));
+      time -= 60_000;
+      await finish(1);
+      await vi.waitUntil(() => waits.length === 3, { interval: 1 });
+      waits[2]!.end();
+      await finish(2);
+      await Promise.all(all);
+      expect(waits.map(({ ms }) => ms)).toEqual([LINGER_MS, 5, LINGER_MS]);
+    } finally {
+      wait.mockRestore();
+      now.mockRestore();
+    }
+  });
+
+  it("does not linger once nothing more fits, nor when it has waited already", async ({ expect }) => {
     const wait = vi.spyOn(scheduler, "wait").mockImplementation(() => new Promise(() => {})); // for ever
     try {
       const { commits, finish, sizes } = heldDatabase();
@@ -107,6 +121,17 @@ describe("group commit", () => {
     await expect(late).resolves.toEqual(OK);
   });
 
+  it("fails for a caller that is gone without anybody hearing of it", async ({ expect }) => {
+    const heard = vi.fn();
+    addEventListener("unhandledrejection", heard);
+    const { commits, statement } = heldDatabase();
+    void commits.add(["a"]);
+    (await statement(0)).end.reject(new Error("D1 is away"));
+    for (let i = 0; i < 3; i++) await tick();
+    removeEventListener("unhandledrejection", heard);
+    expect(heard).not.toHaveBeenCalled();
+  });
+
   it("keeps a statement within its bounds of rows and of bytes", async ({ expect }) => {
     const { commits, statement, finish, sizes } = heldDatabase();
     const half = Array.from({ length: MAX_STATEMENT_EVENTS / 2 }, () => "x");
@@ -117,12 +142,13 @@ describe("group commit", () => {
       commits.add(half),
       commits.add(half),
       commits.add(["one too many"]),
-      commits.add(["é".repeat(MAX_STATEMENT_BYTES / 2 - 20)]), // two bytes per character, and it does not fit with the previous one
-      commits.add(["y".repeat(40)]),
+      commits.add(["é".repeat(MAX_STATEMENT_BYTES / 2 - 20)]), // two bytes a character, and beside the one before
+      commits.add(["y".repeat(25)]), // fills it to the last byte
+      commits.add(["z"]),
     ]);
     for (let i = 0; i < 4; i++) await finish(i);
     await all;
-    expect(sizes()).toEqual([1, MAX_STATEMENT_EVENTS, 2, 1]);
+    expect(sizes()).toEqual([1, MAX_STATEMENT_EVENTS, 3, 1]);
   });
 
   it("runs a task after everything that came before it and before everything that comes later", async ({ expect }) => {
@@ -195,7 +221,7 @@ describe("a row that D1 refuses", () => {
     expect((await bad).refused).toHaveLength(500);
     expect(await good).toEqual(OK);
     expect(taken()).toHaveLength(500);
-    expect(statements.length).toBeLessThanOrEqual(MAX_BISECTION_STATEMENTS);
+    expect(statements).toHaveLength(MAX_BISECTION_STATEMENTS);
   });
 
   it("is not searched for if D1 is only away", async ({ expect }) => {
@@ -206,60 +232,5 @@ describe("a row that D1 refuses", () => {
     });
     await expect(commits.add(["a", "b"])).rejects.toThrow("Network connection lost");
     expect(statements).toBe(1);
-  });
-});
-
-describe("a line", () => {
-  it("fails at once if D1 hangs, including its tasks, and accepts rows again afterwards", async ({ expect }) => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-    try {
-      const { commits, statement, finish, sizes } = heldDatabase();
-      const row = "x".repeat(MAX_STATEMENT_BYTES - 1);
-      const lost = [commits.add(["a"])];
-      const flying = statement(0);
-      await vi.waitUntil(async () => (await Promise.race([flying, scheduler.wait(1)])) !== undefined);
-      for (let i = 0; i < 5; i++) lost.push(commits.add([row]));
-      const task = commits.run(async () => {});
-      const outcomes = Promise.allSettled([...lost, task]);
-      vi.advanceTimersByTime(STATEMENT_TIMEOUT_MS);
-      const reasons = (await outcomes).map((outcome) => outcome.status === "rejected" && String(outcome.reason));
-      expect(new Set(reasons)).toEqual(new Set(["Error: D1 did not answer"]));
-      expect(sizes()).toEqual([1]); // nothing else in the line was sent
-      expect(vi.getTimerCount()).toBe(0);
-      vi.useRealTimers();
-      const again = commits.add(["b"]);
-      await finish(1);
-      await expect(again).resolves.toEqual(OK);
-    } finally {
-      vi.useRealTimers();
-    }
-  });
-
-  it("refuses rows while too many wait, but no erasure, and accepts rows again afterwards", async ({ expect }) => {
-    const { commits, statement, finish } = heldDatabase();
-    const row = "x".repeat(MAX_STATEMENT_BYTES - 1);
-    const count = MAX_WAITING_BYTES / MAX_STATEMENT_BYTES;
-    const taken: Promise<unknown>[] = [commits.add(["in flight"])];
-    await statement(0);
-    for (let i = 0; i < count; i++) taken.push(commits.add([row]));
-    await expect(commits.add(["one too many"])).rejects.toThrow("line is full");
-    taken.push(commits.run(async () => {}));
-    for (let i = 0; i <= count; i++) await finish(i);
-    await Promise.all(taken);
-    const again = commits.add([row]);
-    await finish(count + 1);
-    await expect(again).resolves.toEqual(OK);
-  });
-
-  it("refuses a task while too many tasks wait, but still accepts rows", async ({ expect }) => {
-    const { commits, statement, finish } = heldDatabase();
-    const taken: Promise<unknown>[] = [commits.add(["in flight"])];
-    await statement(0);
-    for (let i = 0; i < MAX_WAITING_TASKS; i++) taken.push(commits.run(async () => {}));
-    await expect(commits.run(async () => {})).rejects.toThrow("line is full");
-    taken.push(commits.add(["a"]));
-    await finish(0);
-    await finish(1);
-    await Promise.all(taken);
   });
 });

@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { describe, it } from "vitest";
 import { eraseEvents } from "../../src/d1/erase-events.ts";
 import { encodeEventRow } from "../../src/d1/event-row.ts";
+import { DAY_MS } from "../../src/d1/hour.ts";
 import { insertEvents } from "../../src/d1/insert-events.ts";
 import { newUser, rowsOf } from "../tracklog.ts";
 import { eventRow, insertInto } from "./events-in-d1.ts";
@@ -14,6 +15,10 @@ async function newestKeys(): Promise<number[][]> {
 
 async function statementCount(): Promise<number> {
   return (await env.DB.prepare("SELECT count(*) AS n FROM feed").first<number>("n"))!;
+}
+
+async function sharedDays(): Promise<unknown[]> {
+  return (await env.DB.prepare("SELECT day FROM shared_days ORDER BY day").all()).results;
 }
 
 describe("insertEvents", () => {
@@ -150,6 +155,18 @@ describe("eraseEvents", () => {
     const statements = await statementCount();
     for (const seq of [1, 1, 2]) await eraseEvents(env.DB, user, 1, [[1_700_000_000_000, seq]], 5);
     expect(await statementCount()).toBe(statements + 1);
+  });
+});
+
+describe("a day whose events may be in several databases", () => {
+  it("is noted with its first one", async ({ expect }) => {
+    const day = Date.UTC(2024, 0, 2);
+    const row = encodeEventRow(eventRow({ user_id: newUser() }));
+    await env.DB.prepare("DELETE FROM shared_days").run();
+    await insertEvents(env.DB, [row], 0, day);
+    expect(await sharedDays()).toEqual([]);
+    for (let i = 0; i < 2; i++) await insertEvents(env.DB, [row], 0, day, { shared: [day + DAY_MS - 1, day, day - 1] });
+    expect(await sharedDays()).toEqual([{ day: day - DAY_MS }, { day }]);
   });
 });
 

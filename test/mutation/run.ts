@@ -17,7 +17,8 @@ const FILE_TIMEOUT_MS = 20 * 60 * 1000;
 const TEST_TIMEOUT_MS = 5_000;
 /** Quick tests run first and leave few mutants for slow tests. Mutants in even slower tests get a run each. */
 const QUICK_TEST_MS = 300;
-const SLOW_TEST_MS = 3_000;
+const SLOW_TEST_MS = 10_000;
+const SLOW_TEST_TIMEOUT_MS = 15_000;
 /** In how many files of tests a mutant is tried that is on from the start. The nearest files come first. */
 const MAX_WHOLE_RUNS = 6;
 /** Stands for no mutant in a run with a mutant that is on from the start. */
@@ -30,7 +31,7 @@ const { values } = parseOptions({
     file: { type: "string" },
     changed: { type: "string" },
     tests: { type: "string" },
-    key: { type: "string" },
+    key: { type: "string", multiple: true },
   },
 });
 if (!/^[1-9]\d{0,5}$/.test(values.count)) fail(`--count must be a whole number from 1 on, not '${values.count}'.`);
@@ -49,6 +50,8 @@ const alive = new Set(numbered.keys());
 const outside = new Map<number, Set<string>>();
 const slow = new Map<number, Set<string>>();
 const reached = new Set<number>();
+/** Which files pass without a mutant. */
+const passing = new Map<string, boolean>();
 /** The tests of each file that were repeated with all mutants that were alive. */
 const repeated = new Map<string, string[]>();
 
@@ -64,7 +67,15 @@ async function tryAll(): Promise<void> {
   await tryOneByOne(isNear, QUICK_TEST_MS);
   const untold = new Map(slow);
   slow.clear();
-  await tryOneByOne((number, test) => untold.get(number)?.has(test) === true, SLOW_TEST_MS);
+  if (untold.size > 0) {
+    await session.close();
+    session = await open(SLOW_TEST_TIMEOUT_MS);
+    await tryOneByOne((number, test) => untold.get(number)?.has(test) === true, SLOW_TEST_MS);
+    await session.close();
+    session = await open(TEST_TIMEOUT_MS);
+  }
+  // These are other mutants than those that a file's tests were repeated with.
+  repeated.clear();
   await tryOneByOne((number, test) => !isNear(number, test), QUICK_TEST_MS);
   await session.close();
   if ([...alive].some((number) => outside.has(number) || slow.has(number))) await tryFromTheStart();
@@ -73,7 +84,8 @@ async function tryAll(): Promise<void> {
 function candidates(): Mutant[] {
   let found = [...all.values()];
   if (values.file !== undefined) found = inFiles(found, values.file);
-  if (values.key !== undefined) found = found.filter(({ key }) => key === values.key);
+  const { key: keys } = values;
+  if (keys !== undefined) found = found.filter(({ key }) => keys.includes(key));
   if (values.changed !== undefined) found = changedSince(found, values.changed);
   return found;
 }
@@ -106,12 +118,20 @@ async function tryFromTheStart(): Promise<void> {
     for (const file of nearest.slice(0, MAX_WHOLE_RUNS)) {
       const { state, failure } = await runWhole(file, number);
       // If the file fails without a mutant, its failure proves nothing.
-      if (state === "passed" || (await runWhole(file, NO_MUTANT)).state !== "passed") continue;
+      if (state === "passed" || !(await passesByItself(file))) continue;
       kill(number, `${file}: ${failure ?? state}`);
       break;
     }
   }
   await session.close();
+}
+
+async function passesByItself(file: string): Promise<boolean> {
+  const known = passing.get(file);
+  if (known !== undefined) return known;
+  const passes = (await runWhole(file, NO_MUTANT)).state === "passed";
+  passing.set(file, passes);
+  return passes;
 }
 
 async function runWhole(file: string, always: number): Promise<FileRun> {

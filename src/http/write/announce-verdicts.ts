@@ -104,7 +104,7 @@ function originOf(c: Context<AppEnv>): Origin {
   return {
     requestId: c.get("requestId"),
     path: c.req.path,
-    key: c.get("source") ?? null,
+    key: c.get("source"),
     colo: typeof colo === "string" ? colo : null,
     receivedAt: c.get("receivedAt") ?? now,
     recordedAt: now,

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, it, vi } from "vitest";
 import { removeOldRejections } from "../../../src/d1/rejections/remove-rejections.ts";
+import { MAX_EVENT_NAME_CHARACTERS } from "../../../src/limits.ts";
 import { anEvent, type Answer, get, newUser, requestWith, timelineOf, track } from "../../tracklog.ts";
 
 const KEEP = { KEEP_REJECTED_BODIES: "true" };
@@ -132,6 +133,13 @@ describe("what was refused", () => {
     );
   });
 
+  it("has no more of a name than an event may have", async ({ expect }) => {
+    const event = newName() + "n".repeat(MAX_EVENT_NAME_CHARACTERS);
+    await track(anEvent({ event }));
+    const [rejection] = await kept(event.slice(0, MAX_EVENT_NAME_CHARACTERS), 1);
+    expect(rejection).toMatchObject({ errors: [{ pointer: "/event" }] });
+  });
+
   it("is read page by page, the newest first", async ({ expect }) => {
     const event = newName();
     await track(Array.from({ length: 5 }, () => anEvent({ event, context: 1 })));
@@ -202,6 +210,7 @@ describe("POST /rejections/replay", () => {
     const { timestamp, rejection } = await rejectAhead(event, user);
     const ids = [rejection["id"]];
     expect((await post("/rejections/replay", { ids })).body).toMatchObject({
+      success: true,
       replayed: 0,
       results: [{ id: rejection["id"], status: "rejected", errors: [{ pointer: "/timestamp" }] }],
     });

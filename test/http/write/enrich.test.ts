@@ -1,5 +1,5 @@
 import { describe, it } from "vitest";
-import { anEvent, type Answer, newUser, requestWith, timelineOf } from "../../tracklog.ts";
+import { anEvent, type Answer, newUser, requestWith, stateOf, timelineOf } from "../../tracklog.ts";
 
 const CHROME_ON_ANDROID =
   "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Mobile Safari/537.36";
@@ -49,6 +49,12 @@ describe("ENRICH", () => {
     const headers = { "User-Agent": CHROME_ON_ANDROID, "CF-Connecting-IP": "203.0.113.7" };
     for (const settings of [{}, { ENRICH: "" }, { ENRICH: undefined } as unknown as Partial<Env>])
       expect(await contextAfter({ settings, headers })).toEqual({});
+  });
+
+  it("keeps nothing where there is nothing to add", async ({ expect }) => {
+    const user = newUser();
+    await send({ user, settings: { ENRICH: "device" }, headers: { "User-Agent": "analytics-python/2.3" } });
+    expect((await stateOf(user))!.only).toMatchObject({ enrichment: null });
   });
 
   it("geo adds the place of the request, and no address or position", async ({ expect }) => {

@@ -28,6 +28,7 @@ describe("a fault in JSON", () => {
     ['{"é😀":nope}', 7, null], // an emoji is one character
     ['{"a":"\\x"}', 7, null],
     ["{a:1}", 2, null],
+    ['{"a":[ ],"b":{ },"c":[\t{ }, [ ] ],"d":nope}', 39, null], // not at the spaces
     ["event=a&user_id=b", 1, null],
     ['{"a":1}{"b":2}', 8, null],
     ['{"a" 1}', 6, null],
