@@ -176,6 +176,13 @@ export class D1Writer extends DurableObject<Env> {
     this.ctx.storage.kv.put("rebuild", rebuild);
   }
 
+  /** How many lanes the database has or ever had. Only the first lane is asked, and is told how many there are now. */
+  laneCount(now: number): number {
+    const known = this.ctx.storage.kv.get<number>("lanes") ?? 1;
+    if (now > known) this.ctx.storage.kv.put("lanes", now);
+    return Math.max(now, known);
+  }
+
   /** How many users this lane has. Reads one row for each. */
   userCount(): number {
     return this.#directory.count();

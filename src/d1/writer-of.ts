@@ -16,6 +16,7 @@ export type RemoteWriter = RemoteObject<
   | "userCount"
   | "status"
   | "longestWaiting"
+  | "laneCount"
   | "endWait"
   | "replayErasures"
   | "rebuild"
@@ -40,6 +41,15 @@ export function writerLanes(env: Env): number {
 export function writerOf(env: Env, database: string, userId: string): RemoteWriter {
   // The prefix gives another hash than the one that has chosen the database. Otherwise the lanes would fill unevenly.
   return writerOfLane(env, database, placeOf(`lane ${userId}`, writerLanes(env)));
+}
+
+/**
+ * The writers of all lanes that a database has or ever had, because those of former lanes still list users and
+ * erasures. The cron calls this, so that the number is known before it can be lowered.
+ */
+export async function allWritersOf(env: Env, database: string): Promise<RemoteWriter[]> {
+  const count = await writerOfLane(env, database, 0).laneCount(writerLanes(env));
+  return Array.from({ length: count }, (_, lane) => writerOfLane(env, database, lane));
 }
 
 /** The writer of one lane, counted from 0. */

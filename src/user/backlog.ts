@@ -9,6 +9,7 @@ import {
 } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { type Entry, keyBytes, textOf, unread } from "./backlog-entry.ts";
+import { earlierTime } from "./earlier-time.ts";
 import { BacklogPacks } from "./backlog-packs.ts";
 import type { EventKey } from "./event-table.ts";
 import type { Owed, ValueStore } from "./stored-values.ts";
@@ -57,7 +58,7 @@ export class Backlog {
   /** False while D1 is away. Then rows are left in storage, because many objects share one isolate's memory. */
   #keepsRows = true;
   /** True between `beginMove` and `endMove`. Everything that may move stays in memory meanwhile. */
-  #isMoving = false;
+  isMoving = false;
   /** True after D1 has refused more than the log's state can hold, until it is time to try again. */
   #isOnHold = false;
 
@@ -71,10 +72,6 @@ export class Backlog {
   /** How many events D1 lacks or only has in an older revision. */
   get size(): number {
     return this.#entries.size + this.#packs.size;
-  }
-
-  get isMoving(): boolean {
-    return this.#isMoving;
   }
 
   /**
@@ -99,7 +96,7 @@ export class Backlog {
 
   /** The part of the log's state that says what the database lacks. Writes a pack if there are too many keys for it. */
   stored(): Owed {
-    if (this.#keyBytes > MAX_BACKLOG_STATE_BYTES && !this.#isMoving) this.#spill();
+    if (this.#keyBytes > MAX_BACKLOG_STATE_BYTES && !this.isMoving) this.#spill();
     return { backlog: [...this.#entries.values()].map(({ key }) => key), packs: this.#packs.counts };
   }
 
@@ -142,13 +139,11 @@ export class Backlog {
         entry.isRefused = true;
         continue;
       }
-      const { row } = found;
-      const since = entry.since ?? found.since;
-      bytes += byteLength(row) + 1;
+      bytes += byteLength(found.row) + 1;
       if (bytes > MAX_STATEMENT_BYTES && shipment.rows.length > 0) break;
       shipment.entries.push(entry);
-      shipment.rows.push(row);
-      shipment.since = earlier(shipment.since, since);
+      shipment.rows.push(found.row);
+      shipment.since = earlierTime(shipment.since, entry.since ?? found.since);
     }
     return shipment.rows.length > 0 || this.#packs.isFirstDone() ? shipment : null;
   }
@@ -180,7 +175,7 @@ export class Backlog {
   beginMove(): Entry[] {
     this.#loadPack();
     this.releaseRows();
-    this.#isMoving = true;
+    this.isMoving = true;
     return this.#inOrder()
       .filter(({ isRefused }) => !isRefused)
       .slice(0, MAX_STATEMENT_EVENTS);
@@ -188,7 +183,7 @@ export class Backlog {
 
   /** Call `stored` afterwards. */
   endMove(): void {
-    this.#isMoving = false;
+    this.isMoving = false;
     this.#endPack();
   }
 
@@ -228,13 +223,12 @@ export class Backlog {
    * it is too much, then D1 probably refuses everything, so it goes to the pack and nothing is sent until `retryRefused`.
    */
   #spill(): void {
-    const refused = [...this.#entries].filter(([, { isRefused }]) => isRefused);
-    const isTooMuch = refused.reduce((sum, [, entry]) => sum + keyBytes(entry), 0) > MAX_REFUSED_STATE_BYTES;
-    if (isTooMuch) {
+    let stays = [...this.#entries].filter(([, { isRefused }]) => isRefused);
+    if (stays.reduce((sum, [, entry]) => sum + keyBytes(entry), 0) > MAX_REFUSED_STATE_BYTES) {
       this.#isOnHold = true;
-      for (const [, entry] of refused) entry.isRefused = false;
+      for (const [, entry] of stays) entry.isRefused = false;
+      stays = [];
     }
-    const stays = isTooMuch ? [] : refused;
     for (const [text] of stays) this.#entries.delete(text);
     const spilled = this.#entries;
     [this.#entries, this.#keyBytes, this.#rowBytes] = [new Map(), 0, 0];
@@ -253,8 +247,4 @@ export class Backlog {
     for (const entry of refused ?? []) this.#add(entry);
     return refused !== null;
   }
-}
-
-function earlier(a: number | null, b: number | null): number | null {
-  return a === null || b === null ? (a ?? b) : Math.min(a, b);
 }

@@ -1,7 +1,7 @@
 import { databaseNames } from "../d1/databases.ts";
 import { DAY_MS } from "../d1/hour.ts";
 import { logCutoff } from "../d1/retention.ts";
-import { type RemoteWriter, writerLanes, writerOfLane } from "../d1/writer-of.ts";
+import { allWritersOf, type RemoteWriter } from "../d1/writer-of.ts";
 import { MAX_WALKED_USERS, TOMBSTONE_DAYS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { settingsOf } from "../settings.ts";
@@ -18,18 +18,25 @@ import { raiseFloor } from "./retention-floor.ts";
 export async function expireLogs(env: Env, now: number): Promise<void> {
   const { retentionDays } = settingsOf(env);
   const mayDelete = await raised(env, now);
-  const lanes = databaseNames(env).flatMap((database) =>
-    Array.from({ length: writerLanes(env) }, (_, lane) => ({ database, lane })),
-  );
+  const lanes = (await inTurns(databaseNames(env), (database) => lanesOf(env, database))).flat();
   const share = Math.ceil(MAX_WALKED_USERS / lanes.length);
-  for (const { database, lane } of lanes) {
+  for (const { database, lane, writer } of lanes) {
     try {
-      const writer = writerOfLane(env, database, lane);
       await writer.forgetErasures(now - TOMBSTONE_DAYS * DAY_MS);
       if (mayDelete) await walkOn(env, writer, retentionDays, share);
     } catch (error) {
       logFailure("expiry_walk_broke_off", error, { database, lane });
     }
+  }
+}
+
+/** Never rejects; if the lanes cannot be told, there are none until the next run. */
+async function lanesOf(env: Env, database: string) {
+  try {
+    return (await allWritersOf(env, database)).map((writer, lane) => ({ database, lane, writer }));
+  } catch (error) {
+    logFailure("expiry_walk_broke_off", error, { database });
+    return [];
   }
 }
 

@@ -1,8 +1,7 @@
-import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { archiveBucket } from "../../src/archive/bucket.ts";
-import { EVENT_ROW_VERSION } from "../../src/d1/event-row.ts";
 import { writerOf } from "../../src/d1/writer-of.ts";
 import { DAY_MS } from "../../src/d1/hour.ts";
 import { emptyD1 } from "../d1/events-in-d1.ts";
@@ -10,7 +9,6 @@ import {
   bindDatabases,
   found,
   numbered,
-  paceBatches,
   rebuilt,
   setMode,
   settled,
@@ -93,32 +91,6 @@ describe("a rebuild", () => {
     expect(d1).toBe(log);
   });
 
-  it("does not bring back events that are moving just then", async ({ expect }) => {
-    const user = await userInFirst(2);
-    setMode("DB", "full");
-    let [turns, isAsked] = [0, false];
-    const goesOn = { value: false };
-    paceBatches(async () => {
-      // The first two turns are those of the insertion, the next two those of the question what DB has.
-      if (++turns !== 4) return;
-      isAsked = true;
-      while (!goesOn.value) await scheduler.wait(5);
-    });
-    await record(user, ...events(1, 3));
-    await vi.waitUntil(() => isAsked);
-    setMode("DB", "ok");
-    const rebuilding = ["DB", "DB_1"].map((name) => userLog(user).redeliver(name, null));
-    await scheduler.wait(50);
-    goesOn.value = true;
-    for (const redelivered of await Promise.all(rebuilding)) expect(redelivered.ok).toBe(false);
-    await settled(user);
-    await rebuilt("DB");
-    await rebuilt("DB_1");
-    const { log, d1 } = await whereabouts(user);
-    expect(d1).toBe(log);
-    expect(await found("DB_1", user)).toEqual([[3, 1]]);
-  });
-
   it("includes a user whose events have all moved, because the first database may have had some", async ({
     expect,
   }) => {
@@ -170,41 +142,6 @@ describe("an erasure", () => {
     expect(await forgotten(user)).toMatchObject({ databases: [{ archived_files: 1 }, { archived_files: 1 }] });
     const { objects } = await bucket.list({ prefix: "events/" });
     for (const { key } of objects) expect(await (await bucket.get(key))!.text()).not.toContain(user);
-  });
-
-  it("leaves the user in no directory, even if the log is being sent again", async ({ expect }) => {
-    const user = await userInBoth();
-    const { generation } = (await stateOf(user))!;
-    Reflect.deleteProperty(env, "ARCHIVE"); // with an archive, the directory is told later
-    env.D1_DAYS = ""; // all events are sent
-    try {
-      let turns = 0;
-      const goesOn = { value: false };
-      paceBatches(async () => {
-        // The first turn is that of the removal of leftovers. The insertion follows.
-        if (++turns === 1) while (!goesOn.value) await scheduler.wait(5);
-      });
-      const sending = userLog(user).redeliver("DB", null);
-      await vi.waitUntil(() => turns === 1);
-      await call("DELETE", `/users/${user}`);
-      await vi.waitUntil(() => turns > 1); // DB_1 has been told
-      await scheduler.wait(50);
-      goesOn.value = true;
-      expect(await sending).toMatchObject({ ok: true, events: 3 });
-      await forgotten(user);
-    } finally {
-      Object.assign(env, { ARCHIVE: bucket, D1_DAYS: "30" });
-    }
-    expect(await listed("DB", user)).not.toContain(user);
-    const late = { version: EVENT_ROW_VERSION, userId: user, generation, moves: 9, lacking: 1, since: null };
-    setMode("DB", "away");
-    expect(await writerOf(env, "DB", user).insert({ ...late, rows: ["[]"] })).toMatchObject({ ok: false });
-    const kept = await runInDurableObject(env.D1_WRITER.getByName("DB#0"), (_, { storage }) =>
-      ["users", "moves", "waiting"].map(
-        (table) => [...storage.sql.exec(`SELECT 1 FROM ${table} WHERE user_id = ?`, user)].length,
-      ),
-    );
-    expect(kept).toEqual([0, 0, 0]);
   });
 
   it("leaves nothing anywhere, even if it comes while events move", async ({ expect }) => {

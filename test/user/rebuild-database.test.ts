@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, it, vi } from "vitest";
 import { D1Writer } from "../../src/d1/d1-writer.ts";
+import { expireLogs } from "../../src/user/expire-logs.ts";
 import { rebuildDatabase } from "../../src/user/rebuild-database.ts";
 import { type Answer, anEvent, call, newUser, rowsOf, timelineOf, track } from "../tracklog.ts";
 
@@ -55,6 +56,21 @@ describe("rebuilding a database", () => {
     expect(rebuild).toMatchObject({ stage: "done", users: 3, events: 44 });
     expect(await Promise.all(users.map(contentOf))).toEqual(before);
     expect(await incarnation()).not.toBe(life);
+  });
+
+  it("restores the users of lanes that there are no longer", async ({ expect }) => {
+    env.D1_WRITER_LANES = "4";
+    try {
+      const users: string[] = [];
+      for (let n = 0; n < 12; n++) users.push(await userInD1(1));
+      await expireLogs(env, Date.now()); // the cron
+      env.D1_WRITER_LANES = "2";
+      await emptyD1();
+      await rebuilt(true);
+      for (const user of users) expect(await rowsOf(user)).toHaveLength(1);
+    } finally {
+      env.D1_WRITER_LANES = "1";
+    }
   });
 
   it("changes neither the rows nor the feed of a database that has everything", async ({ expect }) => {
