@@ -24,12 +24,12 @@ describe("a log", () => {
 
   it("that lacks nothing is not woken up again by being called upon", async ({ expect }) => {
     const user = newUser();
-    await userLog(user).deliver();
+    await userLog(user).deliver("DB");
     expect(await alarmOf(user)).toBeNull();
     await record(user, ...events(1));
     await delivered(user);
     await inStorage(user, (storage) => storage.deleteAlarm());
-    await userLog(user).deliver();
+    await userLog(user).deliver("DB");
     expect(await alarmOf(user)).toBeNull();
   });
 
