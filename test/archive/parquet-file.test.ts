@@ -32,19 +32,21 @@ describe("a file of the archive", () => {
     expect,
   }) => {
     const { schema, row_groups, key_value_metadata } = await parquetMetadataAsync(parquetOf([row("ann", 1, 1)]));
-    const columns = schema.slice(1).map(({ name, type, repetition_type }) => `${name} ${type} ${repetition_type}`);
+    const columns = schema.slice(1).map(({ name, type, converted_type, repetition_type }) => {
+      return `${name} ${converted_type ?? type} ${repetition_type}`;
+    });
     expect(columns).toEqual([
-      "user_id BYTE_ARRAY REQUIRED",
+      "user_id UTF8 REQUIRED",
       "generation INT64 REQUIRED",
       "timestamp INT64 REQUIRED",
-      "event BYTE_ARRAY REQUIRED",
-      "message_id BYTE_ARRAY OPTIONAL",
+      "event UTF8 REQUIRED",
+      "message_id UTF8 OPTIONAL",
       "seq INT64 REQUIRED",
       "revision INT32 REQUIRED",
-      "properties BYTE_ARRAY REQUIRED",
-      "context BYTE_ARRAY REQUIRED",
+      "properties UTF8 REQUIRED",
+      "context UTF8 REQUIRED",
       "received_at INT64 REQUIRED",
-      "source BYTE_ARRAY OPTIONAL",
+      "source UTF8 OPTIONAL",
     ]);
     const filtered = row_groups[0]!.columns.filter(({ meta_data }) => meta_data!.bloom_filter_offset !== undefined);
     expect(filtered.map(({ meta_data }) => meta_data!.path_in_schema)).toEqual([["user_id"]]);
