@@ -1,7 +1,7 @@
 import { databaseNames } from "../d1/databases.ts";
 import { DAY_MS } from "../d1/hour.ts";
 import { logCutoff } from "../d1/retention.ts";
-import { allWritersOf, type RemoteWriter } from "../d1/writer-of.ts";
+import { allWritersOf, type RemoteWriter, writerLanes, writerOfLane } from "../d1/writer-of.ts";
 import { MAX_WALKED_USERS, TOMBSTONE_DAYS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { settingsOf } from "../settings.ts";
@@ -20,8 +20,9 @@ export async function expireLogs(env: Env, now: number): Promise<void> {
   const mayDelete = await raised(env, now);
   const lanes = (await inTurns(databaseNames(env), (database) => lanesOf(env, database))).flat();
   const share = Math.ceil(MAX_WALKED_USERS / lanes.length);
-  for (const { database, lane, writer } of lanes) {
+  for (const { database, lane } of lanes) {
     try {
+      const writer = writerOfLane(env, database, lane);
       await writer.forgetErasures(now - TOMBSTONE_DAYS * DAY_MS);
       if (mayDelete) await walkOn(env, writer, retentionDays, share);
     } catch (error) {
@@ -30,14 +31,14 @@ export async function expireLogs(env: Env, now: number): Promise<void> {
   }
 }
 
-/** Never rejects; if the lanes cannot be told, there are none until the next run. */
-async function lanesOf(env: Env, database: string) {
-  try {
-    return (await allWritersOf(env, database)).map((writer, lane) => ({ database, lane, writer }));
-  } catch (error) {
-    logFailure("expiry_walk_broke_off", error, { database });
-    return [];
-  }
+/** Never rejects; if the first lane does not say which lanes there ever were, those of the setting are taken. */
+async function lanesOf(env: Env, database: string): Promise<{ database: string; lane: number }[]> {
+  // What is wrong with the first lane is logged when it is asked again.
+  const count = await allWritersOf(env, database).then(
+    ({ length }) => length,
+    () => writerLanes(env),
+  );
+  return Array.from({ length: count }, (_, lane) => ({ database, lane }));
 }
 
 /** Whether the floor has reached what the setting says. Until then, a log would be woken in vain. */

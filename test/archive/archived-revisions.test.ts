@@ -32,6 +32,6 @@ describe("what the archive has of a log", () => {
     expect(await revisionsOf(DAY)).toEqual(new Map());
     await putFile(1, [{ user_id: "ann" }]);
     await r2.delete("events/v1/manifest/DB.json");
-    await expect(revisionsOf(DAY)).rejects.toThrow("the next run makes it anew");
+    await expect(revisionsOf(DAY)).rejects.toThrow("the next run makes it again");
   });
 });

@@ -89,7 +89,7 @@ describe("the archive's jobs", () => {
     await withRunner(async (runner) => {
       await runner.recover();
       vi.spyOn(r2, "put").mockResolvedValueOnce(null as unknown as R2Object);
-      await expect(runner.do(replace([nameOf(1)]))).rejects.toThrow("was neither written nor there");
+      await expect(runner.do(replace([nameOf(1)]))).rejects.toThrow("was not written and does not exist");
       await runner.recover();
     });
     expect(await listedUsers()).toEqual({ [nameOf(2)]: ["ann"] });

@@ -45,7 +45,7 @@ describe("a manifest", () => {
 
   it("takes no change while it is older than one that was seen", async ({ expect }) => {
     await changeManifest(bucket, "DB", 0, add(objectOf(1)));
-    await expect(changeManifest(bucket, "DB", 2, add(objectOf(2)))).rejects.toThrow("the next run makes it anew");
+    await expect(changeManifest(bucket, "DB", 2, add(objectOf(2)))).rejects.toThrow("the next run makes it again");
   });
 
   it("takes one change of two at once, be it there or not", async ({ expect }) => {

@@ -51,7 +51,7 @@ describe("a writer that is away", () => {
     ["expiry_walk_broke_off", expireLogs],
   ] as const)("does not hold up the others, and is told of: %s", async ([failure, run], { expect }) => {
     await run(SETTINGS, Date.now());
-    expect(asked).toEqual(["DB#0", "DB#1"]);
+    expect(new Set(asked)).toEqual(new Set(["DB#0", "DB#1"]));
     expect(told()).toEqual([expect.objectContaining({ failure, cause, database: "DB", lane: 0 })]);
   });
 });

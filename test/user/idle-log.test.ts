@@ -75,6 +75,6 @@ describe("the keeper of the retention's floor", () => {
     const raised = raiseFloor({ ...env, D1_WRITER: hanging } as unknown as Env, Date.now());
     const reason = raised.then(() => "", String);
     await vi.advanceTimersByTimeAsync(FLOOR_TIMEOUT_MS);
-    expect(await reason).toBe("Error: The keeper of the retention's floor did not answer");
+    expect(await reason).toBe("Error: The keeper of the retention floor did not answer");
   });
 });
