@@ -1,11 +1,11 @@
 import { env } from "cloudflare:workers";
-import { describe, it } from "vitest";
+import { describe, it, vi } from "vitest";
 import { incarnationOf } from "../../src/d1/incarnation.ts";
 import { newRebuild } from "../../src/d1/rebuild.ts";
 import { writerOfLane } from "../../src/d1/writer-of.ts";
 import { REBUILD_PAGE_USERS } from "../../src/limits.ts";
 import { rebuildDatabase } from "../../src/user/rebuild-database.ts";
-import { delivered, newUser, record, rowsOf } from "../tracklog.ts";
+import { call, delivered, get, newUser, record, rowsOf } from "../tracklog.ts";
 
 env.D1_DAYS = "30";
 
@@ -49,6 +49,29 @@ describe("rebuilding a database that has an archive", () => {
     const { results } = await env.DB.prepare("SELECT seq, count(*) AS n FROM events GROUP BY seq").all();
     expect(results).toEqual([{ seq: 2, n: expect.any(Number) as number }]);
     for (const user of users) expect((await rowsOf(user)).map(({ seq }) => seq as number)).toEqual([2]);
+  });
+
+  it("counts no longer what sealed hours kept of an erased user", async ({ expect }) => {
+    const user = newUser();
+    const timestamp = Date.now() - 100 * 24 * 60 * 60 * 1000;
+    await record(user, { timestamp, event: user });
+    await delivered(user);
+    await env.DB.prepare("UPDATE events SET written_at = 0").run();
+    await env.DB.prepare("UPDATE feed SET written_at = 0").run();
+    await call("POST", "/archive/run");
+    const counted = async () =>
+      (await get(`/stats?by=event&event=${user}&from=${timestamp - 1}&to=${timestamp + 1}`)).body;
+    expect(await rowsOf(user)).toEqual([]);
+    expect(await counted()).toMatchObject({ rows: [{ events: 1 }] });
+    await call("DELETE", `/users/${user}`);
+    await vi.waitUntil(async () =>
+      JSON.stringify((await get(`/users/${user}/erasure`)).body).includes('"stage":"done"'),
+    );
+    await call("POST", "/archive/run"); // counts as well, and takes the hour for done
+    expect(await counted()).toMatchObject({ rows: [{ events: 1 }] });
+
+    await rebuildDatabase(env, "DB", { restart: true, clock: () => Date.now(), until: Infinity });
+    expect(await counted()).toMatchObject({ rows: [] });
   });
 });
 

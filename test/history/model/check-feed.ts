@@ -42,20 +42,25 @@ function readInTurn(name: string, pages: FeedEntry[], archived: ReadonlySet<stri
   const copy = new Map<string, CopiedEvent>();
   const tellers = new Map<string, FeedEntry>();
   const erased = new Map<string, FeedEntry>();
+  // A log that has moved is in the feeds of several databases. Each of them reports the erasure after what it had.
+  const late = new Map<string, Violation[]>();
   for (const page of pages)
     for (const line of linesOf(page)) {
-      const complainBy = (rule: string, what: string, ...involved: Entry[]) =>
-        violations.push({ rule, what: `${name} was told ${what}`, entries: [...involved, page] });
-      const complain = complainBy.bind(null, "G7");
+      const complain = (what: string, ...involved: Entry[]) =>
+        violations.push({ rule: "G7", what: `${name} was told ${what}`, entries: [...involved, page] });
       if (line.kind === "erasure") {
         erased.set(logOf(line), page);
+        late.delete(logOf(line));
         for (const [row, known] of copy) if (logOf(known) === logOf(line)) copy.delete(row);
         continue;
       }
       const row = `${line.user} ${rowOf(line)}`;
       const label = `seq ${line.stored.seq} of ${line.user} (${keyOfStored(line.stored)})`;
       const eraser = erased.get(logOf(line));
-      if (eraser) complainBy("G8", `of ${label}, after its erasure`, eraser);
+      if (eraser) {
+        const what = `${name} was told of ${label}, after its erasure`;
+        late.set(logOf(line), [...(late.get(logOf(line)) ?? []), { rule: "G8", what, entries: [eraser, page] }]);
+      }
       const known = copy.get(row);
       // An archived row may be in D1 again if the answer to its statement was lost a day before.
       const isBack = archived.has(`${row} ${line.stored.revision}`);
@@ -68,6 +73,8 @@ function readInTurn(name: string, pages: FeedEntry[], archived: ReadonlySet<stri
       copy.set(row, line);
       tellers.set(row, page);
     }
+  const { answer } = pages.at(-1)!;
+  if (answer !== "gone" && answer?.isEnd) violations.push(...[...late.values()].flat());
   return { name, pages, copy };
 }
 
