@@ -161,27 +161,28 @@ export class Directory {
 
   /** Removes a user whose log has expired as a whole, unless the user has begun another log. */
   left(userId: string, generation: number): void {
-    const { sql } = this.#storage;
-    this.#storage.transactionSync(() => {
-      sql.exec("DELETE FROM users WHERE user_id = ? AND generation = ?", userId, generation);
-      if (this.#hasMoves) sql.exec("DELETE FROM moves WHERE user_id = ? AND generation = ?", userId, generation);
-    });
-    if (this.#known.get(userId) === generation) this.#known.delete(userId);
-    this.served(userId);
+    this.#remove(userId, generation, () => {});
   }
 
   /** Removes a user whose log was erased, unless the user has begun another log, and stores the erasure. */
   erased(userId: string, generation: number, now: number): void {
-    const { sql } = this.#storage;
-    this.#storage.transactionSync(() => {
-      sql.exec("DELETE FROM users WHERE user_id = ? AND generation = ?", userId, generation);
-      if (this.#hasMoves) sql.exec("DELETE FROM moves WHERE user_id = ? AND generation = ?", userId, generation);
-      sql.exec(
+    this.#remove(userId, generation, () => {
+      this.#storage.sql.exec(
         "INSERT OR IGNORE INTO erased (user_id, generation, erased_at) VALUES (?, ?, ?)",
         userId,
         generation,
         now,
       );
+    });
+  }
+
+  /** @param also is part of the same transaction */
+  #remove(userId: string, generation: number, also: () => void): void {
+    const { sql } = this.#storage;
+    this.#storage.transactionSync(() => {
+      sql.exec("DELETE FROM users WHERE user_id = ? AND generation = ?", userId, generation);
+      if (this.#hasMoves) sql.exec("DELETE FROM moves WHERE user_id = ? AND generation = ?", userId, generation);
+      also();
     });
     if (this.#known.get(userId) === generation) this.#known.delete(userId);
     this.served(userId);

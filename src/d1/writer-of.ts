@@ -44,12 +44,11 @@ export function writerOf(env: Env, database: string, userId: string): RemoteWrit
 }
 
 /**
- * The writers of all lanes that a database has or ever had, because those of former lanes still list users and
- * erasures. The cron calls this, so that the number is known before it can be lowered.
+ * How many lanes a database has or ever had, because the writers of former lanes still list users and erasures. The cron
+ * calls this, so that the number is known before it can be lowered.
  */
-export async function allWritersOf(env: Env, database: string): Promise<RemoteWriter[]> {
-  const count = await writerOfLane(env, database, 0).laneCount(writerLanes(env));
-  return Array.from({ length: count }, (_, lane) => writerOfLane(env, database, lane));
+export async function countLanes(env: Env, database: string): Promise<number> {
+  return writerOfLane(env, database, 0).laneCount(writerLanes(env));
 }
 
 /** The writer of one lane, counted from 0. */

@@ -1,7 +1,7 @@
 import { databaseNames } from "../d1/databases.ts";
 import { DAY_MS } from "../d1/hour.ts";
 import { logCutoff } from "../d1/retention.ts";
-import { allWritersOf, type RemoteWriter, writerLanes, writerOfLane } from "../d1/writer-of.ts";
+import { countLanes, type RemoteWriter, writerLanes, writerOfLane } from "../d1/writer-of.ts";
 import { MAX_WALKED_USERS, TOMBSTONE_DAYS } from "../limits.ts";
 import { logFailure } from "../log-failure.ts";
 import { settingsOf } from "../settings.ts";
@@ -34,10 +34,7 @@ export async function expireLogs(env: Env, now: number): Promise<void> {
 /** Never rejects; if the first lane does not say which lanes there ever were, those of the setting are taken. */
 async function lanesOf(env: Env, database: string): Promise<{ database: string; lane: number }[]> {
   // What is wrong with the first lane is logged when it is asked again.
-  const count = await allWritersOf(env, database).then(
-    ({ length }) => length,
-    () => writerLanes(env),
-  );
+  const count = await countLanes(env, database).catch(() => writerLanes(env));
   return Array.from({ length: count }, (_, lane) => ({ database, lane }));
 }
 

@@ -7,7 +7,7 @@ import { incarnationOf, newIncarnation } from "../d1/incarnation.ts";
 import { newRebuild, type Rebuild } from "../d1/rebuild.ts";
 import { copyCutoff } from "../d1/retention.ts";
 import { sweepErased } from "../d1/replay-erasures.ts";
-import { allWritersOf, type RemoteWriter } from "../d1/writer-of.ts";
+import { countLanes, type RemoteWriter, writerOfLane } from "../d1/writer-of.ts";
 import {
   MAX_DATABASE_BYTES,
   MAX_ERASED_KEYS,
@@ -44,7 +44,8 @@ export async function rebuildDatabase(
   database: string,
   { restart, clock, until }: { restart: boolean; clock: () => number; until: number },
 ): Promise<RebuildAnswer> {
-  const lanes = await allWritersOf(env, database);
+  const count = await countLanes(env, database);
+  const lanes = Array.from({ length: count }, (_, lane) => writerOfLane(env, database, lane));
   const [keeper] = lanes;
   const counts = await Promise.all(lanes.map((lane) => lane.userCount()));
   const totalUsers = counts.reduce((sum, users) => sum + users, 0);

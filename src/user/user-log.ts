@@ -121,10 +121,9 @@ export class UserLog extends DurableObject<Env> {
    * something to erase.
    */
   async deliver(database: string): Promise<boolean> {
-    const isOwed = [...this.#log.backlogs.databases, ...forgettingDatabases(this.#values)].includes(database);
-    const isLacking = this.#log.backlogs.size > 0 || pendingErasures(this.#values).length > 0;
-    if (isLacking) await this.#delivery.begin(Date.now());
-    return isOwed;
+    const owed = [...this.#log.backlogs.databases, ...forgettingDatabases(this.#values)];
+    if (owed.length > 0) await this.#delivery.begin(Date.now());
+    return owed.includes(database);
   }
 
   /** Sets an alarm to delete events when they expire. Returns whether the log has events or an unfinished erasure. */
